@@ -1,0 +1,25 @@
+#ifndef GS_CONF_FILE_H
+#define GS_CONF_FILE_H
+
+/* The conf files of this user: where they lie, reading them with care, replacing them as a whole. */
+
+#include <stddef.h>
+
+#include "protocol/conf.h"
+
+/* The folder of the conf files: dir (--base-dir) if not NULL, else $GLOBUS_STREAMS_BASE_DIR, else
+ * ~/.globus/streams ($HOME, else the password file's home). No closing slash. Free it. NULL: no
+ * memory or no home (errno). */
+char *conf_file_base(const char *dir);
+
+/* Read <base>/<id>.conf. 0 or -errno: -ENOENT none, -EPERM others may read or write it or it is not
+ * ours (root may read anybody's), -EINVAL not a conf file, -EISDIR …. *why: a clear sentence with the
+ * path and what to do, to be freed, set on every error. */
+int conf_file_read(const char *base, const char *id, struct conf *conf, char **why);
+
+/* Replace <base>/<id>.conf (0600) as a whole, making the folders (0700) where missing: written beside
+ * it, synced, renamed, the folder synced. 0 or -errno with *why as above; on error the old file
+ * stands. */
+int conf_file_write(const char *base, const char *id, const struct conf *conf, char **why);
+
+#endif
