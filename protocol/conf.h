@@ -3,8 +3,8 @@
 
 /*
  * The conf file of a tunnel, globus-streams.conf(5): lines of key=value, split at the first '='.
- * Unknown keys are kept, lines without '=' ignored, an empty value means unset. Pure code: cli/ reads
- * and writes the file.
+ * Unknown keys are kept, lines without '=' ignored, an empty value means unset. Pure code: cli/
+ * reads and writes the file.
  */
 
 #include <stdbool.h>
@@ -14,22 +14,22 @@
 #include "protocol/contact.h"
 #include "protocol/lan_auth.h"
 
-#define CONF_SIZE_MAX	    (64 * 1024)
-#define CONF_MAPPED_MAX	    16 /* host names mapped onto one tunnel */
+#define CONF_SIZE_MAX       (64 * 1024)
+#define CONF_MAPPED_MAX     16 /* host names mapped onto one tunnel */
 #define CONF_FAKE_PORT_LOW  1000
 #define CONF_FAKE_PORT_HIGH 5000
 
-#define CONF_LANKEY	      "lankey"
-#define CONF_LANKEY_ID	      "lankey_id"
-#define CONF_CONTACT	      "connector_contact_string"
+#define CONF_LANKEY           "lankey"
+#define CONF_LANKEY_ID        "lankey_id"
+#define CONF_CONTACT          "connector_contact_string"
 #define CONF_UPDATE_TIME      "update_time"
 #define CONF_CONTACT_TTL      "connector_contact_string_ttl"
 #define CONF_ENDPOINT_ID      "endpoint_id"
-#define CONF_FAKE_PORT	      "fake_port"
-#define CONF_EXPIRATION	      "tunnel_expiration_time"
+#define CONF_FAKE_PORT        "fake_port"
+#define CONF_EXPIRATION       "tunnel_expiration_time"
 #define CONF_LISTENER_CONTACT "listener_contact_string"
 #define CONF_GLOBUS_CONTACT   "globus_contact"
-#define CONF_LAN_AUTH	      "lan_auth"
+#define CONF_LAN_AUTH         "lan_auth"
 
 struct conf_entry {
 	char *key, *value;
@@ -42,8 +42,8 @@ struct conf {
 };
 
 /* Parse text (len bytes, need not end in NUL). 0; -EINVAL: a NUL byte or a control character, so
- * not a conf file; -EFBIG: longer than CONF_SIZE_MAX; -ENOMEM. On error conf is left empty. Of a key
- * that stands twice, the last counts. */
+ * not a conf file; -EFBIG: longer than CONF_SIZE_MAX; -ENOMEM. On error conf is left empty. Of a
+ * key that stands twice, the last counts. */
 int conf_parse(struct conf *conf, const char *text, size_t len);
 
 /* Wipe (the secret is in there) and free. */
@@ -56,8 +56,8 @@ const char *conf_get(const struct conf *conf, const char *key);
  * character, '=' or spaces in the key); -ENOMEM. */
 int conf_set(struct conf *conf, const char *key, const char *value);
 
-/* The file's text: the known keys in their order, then the others. Free with conf_free_text(), since
- * it holds the secret. NULL: no memory. */
+/* The file's text: the known keys in their order, then the others. Free with conf_free_text(),
+ * since it holds the secret. NULL: no memory. */
 char *conf_format(const struct conf *conf, size_t *len);
 void conf_free_text(char *text, size_t len);
 
@@ -67,7 +67,7 @@ struct conf_view {
 	uint8_t key[LAN_AUTH_KEY_MAX];
 	size_t key_len;
 	uint8_t key_id[UUID_BYTES];
-	struct contact contact;	 /* connector_contact_string; port 0: none yet */
+	struct contact contact;  /* connector_contact_string; port 0: none yet */
 	struct contact listener; /* listener_contact_string; port 0: this is an initiator */
 	struct contact mapped[CONF_MAPPED_MAX];
 	size_t mapped_count;

@@ -10,12 +10,12 @@
 
 #define CONTACT_HOST_MAX 253 /* RFC 1035: a name as text, without the last dot */
 #define CONTACT_TEXT_MAX (CONTACT_HOST_MAX + sizeof("[]:65535"))
-#define UUID_TEXT	 36
-#define UUID_BYTES	 16
+#define UUID_TEXT        36
+#define UUID_BYTES       16
 
 struct contact {
 	char host[CONTACT_HOST_MAX + 1]; /* lower case, no brackets, no closing dot */
-	uint16_t port;			 /* 1–65535 */
+	uint16_t port;                   /* 1–65535 */
 };
 
 /* 0, or -EINVAL: no port, a port out of range, an empty or too long host, a character that no host

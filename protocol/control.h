@@ -5,9 +5,9 @@
  * What separate processes say to each other.
  *
  * 1. The shim's question. The shim asks by a call that the filter hands to the supervisor:
- *    connect(QUESTION_FD, &question, sizeof question). The kernel itself would say EBADF, which is how
- *    an unsupervised program learns that nobody is there. The answer is written over the question and
- *    connect() returns 0. No socket and no path is used, so it works after chroot(), with every
+ *    connect(QUESTION_FD, &question, sizeof question). The kernel itself would say EBADF, which is
+ * how an unsupervised program learns that nobody is there. The answer is written over the question
+ * and connect() returns 0. No socket and no path is used, so it works after chroot(), with every
  *    descriptor closed, and in other namespaces.
  *
  * 2. The keeper's reports to the launcher, one a SOCK_SEQPACKET message.
@@ -28,8 +28,8 @@ enum question_op {
 
 enum question_answer {
 	QUESTION_UNANSWERED = 0,
-	QUESTION_OURS = 1,	/* the answer is here */
-	QUESTION_NOT_OURS = 2,	/* ask libc */
+	QUESTION_OURS = 1,      /* the answer is here */
+	QUESTION_NOT_OURS = 2,  /* ask libc */
 	QUESTION_NO_FAMILY = 3, /* ours, but not in the family asked for */
 };
 
@@ -38,28 +38,28 @@ struct question {
 	uint8_t version, op;
 	uint8_t answer; /* enum question_answer */
 	uint8_t family; /* asked: 4, 6 or 0 for either; answered: 4 or 6 */
-	uint16_t port;	/* asked: host order, 0 where not known yet */
-	uint16_t size;	/* sizeof(struct question) */
+	uint16_t port;  /* asked: host order, 0 where not known yet */
+	uint16_t size;  /* sizeof(struct question) */
 	uint32_t reserved;
 	uint8_t address[16]; /* 4 or 16 bytes of it, network order */
-	char name[256];	     /* NUL-terminated */
+	char name[256];      /* NUL-terminated */
 };
 static_assert(sizeof(struct question) == 288, "the same in 32-bit and 64-bit programs");
 
 enum report_op {
-	REPORT_STARTED = 1,    /* the command runs; a pidfd of it comes along (SCM_RIGHTS) */
-	REPORT_FAILED = 2,     /* it could not be started: value is an errno, stage says where */
-	REPORT_STOPPED = 3,    /* the command stopped: value is the signal */
-	REPORT_CONTINUED = 4,  /* the command goes on */
-	REPORT_EXITED = 5,     /* the command ended: value is a wait status */
+	REPORT_STARTED = 1,   /* the command runs; a pidfd of it comes along (SCM_RIGHTS) */
+	REPORT_FAILED = 2,    /* it could not be started: value is an errno, stage says where */
+	REPORT_STOPPED = 3,   /* the command stopped: value is the signal */
+	REPORT_CONTINUED = 4, /* the command goes on */
+	REPORT_EXITED = 5,    /* the command ended: value is a wait status */
 };
 
 enum report_stage {
 	STAGE_NONE,
-	STAGE_KEEPER,	  /* making the processes */
-	STAGE_FILTER,	  /* installing the filter */
-	STAGE_EXEC,	  /* execvp() of the command */
-	STAGE_PTRACE,	  /* looking into the command */
+	STAGE_KEEPER, /* making the processes */
+	STAGE_FILTER, /* installing the filter */
+	STAGE_EXEC,   /* execvp() of the command */
+	STAGE_PTRACE, /* looking into the command */
 };
 
 struct report {

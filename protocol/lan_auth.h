@@ -12,14 +12,15 @@
  *
  *     SEND    send lan_auth_output(), tell lan_auth_sent() how much went out
  *     RECV    receive at most lan_auth_input() bytes, tell lan_auth_received() how many came
- *     KEY     a frame is whole and the secret is needed: lan_auth_key(). An answerer finds the secret
- *             by lan_auth_key_id() and says NULL when it knows none
- *     DECIDE  (answerer) the caller has proved itself: lan_auth_decide() accepts or refuses it
+ *     KEY     a frame is whole and the secret is needed: lan_auth_key(). An answerer finds the
+ * secret by lan_auth_key_id() and says NULL when it knows none DECIDE  (answerer) the caller has
+ * proved itself: lan_auth_decide() accepts or refuses it
  *
  * A struct lan_auth holds no pointer and no secret: it may live in memory that another process
  * takes over in the middle of a handshake.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,9 +57,9 @@ enum lan_auth_need {
 /* What went wrong, where no STATUS code says it. */
 enum lan_auth_fault {
 	LAN_AUTH_NO_FAULT,
-	LAN_AUTH_FAULT_STATUS,	 /* the answerer sent a code other than 0, or we sent it one */
+	LAN_AUTH_FAULT_STATUS,   /* the answerer sent a code other than 0, or we sent it one */
 	LAN_AUTH_FAULT_PROTOCOL, /* bytes that are not this format */
-	LAN_AUTH_FAULT_MAC,	 /* the answerer does not hold the secret */
+	LAN_AUTH_FAULT_MAC,      /* the answerer does not hold the secret */
 };
 
 struct lan_auth {
