@@ -1,0 +1,23 @@
+#ifndef GS_SHIM_NEXT_H
+#define GS_SHIM_NEXT_H
+
+/*
+ * The functions that the shim stands in front of: libc's, or another preloaded library's. The shim
+ * names no library that it needs, so that glibc and musl of any age can load it; it finds dlsym()
+ * where that is.
+ */
+
+#include <stdatomic.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+struct next {
+	const char *name;
+	_Atomic(void *) found; /* NULL: not looked for yet */
+};
+
+/* The next definition of next->name after the shim's, or NULL where there is none. Looked up once;
+ * two threads that look at once find the same. errno stays as it was. */
+void *next_find(struct next *next);
+
+#endif
