@@ -1,5 +1,6 @@
 #include "protocol/contact.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -43,6 +44,19 @@ static int parse_port(const char *text, uint16_t *port)
 	return 0;
 }
 
+/* An IPv6 address, with or without a scope. */
+static bool is_ipv6(const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr bytes;
+	size_t len = strcspn(text, "%");
+	if (len >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	return inet_pton(AF_INET6, address, &bytes) == 1;
+}
+
 int contact_parse(const char *text, struct contact *contact)
 {
 	char host[CONTACT_HOST_MAX + 1];
@@ -55,8 +69,10 @@ int contact_parse(const char *text, struct contact *contact)
 		return -EINVAL;
 	memcpy(host, first, (size_t)(end - first));
 	host[end - first] = '\0';
-	/* without brackets "::1:80" may be an address with a port or an address alone */
-	if (brackets != !!strchr(host, ':'))
+	if ((brackets || strchr(host, ':')) && !is_ipv6(host))
+		return -EINVAL;
+	/* "::1:80" may be an address with a port or an address alone; "::1:65535" is no address */
+	if (!brackets && is_ipv6(text))
 		return -EINVAL;
 	return contact_host(host, contact->host);
 }
