@@ -1,7 +1,8 @@
 #ifndef GS_CONF_FILE_H
 #define GS_CONF_FILE_H
 
-/* The conf files of this user: where they lie, reading them with care, replacing them as a whole. */
+/* The conf files of this user: where they lie, reading them with care, replacing them as a whole.
+ */
 
 #include <stddef.h>
 
@@ -13,13 +14,13 @@
 char *conf_file_base(const char *dir);
 
 /* Read <base>/<id>.conf. 0 or -errno: -ENOENT none, -EPERM others may read or write it or it is not
- * ours (root may read anybody's), -EINVAL not a conf file, -EISDIR …. *why: a clear sentence with the
- * path and what to do, to be freed, set on every error. */
+ * ours (root may read anybody's), -EINVAL not a conf file, -EISDIR …. *why: a clear sentence with
+ * the path and what to do, to be freed, set on every error. */
 int conf_file_read(const char *base, const char *id, struct conf *conf, char **why);
 
-/* Replace <base>/<id>.conf (0600) as a whole, making the folders (0700) where missing: written beside
- * it, synced, renamed, the folder synced. 0 or -errno with *why as above; on error the old file
- * stands. */
+/* Replace <base>/<id>.conf (0600) as a whole, making the folders (0700) where missing: written
+ * beside it, synced, renamed, the folder synced. 0 or -errno with *why as above; on error the old
+ * file stands. */
 int conf_file_write(const char *base, const char *id, const struct conf *conf, char **why);
 
 #endif

@@ -1,0 +1,28 @@
+#ifndef GS_ANSWER_H
+#define GS_ANSWER_H
+
+/* What a service's error answer says, in any of the shapes that Globus services use: JSON:API
+ * {"errors":[{code,title,detail}]}, {"detail":[{loc,msg,type}]}, {code,message,request_id} (GCS
+ * Manager too), OAuth's {error,error_description}. */
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The message in a sentence, or NULL: none found. Free it. */
+char *answer_message(const cJSON *answer);
+
+/* What a new login must ask for, comma separated lists; NULL: not asked for. Owned. */
+struct demands {
+	bool any;
+	char *message;
+	char *scopes; /* separated by spaces */
+	char *identities, *policies, *domains, *prompt;
+	bool mfa;
+};
+
+/* Find authorization_parameters or a ConsentRequired in any of their shapes. */
+void answer_demands(const cJSON *answer, struct demands *demands);
+void demands_finish(struct demands *demands);
+
+#endif

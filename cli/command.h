@@ -1,0 +1,47 @@
+#ifndef GS_COMMAND_H
+#define GS_COMMAND_H
+
+/* The tree of subcommands: found by its words, options parsed by its table, help printed from it.
+ */
+
+#include <stddef.h>
+
+#include "cli/cli.h"
+#include "cli/options.h"
+
+struct command {
+	const char *name;
+	const char *words; /* "TUNNEL_ID [ENDPOINT_ID]"; NULL: takes none */
+	const char *summary;
+	const char *about; /* more for --help, lines of at most 80 columns; NULL: nothing */
+	size_t words_min, words_max;
+	const struct option_spec *options; /* NULL: none of its own */
+	size_t values_size;                /* of the struct that they fill */
+	const void *defaults;              /* what is in it at first; NULL: zeroes */
+	/* The exit status, or -1 with cli->failure. words: words_min to words_max of them, then
+	 * NULL. */
+	int (*run)(struct cli *cli, const void *values, char **words);
+	const struct command *const *children; /* a group: ended by NULL */
+};
+
+/* Run the command that argv names, and say what failed. The exit status. */
+int command_main(const struct command *root, int argc, char **argv);
+
+/* The option that commands with conf files share. */
+#define OPTION_BASE_DIR(type)                                                                      \
+	{                                                                                          \
+		0, "base-dir", "DIR", "folder of the conf files (default ~/.globus/streams)",      \
+			OPTION_TEXT, offsetof(type, base_dir)                                      \
+	}
+
+extern const struct command command_root;
+
+/* environment … */
+extern const struct command environment_initialize_command;
+extern const struct command environment_lookup_command;
+
+/* tunnel … */
+extern const struct command tunnel_create_command;
+extern const struct command tunnel_show_command;
+
+#endif

@@ -1,0 +1,39 @@
+#include "cli/command.h"
+
+/* Which commands there are. */
+
+static const struct command *const environment_commands[] = {
+	&environment_initialize_command,
+	&environment_lookup_command,
+	NULL,
+};
+
+static const struct command environment_command = {
+	.name = "environment",
+	.summary = "what a tunnel's programs on this machine need",
+	.children = environment_commands,
+};
+
+static const struct command *const tunnel_commands[] = {
+	&tunnel_create_command,
+	&tunnel_show_command,
+	NULL,
+};
+
+static const struct command tunnel_command = {
+	.name = "tunnel",
+	.summary = "tunnels between two stream access points",
+	.children = tunnel_commands,
+};
+
+static const struct command *const root_commands[] = {
+	&environment_command,
+	&tunnel_command,
+	NULL,
+};
+
+const struct command command_root = {
+	.name = "globus-streams",
+	.summary = "Globus tunnels, and the environments of the programs that use them.",
+	.children = root_commands,
+};

@@ -1,0 +1,120 @@
+#include "cli/conf_file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cleanup.h"
+#include "cli/file.h"
+
+#define DEFAULT_FOLDER ".globus/streams"
+
+static char *without_slash(char *path)
+{
+	if (path) {
+		size_t len = strlen(path);
+		while (len > 1 && path[len - 1] == '/')
+			path[--len] = '\0';
+	}
+	return path;
+}
+
+char *conf_file_base(const char *dir)
+{
+	if (!dir || !*dir)
+		dir = getenv("GLOBUS_STREAMS_BASE_DIR");
+	if (dir && *dir)
+		return without_slash(strdup(dir));
+	cleanup_free char *home = without_slash(file_home());
+	if (!home)
+		return NULL;
+	char *path = NULL;
+	if (asprintf(&path, "%s/" DEFAULT_FOLDER, strcmp(home, "/") == 0 ? "" : home) < 0)
+		return NULL;
+	return path;
+}
+
+static char *conf_path(const char *base, const char *id)
+{
+	char *path = NULL;
+	return asprintf(&path, "%s/%s.conf", base, id) < 0 ? NULL : path;
+}
+
+__attribute__((format(printf, 3, 4))) static int explain(char **why, int err, const char *format,
+							 ...)
+{
+	va_list args;
+	va_start(args, format);
+	if (why && vasprintf(why, format, args) < 0)
+		*why = NULL;
+	va_end(args);
+	return err;
+}
+
+static int explain_read(char **why, int err, const char *path, const char *id)
+{
+	switch (err) {
+	case -ENOENT:
+		return explain(why, err,
+			       "%s does not exist: this tunnel's environment is not initialized "
+			       "here; run: globus-streams environment initialize %s",
+			       path, id);
+	case -EPERM:
+		return explain(why, err,
+			       "%s holds a secret, and others may read or write it or own it; make "
+			       "it yours alone: chown \"$USER\" and chmod 600, or initialize it "
+			       "again with --force",
+			       path);
+	case -EFBIG:
+	case -EINVAL:
+		return explain(why, err,
+			       "%s is not a conf file of globus-streams; remove it and run: "
+			       "globus-streams environment initialize %s",
+			       path, id);
+	default:
+		return explain(why, err, "cannot read %s: %s", path, strerror(-err));
+	}
+}
+
+int conf_file_read(const char *base, const char *id, struct conf *conf, char **why)
+{
+	*conf = (struct conf){0};
+	cleanup_free char *path = conf_path(base, id);
+	if (!path)
+		return explain(why, -ENOMEM, "out of memory");
+	char *text = NULL;
+	size_t len = 0;
+	int err = file_read_private(path, CONF_SIZE_MAX, &text, &len);
+	if (!err) {
+		err = conf_parse(conf, text, len);
+		file_wipe(text, len);
+	}
+	return err ? explain_read(why, err, path, id) : 0;
+}
+
+static int explain_write(char **why, int err, const char *path)
+{
+	const char *next = "the file was left as it was";
+	if (err == -ENOSPC || err == -EDQUOT)
+		next = "make room on the disk and try again; the file was left as it was";
+	else if (err == -EACCES || err == -EROFS || err == -EPERM)
+		next = "choose a folder that you may write with --base-dir or "
+		       "GLOBUS_STREAMS_BASE_DIR; the file was left as it was";
+	return explain(why, err, "cannot write %s: %s; %s", path, strerror(-err), next);
+}
+
+int conf_file_write(const char *base, const char *id, const struct conf *conf, char **why)
+{
+	cleanup_free char *path = conf_path(base, id);
+	size_t len = 0;
+	char *text = path ? conf_format(conf, &len) : NULL;
+	if (!text)
+		return explain(why, -ENOMEM, "out of memory");
+	int err = file_make_folder(base);
+	if (!err)
+		err = file_replace(path, text, len);
+	conf_free_text(text, len);
+	return err ? explain_write(why, err, path) : 0;
+}

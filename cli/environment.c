@@ -1,0 +1,144 @@
+#include "cli/environment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cleanup.h"
+#include "cli/file.h"
+#include "cli/options.h"
+#include "cli/say.h"
+
+#define LOCK_SECONDS 120
+
+int environment_init(struct environment *environment, struct cli *cli, const char *base_dir,
+		     const char *id)
+{
+	*environment = (struct environment){.lock = -1};
+	if (cli_uuid(cli, "a tunnel's", id, environment->id) < 0)
+		return -1;
+	environment->base = conf_file_base(base_dir);
+	if (!environment->base)
+		return failure_set(&cli->failure, STATUS_FAILED, "no home folder: %s; set HOME",
+				   strerror(errno));
+	return 0;
+}
+
+void environment_finish(struct environment *environment)
+{
+	conf_finish(&environment->conf);
+	free(environment->base);
+	if (environment->lock >= 0)
+		close(environment->lock);
+	*environment = (struct environment){.lock = -1};
+}
+
+int environment_read(struct environment *environment, struct cli *cli)
+{
+	cleanup_free char *why = NULL;
+	conf_finish(&environment->conf);
+	if (conf_file_read(environment->base, environment->id, &environment->conf, &why) == 0)
+		return 0;
+	return failure_set(&cli->failure, STATUS_FAILED, "%s", why ? why : "out of memory");
+}
+
+bool environment_try(struct environment *environment)
+{
+	cleanup_free char *why = NULL;
+	conf_finish(&environment->conf);
+	int err = conf_file_read(environment->base, environment->id, &environment->conf, &why);
+	return err != -ENOENT && err != -ENOTDIR;
+}
+
+/* "<base>/.<id>.<tail>" */
+static char *beside(const struct environment *environment, const char *tail)
+{
+	char *path = NULL;
+	int n = asprintf(&path, "%s/.%s.%s", environment->base, environment->id, tail);
+	return n < 0 ? NULL : path;
+}
+
+int environment_lock(struct environment *environment, struct cli *cli)
+{
+	cleanup_free char *path = beside(environment, "lock");
+	if (!path)
+		return failure_memory(&cli->failure);
+	int fd = file_make_folder(environment->base);
+	if (fd == 0)
+		fd = file_lock(path, LOCK_SECONDS, &environment->waited);
+	if (fd == -ETIMEDOUT)
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "another globus-streams has held %s for %d s; end it, and try "
+				   "again",
+				   path, LOCK_SECONDS);
+	if (fd < 0)
+		say_verbose("no lock: %s: %s", path, strerror(-fd));
+	else
+		environment->lock = fd;
+	return 0;
+}
+
+int environment_write(struct environment *environment, struct cli *cli)
+{
+	cleanup_free char *why = NULL;
+	if (environment->lock >= 0) {
+		cleanup_free char *path = NULL;
+		if (asprintf(&path, "%s/%s.conf", environment->base, environment->id) >= 0)
+			file_sweep(path);
+	}
+	if (conf_file_write(environment->base, environment->id, &environment->conf, &why) == 0)
+		return 0;
+	return failure_set(&cli->failure, STATUS_FAILED, "%s", why ? why : "out of memory");
+}
+
+int environment_set(struct environment *environment, struct cli *cli, const char *key,
+		    const char *value)
+{
+	int err = conf_set(&environment->conf, key, value);
+	if (err)
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "the conf file cannot hold this %s: %s", key, strerror(-err));
+	return 0;
+}
+
+int environment_set_number(struct environment *environment, struct cli *cli, const char *key,
+			   long long value)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "%lld", value);
+	return environment_set(environment, cli, key, text);
+}
+
+long long environment_number(const struct environment *environment, const char *key,
+			     long long otherwise)
+{
+	const char *text = conf_get(&environment->conf, key);
+	long long value;
+	if (!text || options_number(text, 0, INT64_MAX, &value) < 0)
+		return otherwise;
+	return value;
+}
+
+int environment_contact(struct cli *cli, const char *option, const char *text,
+			struct contact *contact)
+{
+	if (contact_parse(text, contact) == 0)
+		return 0;
+	return failure_set(&cli->failure, STATUS_USAGE,
+			   "%s takes HOST:PORT ([ADDRESS]:PORT for IPv6), not '%s'", option, text);
+}
+
+int environment_listener(struct cli *cli, const char *text, struct contact *contact)
+{
+	if (environment_contact(cli, "--listener-contact-string", text, contact) < 0)
+		return -1;
+	if (strcmp(contact->host, "0.0.0.0") != 0 && strcmp(contact->host, "::") != 0)
+		return 0;
+	return failure_set(
+		&cli->failure, STATUS_USAGE,
+		"%s stands for every address and cannot be called; give the one at which "
+		"the access point reaches this machine",
+		contact->host);
+}

@@ -1,0 +1,58 @@
+#ifndef GS_ENVIRONMENT_H
+#define GS_ENVIRONMENT_H
+
+/* The environment of one tunnel on this machine: its conf file and the lock that keeps writers of
+ * it apart. Functions return 0, or -1 with cli->failure. */
+
+#include <stdbool.h>
+
+#include "cli/cli.h"
+#include "cli/conf_file.h"
+
+#define CONTACT_TTL_DEFAULT 10
+#define CONTACT_TTL_MAX     31536000
+
+struct environment {
+	char id[37];
+	char *base;
+	struct conf conf;
+	int lock;   /* -1: not held */
+	int waited; /* another process had the lock when we came */
+};
+
+/* Begin: the tunnel's id from the command line, the folder from --base-dir (or NULL). */
+int environment_init(struct environment *environment, struct cli *cli, const char *base_dir,
+		     const char *id);
+void environment_finish(struct environment *environment);
+
+/* Read the conf file (anew). */
+int environment_read(struct environment *environment, struct cli *cli);
+
+/* The same, where it may be missing or unusable: then conf is empty. Tells whether a file is there.
+ */
+bool environment_try(struct environment *environment);
+
+/* Wait for the lock. Where the folder cannot be written, go on without: a write will say so. */
+int environment_lock(struct environment *environment, struct cli *cli);
+
+/* Replace the conf file. */
+int environment_write(struct environment *environment, struct cli *cli);
+
+/* Set a value, or with NULL unset it; or a number. */
+int environment_set(struct environment *environment, struct cli *cli, const char *key,
+		    const char *value);
+int environment_set_number(struct environment *environment, struct cli *cli, const char *key,
+			   long long value);
+
+/* A number of the conf file; missing or garbled: otherwise. */
+long long environment_number(const struct environment *environment, const char *key,
+			     long long otherwise);
+
+/* Read HOST:PORT from the command line: wrong usage where it is none. option: for the message. */
+int environment_contact(struct cli *cli, const char *option, const char *text,
+			struct contact *contact);
+
+/* The same for a listener: also an address that can be called. */
+int environment_listener(struct cli *cli, const char *text, struct contact *contact);
+
+#endif

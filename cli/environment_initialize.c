@@ -1,0 +1,347 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "cli/cleanup.h"
+#include "cli/command.h"
+#include "cli/environment.h"
+#include "cli/gcs.h"
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/say.h"
+#include "cli/standing.h"
+
+/*
+ * environment initialize. In this order, so that a step that fails leaves as little as possible
+ * behind: look (tunnel, access point), make the LAN secret, store the listener's contact, write the
+ * conf file, and only then delete the secret of the conf that it replaced. Until the conf file is
+ * replaced, the old one stands and its secret works; a new secret that nobody will use is deleted
+ * again.
+ */
+
+struct values {
+	const char *base_dir, *listener_contact;
+	struct option_list globus_contacts;
+	long long ttl;
+	bool listener, force, insecure;
+};
+
+static const struct option_spec options[] = {
+	{0, "listener-contact-string", "HOST:PORT",
+	 "this is the listener side; its program is called there", OPTION_TEXT,
+	 offsetof(struct values, listener_contact)},
+	{0, "listener", NULL, "the listener side, with the contact the tunnel already has",
+	 OPTION_FLAG, offsetof(struct values, listener)},
+	{0, "globus-contact", "HOST:PORT",
+	 "connections to it go through the tunnel; may be given several times", OPTION_LIST,
+	 offsetof(struct values, globus_contacts)},
+	{0, "cs-ttl", "SECONDS", "a stored contact is looked up again after that (10)",
+	 OPTION_NUMBER, offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},
+	OPTION_BASE_DIR(struct values),
+	{0, "force", NULL, "initialize again: a new secret, a new conf file", OPTION_FLAG,
+	 offsetof(struct values, force)},
+	{0, "insecure", NULL, "go on where no LAN secret can be had", OPTION_FLAG,
+	 offsetof(struct values, insecure)},
+	{0},
+};
+
+struct job {
+	const struct values *values;
+	struct environment environment;
+	struct tunnel tunnel;
+	bool listener;
+	const char *access_point; /* ours; in tunnel */
+	struct contact contact;   /* the listener's program, or the initiator's access point */
+	char endpoint[37];
+	char old_secret[37], old_endpoint[37]; /* empty: none */
+	struct lan_secret secret;
+};
+
+static int check_values(struct cli *cli, struct job *job)
+{
+	const struct values *values = job->values;
+	struct contact contact;
+	job->listener = values->listener || values->listener_contact;
+	if (job->listener && values->globus_contacts.count)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "--globus-contact belongs to the initiator side, "
+				   "--listener-contact-string to the listener side");
+	for (size_t i = 0; i < values->globus_contacts.count; i++)
+		if (environment_contact(cli, "--globus-contact", values->globus_contacts.items[i],
+					&contact) < 0)
+			return -1;
+	if (values->listener_contact)
+		return environment_listener(cli, values->listener_contact, &job->contact);
+	return 0;
+}
+
+static void remember(const struct environment *environment, const char *key, char id[37])
+{
+	uint8_t bytes[UUID_BYTES];
+	const char *text = conf_get(&environment->conf, key);
+	if (text && uuid_parse(text, bytes) == 0)
+		uuid_format(bytes, id);
+}
+
+static int check_existing(struct cli *cli, struct job *job)
+{
+	struct environment *environment = &job->environment;
+	if (!environment_try(environment))
+		return 0;
+	if (!job->values->force)
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "%s/%s.conf exists; to make it anew, with a new LAN secret, use "
+				   "--force",
+				   environment->base, environment->id);
+	remember(environment, CONF_LANKEY_ID, job->old_secret);
+	remember(environment, CONF_ENDPOINT_ID, job->old_endpoint);
+	return 0;
+}
+
+static int look(struct cli *cli, struct job *job, const char *endpoint)
+{
+	if (transfer_tunnel(cli, job->environment.id, &job->tunnel) < 0)
+		return -1;
+	if (standing_ended(&job->tunnel))
+		return standing_explain(cli, &job->tunnel);
+	job->access_point = job->listener ? job->tunnel.listener_ap : job->tunnel.initiator_ap;
+	if (endpoint)
+		return cli_uuid(cli, "an endpoint's", endpoint, job->endpoint);
+	struct access_point point;
+	if (transfer_access_point(cli, job->access_point, &point) < 0)
+		return -1;
+	int err = 0;
+	if (point.endpoint)
+		snprintf(job->endpoint, sizeof(job->endpoint), "%s", point.endpoint);
+	else
+		err = failure_set(&cli->failure, STATUS_FAILED,
+				  "Transfer does not tell the endpoint of access point %s; give it "
+				  "after the tunnel's id",
+				  job->access_point);
+	access_point_finish(&point);
+	return err;
+}
+
+static int delete_old(struct cli *cli, struct job *job)
+{
+	const char *endpoint = *job->old_endpoint ? job->old_endpoint : job->endpoint;
+	if (!*job->old_secret)
+		return 0;
+	int err = gcs_delete_secret(cli, endpoint, job->old_secret);
+	*job->old_secret = '\0';
+	return err;
+}
+
+static int make_secret(struct cli *cli, struct job *job)
+{
+	int err = gcs_create_secret(cli, job->endpoint, job->access_point, job->environment.id,
+				    &job->secret);
+	/* A manager that allows one secret a tunnel: the old one has to go first. */
+	if (err && cli->failure.http == 409 && *job->old_secret && delete_old(cli, job) == 0)
+		err = gcs_create_secret(cli, job->endpoint, job->access_point, job->environment.id,
+					&job->secret);
+	if (!err)
+		return 0;
+	if (!job->values->insecure)
+		return failure_prefix(&cli->failure, "no LAN secret, so nothing was changed: ");
+	say_warning("the LAN connection for this tunnel is not secured: %s",
+		    cli->failure.text ? cli->failure.text : "no LAN secret");
+	failure_finish(&cli->failure);
+	return 0;
+}
+
+/* Store the listener's contact in the tunnel, or learn what is stored; or learn the initiator's. */
+static int exchange_contacts(struct cli *cli, struct job *job)
+{
+	if (!job->listener)
+		return standing_initiator(cli, &job->tunnel, &job->contact);
+	if (!job->values->listener_contact)
+		return standing_listener(cli, &job->tunnel, &job->contact);
+	struct tunnel changed;
+	cJSON *attributes = transfer_listener(job->contact.host, job->contact.port);
+	if (transfer_change(cli, job->environment.id, attributes, &changed) < 0)
+		return -1;
+	tunnel_finish(&changed);
+	return 0;
+}
+
+static int fake_port(const struct environment *environment)
+{
+	long long port = environment_number(environment, CONF_FAKE_PORT, 0);
+	uint32_t random = 0;
+	if (port >= CONF_FAKE_PORT_LOW && port <= CONF_FAKE_PORT_HIGH)
+		return (int)port;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		random = (uint32_t)time(NULL);
+	return CONF_FAKE_PORT_LOW + (int)(random % (CONF_FAKE_PORT_HIGH - CONF_FAKE_PORT_LOW + 1));
+}
+
+/* "HOST:PORT,HOST:PORT"; NULL where none was given. Free it. */
+static char *mapped(const struct option_list *list)
+{
+	char *joined = list->count ? calloc(list->count, CONTACT_TEXT_MAX + 1) : NULL;
+	size_t len = 0;
+	for (size_t i = 0; joined && i < list->count; i++) {
+		struct contact contact;
+		contact_parse(list->items[i], &contact);
+		if (i)
+			joined[len++] = ',';
+		contact_format(&contact, joined + len);
+		len += strlen(joined + len);
+	}
+	return joined;
+}
+
+static int set_contacts(struct cli *cli, struct job *job)
+{
+	struct environment *environment = &job->environment;
+	char text[CONTACT_TEXT_MAX] = "";
+	const char *contact = NULL;
+	if (job->contact.port) {
+		contact_format(&job->contact, text);
+		contact = text;
+	}
+	cleanup_free char *hosts = mapped(&job->values->globus_contacts);
+	const char *ours = job->listener ? CONF_LISTENER_CONTACT : CONF_CONTACT;
+	const char *other = job->listener ? CONF_CONTACT : CONF_LISTENER_CONTACT;
+	if (environment_set(environment, cli, ours, contact) < 0 ||
+	    environment_set(environment, cli, other, NULL) < 0)
+		return -1;
+	return environment_set(environment, cli, CONF_GLOBUS_CONTACT, hosts);
+}
+
+static int fill(struct cli *cli, struct job *job)
+{
+	struct environment *environment = &job->environment;
+	const struct lan_secret *secret = &job->secret;
+	int64_t expiration;
+	long long ttl = job->values->ttl;
+	if (standing_expiration(cli, &job->tunnel, &expiration) < 0 ||
+	    environment_set(environment, cli, CONF_LANKEY, secret->secret) < 0 ||
+	    environment_set(environment, cli, CONF_LANKEY_ID, secret->secret ? secret->id : NULL) <
+		    0 ||
+	    environment_set(environment, cli, CONF_LAN_AUTH, secret->secret ? "v1" : NULL) < 0 ||
+	    environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL)) < 0 ||
+	    environment_set_number(environment, cli, CONF_CONTACT_TTL, ttl) < 0 ||
+	    environment_set(environment, cli, CONF_ENDPOINT_ID, job->endpoint) < 0 ||
+	    environment_set_number(environment, cli, CONF_FAKE_PORT, fake_port(environment)) < 0 ||
+	    environment_set_number(environment, cli, CONF_EXPIRATION, expiration) < 0)
+		return -1;
+	return set_contacts(cli, job);
+}
+
+/* The secret that was made and will not be used. */
+static void take_back(struct cli *cli, struct job *job)
+{
+	struct failure first = cli->failure;
+	if (!job->secret.secret)
+		return;
+	cli->failure = (struct failure){0};
+	if (gcs_delete_secret(cli, job->endpoint, job->secret.id) < 0)
+		say_verbose("the new LAN secret %s stays: %s", job->secret.id, cli->failure.text);
+	failure_finish(&cli->failure);
+	cli->failure = first;
+}
+
+static int perform(struct cli *cli, struct job *job, const char *endpoint)
+{
+	if (look(cli, job, endpoint) < 0 || make_secret(cli, job) < 0)
+		return -1;
+	/* fill() before and after: what it refuses must be refused before the tunnel is changed. */
+	if (fill(cli, job) < 0 || exchange_contacts(cli, job) < 0 || fill(cli, job) < 0 ||
+	    environment_write(&job->environment, cli) < 0) {
+		take_back(cli, job);
+		return -1;
+	}
+	if (delete_old(cli, job) < 0) {
+		say_warning("the old LAN secret was not deleted: %s", cli->failure.text);
+		failure_finish(&cli->failure);
+	}
+	return 0;
+}
+
+static void print_text(const struct job *job, const char *contact)
+{
+	const struct environment *environment = &job->environment;
+	printf("The environment is initialized for use with tunnel %s\n", environment->id);
+	printf("Your application key file base directory is %s%s\n", environment->base,
+	       strcmp(environment->base, "/") == 0 ? "" : "/");
+	if (!job->listener)
+		printf("Your contact string is: %s\n", contact);
+	else if (!job->contact.port)
+		say_note("the tunnel has no listener contact yet; set it with: globus-streams "
+			 "environment update --listener-contact-string HOST:PORT %s",
+			 environment->id);
+}
+
+static void print_json(const struct job *job, const char *contact)
+{
+	const struct environment *environment = &job->environment;
+	char listener[CONTACT_TEXT_MAX];
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "tunnel_id", environment->id);
+	cJSON_AddStringToObject(object, "base_dir", environment->base);
+	cJSON_AddStringToObject(object, "side", job->listener ? "listener" : "initiator");
+	cJSON_AddBoolToObject(object, "secured", job->secret.secret != NULL);
+	if (!job->listener)
+		cJSON_AddStringToObject(object, "contact_string", contact);
+	else if (job->contact.port) {
+		contact_format(&job->contact, listener);
+		cJSON_AddStringToObject(object, "listener_contact_string", listener);
+	}
+	output_json(object);
+	cJSON_Delete(object);
+}
+
+static void print(const struct cli *cli, const struct job *job)
+{
+	char contact[64];
+	snprintf(contact, sizeof(contact), "globus.%s:%lld", job->environment.id,
+		 environment_number(&job->environment, CONF_FAKE_PORT, 0));
+	if (cli->json)
+		print_json(job, contact);
+	else
+		print_text(job, contact);
+}
+
+static int start(struct cli *cli, struct job *job, char **words)
+{
+	if (check_values(cli, job) < 0 ||
+	    environment_init(&job->environment, cli, job->values->base_dir, words[0]) < 0 ||
+	    environment_lock(&job->environment, cli) < 0 || check_existing(cli, job) < 0)
+		return -1;
+	if (!cli->json) {
+		printf("Initializing the environment for tunnel: %s\n", job->environment.id);
+		fflush(stdout);
+	}
+	return perform(cli, job, words[1]);
+}
+
+static int run(struct cli *cli, const void *given, char **words)
+{
+	struct job job = {.values = given, .environment = {.lock = -1}};
+	int err = start(cli, &job, words);
+	if (!err)
+		print(cli, &job);
+	lan_secret_finish(&job.secret);
+	tunnel_finish(&job.tunnel);
+	environment_finish(&job.environment);
+	return err;
+}
+
+const struct command environment_initialize_command = {
+	.name = "initialize",
+	.words = "TUNNEL_ID [ENDPOINT_ID]",
+	.summary = "make ready for programs that use a tunnel",
+	.about = "Run it on both sides, on the listener's with --listener-contact-string. It "
+		 "fetches\n"
+		 "a LAN secret and writes the tunnel's conf file.",
+	.words_min = 1,
+	.words_max = 2,
+	.options = options,
+	.values_size = sizeof(struct values),
+	.defaults = &(const struct values){.ttl = CONTACT_TTL_DEFAULT},
+	.run = run,
+};

@@ -1,0 +1,34 @@
+#ifndef GS_FAILURE_H
+#define GS_FAILURE_H
+
+/* What went wrong: one sentence for the user, with what to do, and the exit status that it means.
+ */
+
+#include <stdarg.h>
+
+enum {
+	STATUS_FAILED = 1, /* a service or the command */
+	STATUS_USAGE = 2,
+	STATUS_LOGIN = 4, /* a login, session or consent is needed */
+};
+
+struct failure {
+	int status; /* 0: nothing failed */
+	long http;  /* the HTTP status that said so; 0: none */
+	char *text;
+};
+
+/* Say what failed, in place of what was said before. Always -1, to be returned. */
+__attribute__((format(printf, 3, 4))) int failure_set(struct failure *failure, int status,
+						      const char *format, ...);
+
+/* Put words before what was said. Always -1. */
+__attribute__((format(printf, 2, 3))) int failure_prefix(struct failure *failure,
+							 const char *format, ...);
+
+/* Out of memory: -1. */
+int failure_memory(struct failure *failure);
+
+void failure_finish(struct failure *failure);
+
+#endif

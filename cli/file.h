@@ -1,0 +1,38 @@
+#ifndef GS_CLI_FILE_H
+#define GS_CLI_FILE_H
+
+/* Small private files: read with care, replaced as a whole, locked between processes. */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* The path of this user's home: $HOME, else the password file's. Free it. NULL with errno. */
+char *file_home(void);
+
+/* Make the folder and those above it, 0700, where missing. 0 or -errno. */
+int file_make_folder(const char *path);
+
+/* Read a whole regular file of at most max bytes that belongs to us (root may read anybody's) and
+ * that nobody else may read or write. *data gets a NUL after *len bytes; free it with file_wipe().
+ * 0 or -errno: -ENOENT, -EPERM others may read or write it or it is another's, -EFBIG, -EISDIR,
+ * -EINVAL not a regular file …. */
+int file_read_private(const char *path, size_t max, char **data, size_t *len);
+void file_wipe(char *data, size_t len);
+
+/* Replace a file (0600) as a whole: written beside it, synced, renamed over it, its folder synced.
+ * Whoever is killed or loses power on the way leaves the old file or the new one. 0 or -errno; on
+ * error the old file stands. */
+int file_replace(const char *path, const char *data, size_t len);
+
+/* Remove what a killed file_replace() of path may have left. Only for the holder of its lock. */
+void file_sweep(const char *path);
+
+/* Take the lock file (0600, made where missing), waiting at most seconds; *waited tells whether
+ * another process had it. A descriptor, whose close() gives the lock back (process death too), or
+ * -errno: -ETIMEDOUT, or what open() said. */
+int file_lock(const char *path, unsigned seconds, int *waited);
+
+/* Remove the lock file while holding it: those who wait for it see that and make another. */
+void file_unlink_lock(const char *path);
+
+#endif

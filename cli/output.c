@@ -1,0 +1,91 @@
+#include "cli/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cleanup.h"
+#include "cli/say.h"
+
+#define COLUMNS_MAX 16
+
+static char *clean(const char *value)
+{
+	char *text = strdup(value ? value : "None");
+	if (text)
+		say_clean(text);
+	return text;
+}
+
+/* Columns that a text takes: its UTF-8 characters. */
+static size_t width(const char *text)
+{
+	size_t count = 0;
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+void output_record(const struct output_field *fields, size_t count)
+{
+	size_t widest = 0;
+	for (size_t i = 0; i < count; i++)
+		if (strlen(fields[i].label) > widest)
+			widest = strlen(fields[i].label);
+	for (size_t i = 0; i < count; i++) {
+		cleanup_free char *value = clean(fields[i].value);
+		printf("%s:%*s %s\n", fields[i].label, (int)(widest - strlen(fields[i].label)), "",
+		       value ? value : "");
+	}
+}
+
+static void print_row(const char *const *cells, const size_t *widths, size_t columns)
+{
+	for (size_t i = 0; i < columns; i++) {
+		cleanup_free char *text = clean(cells[i]);
+		const char *shown = text ? text : "";
+		int pad = i + 1 < columns ? (int)(widths[i] - width(shown)) : 0;
+		printf("%s%s%*s", i ? " | " : "", shown, pad, "");
+	}
+	putchar('\n');
+}
+
+void output_table(const char *const *heads, size_t columns, const char *const *cells, size_t rows)
+{
+	size_t widths[COLUMNS_MAX] = {0};
+	for (size_t i = 0; i < columns; i++)
+		widths[i] = width(heads[i]);
+	for (size_t i = 0; i < rows * columns; i++) {
+		cleanup_free char *text = clean(cells[i]);
+		if (text && width(text) > widths[i % columns])
+			widths[i % columns] = width(text);
+	}
+	print_row(heads, widths, columns);
+	for (size_t i = 0; i < columns; i++) {
+		printf("%s", i ? " | " : "");
+		for (size_t j = 0; j < widths[i]; j++)
+			putchar('-');
+	}
+	putchar('\n');
+	for (size_t i = 0; i < rows; i++)
+		print_row(cells + i * columns, widths, columns);
+}
+
+/* cJSON indents with tabs; inside its strings a tab is written \t, so a tab is always indentation.
+ */
+void output_json(const cJSON *document)
+{
+	char *text = cJSON_Print(document);
+	for (const char *at = text; at && *at; at++) {
+		if (at[0] == ':' && at[1] == '\t' && at > text && at[-1] == '"') {
+			fputs(": ", stdout);
+			at++;
+		} else if (*at == '\t') {
+			fputs("  ", stdout);
+		} else {
+			putchar(*at);
+		}
+	}
+	putchar('\n');
+	free(text);
+}

@@ -1,0 +1,23 @@
+#ifndef GS_OUTPUT_H
+#define GS_OUTPUT_H
+
+/* What commands print on stdout: records ("Label: value" lines), tables, JSON. Texts from elsewhere
+ * cannot add lines or move the cursor. */
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+
+struct output_field {
+	const char *label, *value; /* NULL: printed as None */
+};
+
+/* One line a field, the values in one column. */
+void output_record(const struct output_field *fields, size_t count);
+
+/* A table of rows × columns of texts (NULL: None), under heads. */
+void output_table(const char *const *heads, size_t columns, const char *const *cells, size_t rows);
+
+/* JSON, two spaces a level, and a newline. */
+void output_json(const cJSON *document);
+
+#endif

@@ -1,0 +1,137 @@
+#include "cli/say.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cleanup.h"
+
+#define TICK_MS 120
+#define RED     "\033[31m"
+#define YELLOW  "\033[33m"
+#define PLAIN   "\033[0m"
+
+static struct {
+	bool verbose, terminal, colour;
+	char waiting[96]; /* empty: nothing is waited for */
+	bool drawn;
+	long long since_ms, drawn_ms;
+} say;
+
+static bool colour_wanted(int fd)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	return isatty(fd) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+void say_setup(bool verbose)
+{
+	say.verbose = verbose;
+	say.terminal = isatty(STDERR_FILENO);
+	say.colour = colour_wanted(STDERR_FILENO);
+}
+
+bool say_colours_stdout(void)
+{
+	return colour_wanted(STDOUT_FILENO);
+}
+
+void say_clean(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (*at < 0x20 || *at == 0x7f)
+			*at = ' ';
+		else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			at[0] = at[1] = ' ';
+	}
+}
+
+static void undraw(void)
+{
+	if (say.drawn)
+		fputs("\r\033[K", stderr);
+	say.drawn = false;
+}
+
+static void line(const char *colour, const char *label, const char *format, va_list args)
+{
+	cleanup_free char *text = NULL;
+	if (vasprintf(&text, format, args) < 0) {
+		text = NULL;
+		return;
+	}
+	say_clean(text);
+	undraw();
+	bool coloured = say.colour && *colour;
+	fprintf(stderr, "globus-streams: %s%s%s%s\n", coloured ? colour : "", label,
+		coloured ? PLAIN : "", text);
+}
+
+#define SAY_LINE(colour, label)                                                                    \
+	do {                                                                                       \
+		va_list args;                                                                      \
+		va_start(args, format);                                                            \
+		line(colour, label, format, args);                                                 \
+		va_end(args);                                                                      \
+	} while (0)
+
+void say_error(const char *format, ...)
+{
+	SAY_LINE(RED, say.colour ? "error: " : "");
+}
+
+void say_warning(const char *format, ...)
+{
+	SAY_LINE(YELLOW, "warning: ");
+}
+
+void say_note(const char *format, ...)
+{
+	SAY_LINE("", "");
+}
+
+void say_verbose(const char *format, ...)
+{
+	if (say.verbose)
+		SAY_LINE("", "");
+}
+
+static long long now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void say_waiting(const char *what)
+{
+	if (!what) {
+		undraw();
+		say.waiting[0] = '\0';
+		return;
+	}
+	if (!say.waiting[0])
+		say.since_ms = now_ms();
+	snprintf(say.waiting, sizeof(say.waiting), "%s", what);
+	say_clean(say.waiting);
+	say_tick();
+}
+
+void say_tick(void)
+{
+	static const char turn[] = {'|', '/', '-', '\\'};
+	if (!say.terminal || !say.waiting[0])
+		return;
+	long long now = now_ms();
+	/* Nothing flashes by for what is done at once. */
+	if (now - say.since_ms < 400 || (say.drawn && now - say.drawn_ms < TICK_MS))
+		return;
+	say.drawn_ms = now;
+	say.drawn = true;
+	fprintf(stderr, "\r\033[K%c %s (%llds)", turn[now / TICK_MS % 4], say.waiting,
+		(now - say.since_ms) / 1000);
+	fflush(stderr);
+}

@@ -1,0 +1,10 @@
+#ifndef GS_TIMESTAMP_H
+#define GS_TIMESTAMP_H
+
+#include <stdint.h>
+
+/* A time as services write it (ISO 8601: "2026-01-31T10:00:00.5+00:00", "…Z", with a space for the
+ * T, or without a zone, which is UTC) in epoch seconds: 0, or -EINVAL. */
+int timestamp_parse(const char *text, int64_t *seconds);
+
+#endif

@@ -1,0 +1,50 @@
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/transfer.h"
+#include "cli/tunnel_record.h"
+
+struct values {
+	const char *label;
+	long long lifetime;
+	bool restartable;
+};
+
+static const struct option_spec options[] = {
+	{0, "label", "TEXT", "a name for people", OPTION_TEXT, offsetof(struct values, label)},
+	{0, "lifetime-minutes", "N", "how long it lasts (the service's default: 360)",
+	 OPTION_NUMBER, offsetof(struct values, lifetime), 1, 5256000},
+	{0, "restartable", NULL, "start it again after an error", OPTION_FLAG,
+	 offsetof(struct values, restartable)},
+	{0},
+};
+
+static int run(struct cli *cli, const void *given, char **words)
+{
+	const struct values *values = given;
+	char initiator[37], listener[37];
+	struct tunnel tunnel;
+	if (cli_uuid(cli, "an access point's", words[0], initiator) < 0 ||
+	    cli_uuid(cli, "an access point's", words[1], listener) < 0)
+		return -1;
+	struct tunnel_wish wish = {initiator, listener, values->label, values->lifetime,
+				   values->restartable};
+	if (transfer_create(cli, &wish, &tunnel) < 0)
+		return -1;
+	tunnel_record_print(cli, &tunnel);
+	tunnel_finish(&tunnel);
+	return 0;
+}
+
+const struct command tunnel_create_command = {
+	.name = "create",
+	.words = "INITIATOR_AP LISTENER_AP",
+	.summary = "create a tunnel",
+	.about = "The initiator's access point takes connections, the listener's makes them. Both\n"
+		 "are given by id; see: globus-streams access-point list",
+	.words_min = 2,
+	.words_max = 2,
+	.options = options,
+	.values_size = sizeof(struct values),
+	.run = run,
+};
