@@ -226,11 +226,11 @@ static int login_needed(struct cli *cli, const char *server, const char *scope, 
 			   server, scope);
 }
 
-/* Ask Auth for a new token, and keep it in list. */
-static int renew(struct cli *cli, const struct credentials *credentials,
-		 const struct token_name *name, const char *scope, cJSON *list)
+/* Ask Auth for a new token. list: the cache as it is. */
+static int ask_anew(struct cli *cli, const struct credentials *credentials,
+		    const struct token_name *name, const char *scope, const cJSON *list,
+		    cJSON **answer)
 {
-	cJSON *answer = NULL;
 	struct token old = {0};
 	bool known = tokens_find(list, name, &old) == 0;
 	if (!credentials->secret && (!known || !old.refresh || !has_scope(old.scope, scope)))
@@ -239,34 +239,51 @@ static int renew(struct cli *cli, const struct credentials *credentials,
 	const char *by_login[] = {"grant_type", "refresh_token", "refresh_token",
 				  old.refresh,  "client_id",     credentials->client,
 				  NULL};
-	int err = auth_request(cli, credentials, "/v2/oauth2/token",
-			       credentials->secret ? by_secret : by_login, &answer);
-	if (!err)
-		err = auth_keep(cli, credentials, list, answer);
-	json_wipe(answer);
+	return auth_request(cli, credentials, "/v2/oauth2/token",
+			    credentials->secret ? by_secret : by_login, answer);
+}
+
+static int keep_anew(struct cli *cli, const struct credentials *credentials,
+		     const struct token_name *name, const cJSON *answer, char **token)
+{
+	struct token fresh;
+	cJSON *list = tokens_load(&cli->failure);
+	if (!list)
+		return -1;
+	int err = auth_keep(cli, credentials, list, answer);
+	if (!err && tokens_find(list, name, &fresh) == 0)
+		*token = strdup(fresh.access);
+	else if (!err)
+		err = failure_set(&cli->failure, STATUS_FAILED, "Auth gave no token for %s",
+				  name->server);
+	json_wipe(list);
 	return err;
 }
 
-static int renewed(struct cli *cli, const struct credentials *credentials,
-		   const struct token_name *name, const char *scope, const char *rejected,
-		   char **token)
+static int renew(struct cli *cli, const struct credentials *credentials,
+		 const struct token_name *name, const char *scope, const char *rejected,
+		 char **token)
 {
-	cleanup_fd int lock = tokens_lock(&cli->failure);
-	cJSON *list = lock < 0 ? NULL : tokens_load(&cli->failure);
-	if (!list)
-		return -1;
+	int waited, again;
+	int lock = tokens_lock(&waited, &cli->failure);
+	cJSON *list = lock < 0 ? NULL : tokens_load(&cli->failure), *answer = NULL;
+	int err = list ? 0 : -1;
 	/* Another process may have been quicker. */
-	*token = valid(list, name, scope, rejected);
-	int err = 0;
-	if (!*token) {
-		err = renew(cli, credentials, name, scope, list);
-		struct token fresh;
-		if (!err && tokens_find(list, name, &fresh) == 0)
-			*token = strdup(fresh.access);
-		else if (!err)
-			err = failure_set(&cli->failure, STATUS_FAILED, "Auth gave no token for %s",
-					  name->server);
+	if (!err)
+		*token = valid(list, name, scope, rejected);
+	if (!err && !*token) {
+		/* Who had the lock got none: all who waited ask now, not one after the other. */
+		if (waited)
+			close(lock);
+		err = ask_anew(cli, credentials, name, scope, list, &answer);
+		if (waited)
+			lock = tokens_lock(&again, &cli->failure);
+		if (!err)
+			err = lock < 0 ? -1 : keep_anew(cli, credentials, name, answer, token);
 	}
+	if (lock >= 0)
+		close(lock);
+	json_wipe(answer);
 	json_wipe(list);
 	return err;
 }
@@ -287,5 +304,5 @@ int auth_token(struct cli *cli, const char *server, const char *scope, const cha
 	json_wipe(list);
 	if (*token)
 		return 0;
-	return renewed(cli, &credentials, &name, scope, rejected, token);
+	return renew(cli, &credentials, &name, scope, rejected, token);
 }

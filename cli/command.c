@@ -48,8 +48,10 @@ static int print_help(const struct place *place)
 	       : command->words  ? command->words
 				 : "",
 	       command->summary);
-	if (command->about)
-		printf("\n%s\n", command->about);
+	if (command->about) {
+		putchar('\n');
+		options_wrap(command->about, 0, stdout);
+	}
 	if (command->children)
 		print_children(command);
 	printf("\nOptions:\n");

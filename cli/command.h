@@ -13,7 +13,7 @@ struct command {
 	const char *name;
 	const char *words; /* "TUNNEL_ID [ENDPOINT_ID]"; NULL: takes none */
 	const char *summary;
-	const char *about; /* more for --help, lines of at most 80 columns; NULL: nothing */
+	const char *about; /* more for --help, a paragraph; NULL: nothing */
 	size_t words_min, words_max;
 	const struct option_spec *options; /* NULL: none of its own */
 	size_t values_size;                /* of the struct that they fill */

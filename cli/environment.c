@@ -30,8 +30,7 @@ void environment_finish(struct environment *environment)
 {
 	conf_finish(&environment->conf);
 	free(environment->base);
-	if (environment->lock >= 0)
-		close(environment->lock);
+	environment_unlock(environment);
 	*environment = (struct environment){.lock = -1};
 }
 
@@ -78,6 +77,13 @@ int environment_lock(struct environment *environment, struct cli *cli)
 	else
 		environment->lock = fd;
 	return 0;
+}
+
+void environment_unlock(struct environment *environment)
+{
+	if (environment->lock >= 0)
+		close(environment->lock);
+	environment->lock = -1;
 }
 
 int environment_write(struct environment *environment, struct cli *cli)

@@ -34,6 +34,7 @@ bool environment_try(struct environment *environment);
 
 /* Wait for the lock. Where the folder cannot be written, go on without: a write will say so. */
 int environment_lock(struct environment *environment, struct cli *cli);
+void environment_unlock(struct environment *environment);
 
 /* Replace the conf file. */
 int environment_write(struct environment *environment, struct cli *cli);

@@ -336,8 +336,7 @@ const struct command environment_initialize_command = {
 	.words = "TUNNEL_ID [ENDPOINT_ID]",
 	.summary = "make ready for programs that use a tunnel",
 	.about = "Run it on both sides, on the listener's with --listener-contact-string. It "
-		 "fetches\n"
-		 "a LAN secret and writes the tunnel's conf file.",
+		 "fetches a LAN secret and writes the tunnel's conf file.",
 	.words_min = 1,
 	.words_max = 2,
 	.options = options,

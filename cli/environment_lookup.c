@@ -56,11 +56,20 @@ static bool is_fresh(const struct environment *environment)
 	       now - updated <= ttl;
 }
 
+/* The conf may have been changed since it was read by whoever has the lock now. */
+static int reread(struct cli *cli, struct environment *environment)
+{
+	if (environment->lock >= 0)
+		return 0;
+	return environment_lock(environment, cli) < 0 ? -1 : environment_read(environment, cli);
+}
+
 static int store(struct cli *cli, struct environment *environment, const struct contact *contact)
 {
 	char text[CONTACT_TEXT_MAX];
 	contact_format(contact, text);
-	if (environment_set(environment, cli, CONF_CONTACT, text) < 0 ||
+	if (reread(cli, environment) < 0 ||
+	    environment_set(environment, cli, CONF_CONTACT, text) < 0 ||
 	    environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL)) < 0)
 		return -1;
 	/* The answer is right even where it cannot be kept: a read-only home, a full disk. */
@@ -95,6 +104,10 @@ static int update(struct cli *cli, struct environment *environment, bool refresh
 		*contact = stored(environment);
 		return 0;
 	}
+	/* Who had the lock got no answer: all who waited for it ask now, not one after the other.
+	 */
+	if (environment->waited)
+		environment_unlock(environment);
 	return fetch(cli, environment, contact);
 }
 
@@ -175,8 +188,7 @@ const struct command environment_lookup_command = {
 	.words = "TUNNEL_ID",
 	.summary = "print where the tunnel's access point is called",
 	.about = "A stored contact is printed at once; one that is older than its ttl is fetched "
-		 "from\n"
-		 "Transfer first, and stored.",
+		 "from Transfer first, and stored.",
 	.words_min = 1,
 	.words_max = 1,
 	.options = options,

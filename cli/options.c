@@ -210,17 +210,16 @@ int options_parse(const struct option_set *sets, bool stop_at_word, int argc, ch
 	return err;
 }
 
-/* Print text in the help column, broken at spaces. */
-static void print_wrapped(const char *text, FILE *out)
+void options_wrap(const char *text, int indent, FILE *out)
 {
-	size_t room = HELP_WIDTH - HELP_COLUMN;
+	size_t room = (size_t)(HELP_WIDTH - indent);
 	while (strlen(text) > room) {
 		size_t cut = room;
 		while (cut > 0 && text[cut] != ' ')
 			cut--;
 		if (cut == 0)
 			break;
-		fprintf(out, "%.*s\n%*s", (int)cut, text, HELP_COLUMN, "");
+		fprintf(out, "%.*s\n%*s", (int)cut, text, indent, "");
 		text += cut + 1;
 	}
 	fprintf(out, "%s\n", text);
@@ -245,6 +244,6 @@ void options_print(const struct option_spec *specs, FILE *out)
 			fprintf(out, "%s\n%*s", head, HELP_COLUMN, "");
 		else
 			fprintf(out, "%-*s", HELP_COLUMN, head);
-		print_wrapped(spec->help, out);
+		options_wrap(spec->help, HELP_COLUMN, out);
 	}
 }

@@ -68,6 +68,9 @@ int options_parse(const struct option_set *sets, bool stop_at_word, int argc, ch
 /* Print the rows of a table for --help: at most 80 columns, one or two lines each. */
 void options_print(const struct option_spec *specs, FILE *out);
 
+/* Print text from column indent on (where the cursor is), in lines of at most 80 columns. */
+void options_wrap(const char *text, int indent, FILE *out);
+
 /* A number, all of text, between low and high: 0 or -EINVAL. */
 int options_number(const char *text, long long low, long long high, long long *number);
 

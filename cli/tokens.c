@@ -205,14 +205,15 @@ int tokens_save(const cJSON *list, struct failure *failure)
 	return 0;
 }
 
-int tokens_lock(struct failure *failure)
+int tokens_lock(int *waited, struct failure *failure)
 {
 	cleanup_free char *folder = NULL, *path = path_of(".lock", &folder, failure);
 	if (!path)
 		return -1;
-	int waited, fd = file_make_folder(folder);
+	int fd = file_make_folder(folder);
+	*waited = 0;
 	if (fd == 0)
-		fd = file_lock(path, LOCK_SECONDS, &waited);
+		fd = file_lock(path, LOCK_SECONDS, waited);
 	if (fd >= 0)
 		return fd;
 	if (fd == -ETIMEDOUT)

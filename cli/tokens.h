@@ -47,8 +47,9 @@ int tokens_remove_login(cJSON *list, const char *issuer, const char *client);
 
 int tokens_save(const cJSON *list, struct failure *failure);
 
-/* The lock, for who renews: a descriptor to close, or -1 with failure. Where the folder cannot be
- * written, a descriptor that locks nothing: there is no cache to protect. */
-int tokens_lock(struct failure *failure);
+/* The lock, for who renews; *waited: another process had it. A descriptor to close, or -1 with
+ * failure. Where the folder cannot be written, a descriptor that locks nothing: there is no cache
+ * to protect. */
+int tokens_lock(int *waited, struct failure *failure);
 
 #endif

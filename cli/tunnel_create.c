@@ -40,7 +40,7 @@ const struct command tunnel_create_command = {
 	.name = "create",
 	.words = "INITIATOR_AP LISTENER_AP",
 	.summary = "create a tunnel",
-	.about = "The initiator's access point takes connections, the listener's makes them. Both\n"
+	.about = "The initiator's access point takes connections, the listener's makes them. Both "
 		 "are given by id; see: globus-streams access-point list",
 	.words_min = 2,
 	.words_max = 2,
