@@ -1,0 +1,70 @@
+/*
+ * box KIND COMMAND …: run COMMAND as some kernel or container would.
+ *
+ *     no-listener ERRNO   seccomp() refuses user notification with this error number
+ *     has-listener        the command already has a filter with a listener, which someone holds
+ */
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static void die(const char *what, int error)
+{
+	fprintf(stderr, "box: %s: %s\n", what, strerror(error));
+	exit(99);
+}
+
+static void refuse_listeners(int error)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)error), SCMP_SYS(seccomp), 1,
+				  SCMP_A1(SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+					  SECCOMP_FILTER_FLAG_NEW_LISTENER));
+	if (rc == 0)
+		rc = seccomp_load(filter);
+	if (rc < 0)
+		die("filter", -rc);
+	seccomp_release(filter);
+}
+
+/* The listener lives as long as somebody has it open: a child that waits for our end. */
+static void take_listener(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(lookup_dcookie), 0);
+	if (rc == 0)
+		rc = seccomp_load(filter);
+	if (rc < 0)
+		die("filter", -rc);
+	pid_t parent = getpid();
+	pid_t child = fork();
+	if (child < 0)
+		die("fork", errno);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() == parent)
+			pause();
+		_exit(0);
+	}
+	close(seccomp_notify_fd(filter));
+}
+
+int main(int argc, char **argv)
+{
+	int at = 2;
+	if (argc > 3 && !strcmp(argv[1], "no-listener"))
+		refuse_listeners(atoi(argv[at++]));
+	else if (argc > 2 && !strcmp(argv[1], "has-listener"))
+		take_listener();
+	else
+		return 2;
+	execvp(argv[at], argv + at);
+	die(argv[at], errno);
+}
