@@ -39,9 +39,22 @@ extern const struct command command_root;
 /* environment … */
 extern const struct command environment_initialize_command;
 extern const struct command environment_lookup_command;
+extern const struct command environment_update_command;
+extern const struct command environment_cleanup_command;
+extern const struct command environment_list_command;
+extern const struct command environment_show_command;
 
 /* tunnel … */
 extern const struct command tunnel_create_command;
+extern const struct command tunnel_list_command;
 extern const struct command tunnel_show_command;
+extern const struct command tunnel_update_command;
+extern const struct command tunnel_stop_command;
+extern const struct command tunnel_delete_command;
+extern const struct command tunnel_events_command;
+
+/* access-point … */
+extern const struct command access_point_list_command;
+extern const struct command access_point_show_command;
 
 #endif

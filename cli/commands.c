@@ -5,6 +5,10 @@
 static const struct command *const environment_commands[] = {
 	&environment_initialize_command,
 	&environment_lookup_command,
+	&environment_update_command,
+	&environment_cleanup_command,
+	&environment_list_command,
+	&environment_show_command,
 	NULL,
 };
 
@@ -15,9 +19,10 @@ static const struct command environment_command = {
 };
 
 static const struct command *const tunnel_commands[] = {
-	&tunnel_create_command,
-	&tunnel_show_command,
-	NULL,
+	&tunnel_create_command, &tunnel_list_command,
+	&tunnel_show_command,   &tunnel_update_command,
+	&tunnel_stop_command,   &tunnel_delete_command,
+	&tunnel_events_command, NULL,
 };
 
 static const struct command tunnel_command = {
@@ -26,9 +31,22 @@ static const struct command tunnel_command = {
 	.children = tunnel_commands,
 };
 
+static const struct command *const access_point_commands[] = {
+	&access_point_list_command,
+	&access_point_show_command,
+	NULL,
+};
+
+static const struct command access_point_command = {
+	.name = "access-point",
+	.summary = "stream access points, between which tunnels lead",
+	.children = access_point_commands,
+};
+
 static const struct command *const root_commands[] = {
 	&environment_command,
 	&tunnel_command,
+	&access_point_command,
 	NULL,
 };
 

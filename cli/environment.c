@@ -1,5 +1,6 @@
 #include "cli/environment.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,94 @@ int environment_write(struct environment *environment, struct cli *cli)
 	if (conf_file_write(environment->base, environment->id, &environment->conf, &why) == 0)
 		return 0;
 	return failure_set(&cli->failure, STATUS_FAILED, "%s", why ? why : "out of memory");
+}
+
+int environment_remove(struct environment *environment, struct cli *cli)
+{
+	cleanup_free char *path = NULL;
+	if (asprintf(&path, "%s/%s.conf", environment->base, environment->id) < 0) {
+		path = NULL;
+		return failure_memory(&cli->failure);
+	}
+	if (unlink(path) < 0 && errno != ENOENT)
+		return failure_set(&cli->failure, STATUS_FAILED, "cannot delete %s: %s", path,
+				   strerror(errno));
+	file_sweep(path);
+	environment_remove_lock(environment);
+	return 0;
+}
+
+void environment_remove_lock(struct environment *environment)
+{
+	cleanup_free char *path = beside(environment, "lock");
+	if (path && environment->lock >= 0)
+		file_unlink_lock(path);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The id in "<id>.conf"; NULL: another name. */
+static char *id_of(const char *name)
+{
+	uint8_t bytes[UUID_BYTES];
+	char *id = strdup(name);
+	if (id && strlen(id) == UUID_TEXT + strlen(".conf") &&
+	    strcmp(id + UUID_TEXT, ".conf") == 0) {
+		id[UUID_TEXT] = '\0';
+		if (uuid_parse(id, bytes) == 0)
+			return id;
+	}
+	free(id);
+	return NULL;
+}
+
+static int collect(DIR *dir, char ***ids, size_t *count)
+{
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		char *id = id_of(entry->d_name);
+		if (!id)
+			continue;
+		char **more = reallocarray(*ids, *count + 1, sizeof(*more));
+		if (!more) {
+			free(id);
+			return -1;
+		}
+		*ids = more;
+		more[(*count)++] = id;
+	}
+	return 0;
+}
+
+int environment_ids(struct cli *cli, const char *base_dir, char ***ids, size_t *count)
+{
+	cleanup_free char *base = conf_file_base(base_dir);
+	DIR *dir = base ? opendir(base) : NULL;
+	*ids = NULL;
+	*count = 0;
+	if (!dir && base && errno == ENOENT)
+		return 0;
+	if (!dir)
+		return failure_set(&cli->failure, STATUS_FAILED, "cannot look into %s: %s",
+				   base ? base : "the home folder", strerror(errno));
+	int err = collect(dir, ids, count);
+	closedir(dir);
+	if (err) {
+		environment_free_ids(*ids, *count);
+		return failure_memory(&cli->failure);
+	}
+	if (*count)
+		qsort(*ids, *count, sizeof(**ids), by_text);
+	return 0;
+}
+
+void environment_free_ids(char **ids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(ids[i]);
+	free(ids);
 }
 
 int environment_set(struct environment *environment, struct cli *cli, const char *key,

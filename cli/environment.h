@@ -39,6 +39,17 @@ void environment_unlock(struct environment *environment);
 /* Replace the conf file. */
 int environment_write(struct environment *environment, struct cli *cli);
 
+/* Remove the conf file, what a killed writer left of it, and the lock, which is held. */
+int environment_remove(struct environment *environment, struct cli *cli);
+void environment_remove_lock(struct environment *environment);
+
+/* The ids of the tunnels that have a conf file in the folder, sorted. */
+int environment_ids(struct cli *cli, const char *base_dir, char ***ids, size_t *count);
+void environment_free_ids(char **ids, size_t count);
+
+/* Print what the conf says, but for the secret. */
+void environment_print_json(const struct environment *environment);
+
 /* Set a value, or with NULL unset it; or a number. */
 int environment_set(struct environment *environment, struct cli *cli, const char *key,
 		    const char *value);

@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/say.h"
 #include "cli/standing.h"
+#include "cli/tunnel_wait.h"
 
 /*
  * environment initialize. In this order, so that a step that fails leaves as little as possible
@@ -26,6 +27,7 @@ struct values {
 	struct option_list globus_contacts;
 	long long ttl;
 	bool listener, force, insecure;
+	struct option_maybe wait;
 };
 
 static const struct option_spec options[] = {
@@ -44,6 +46,7 @@ static const struct option_spec options[] = {
 	 offsetof(struct values, force)},
 	{0, "insecure", NULL, "go on where no LAN secret can be had", OPTION_FLAG,
 	 offsetof(struct values, insecure)},
+	OPTION_WAIT(struct values, "wait until the tunnel is active"),
 	{0},
 };
 
@@ -262,6 +265,27 @@ static int perform(struct cli *cli, struct job *job, const char *endpoint)
 	return 0;
 }
 
+/* The environment is ready; wait for the tunnel, and store the contact that it has then. */
+static int await(struct cli *cli, struct job *job)
+{
+	struct environment *environment = &job->environment;
+	struct tunnel tunnel;
+	char text[CONTACT_TEXT_MAX];
+	environment_unlock(environment);
+	if (tunnel_wait_active(cli, environment->id, job->values->wait.value, &tunnel) < 0)
+		return failure_prefix(&cli->failure, "the environment is initialized, but ");
+	int err = job->listener ? 0 : standing_initiator(cli, &tunnel, &job->contact);
+	tunnel_finish(&tunnel);
+	if (err || job->listener)
+		return err;
+	contact_format(&job->contact, text);
+	if (environment_lock(environment, cli) < 0 || environment_read(environment, cli) < 0 ||
+	    environment_set(environment, cli, CONF_CONTACT, text) < 0 ||
+	    environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL)) < 0)
+		return -1;
+	return environment_write(environment, cli);
+}
+
 static void print_text(const struct job *job, const char *contact)
 {
 	const struct environment *environment = &job->environment;
@@ -323,6 +347,8 @@ static int run(struct cli *cli, const void *given, char **words)
 {
 	struct job job = {.values = given, .environment = {.lock = -1}};
 	int err = start(cli, &job, words);
+	if (!err && job.values->wait.given)
+		err = await(cli, &job);
 	if (!err)
 		print(cli, &job);
 	lan_secret_finish(&job.secret);
@@ -341,6 +367,6 @@ const struct command environment_initialize_command = {
 	.words_max = 2,
 	.options = options,
 	.values_size = sizeof(struct values),
-	.defaults = &(const struct values){.ttl = CONTACT_TTL_DEFAULT},
+	.defaults = &(const struct values){.ttl = CONTACT_TTL_DEFAULT, .wait = TUNNEL_WAIT_FOREVER},
 	.run = run,
 };

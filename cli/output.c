@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,28 @@ void output_table(const char *const *heads, size_t columns, const char *const *c
 	putchar('\n');
 	for (size_t i = 0; i < rows; i++)
 		print_row(cells + i * columns, widths, columns);
+}
+
+void output_line(const char *format, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list args;
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (text) {
+		say_clean(text);
+		printf("%s\n", text);
+	}
+}
+
+void output_json_list(const cJSON *list)
+{
+	cJSON *document = cJSON_CreateObject();
+	cJSON_AddItemReferenceToObject(document, "data", (cJSON *)list);
+	output_json(document);
+	cJSON_Delete(document);
 }
 
 /* cJSON indents with tabs; inside its strings a tab is written \t, so a tab is always indentation.

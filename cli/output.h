@@ -17,6 +17,12 @@ void output_record(const struct output_field *fields, size_t count);
 /* A table of rows × columns of texts (NULL: None), under heads. */
 void output_table(const char *const *heads, size_t columns, const char *const *cells, size_t rows);
 
+/* One line. */
+__attribute__((format(printf, 1, 2))) void output_line(const char *format, ...);
+
+/* {"data": list}; the list stays the caller's. */
+void output_json_list(const cJSON *list);
+
 /* JSON, two spaces a level, and a newline. */
 void output_json(const cJSON *document);
 

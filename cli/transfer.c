@@ -36,6 +36,14 @@ static const struct json_field tunnel_fields[] = {
 static const struct json_field access_point_fields[] = {
 	{"data.id", JSON_UUID, true, offsetof(struct access_point, id)},
 	{"data.attributes.display_name", JSON_TEXT, false, offsetof(struct access_point, name)},
+	{"data.attributes.contact_email", JSON_TEXT, false, offsetof(struct access_point, email)},
+	{"data.attributes.contact_info", JSON_TEXT, false, offsetof(struct access_point, info)},
+	{"data.attributes.department", JSON_TEXT, false, offsetof(struct access_point, department)},
+	{"data.attributes.description", JSON_TEXT, false,
+	 offsetof(struct access_point, description)},
+	{"data.attributes.info_link", JSON_TEXT, false, offsetof(struct access_point, link)},
+	{"data.attributes.organization", JSON_TEXT, false,
+	 offsetof(struct access_point, organization)},
 	{"data.relationships.host_endpoint.data.id", JSON_UUID, false,
 	 offsetof(struct access_point, endpoint)},
 };

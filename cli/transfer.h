@@ -30,7 +30,8 @@ struct tunnel_wish {
 struct access_point {
 	cJSON *document;
 	const cJSON *data;
-	const char *id, *name, *endpoint;
+	const char *id, *name, *endpoint; /* name and what follows may be NULL */
+	const char *email, *info, *department, *description, *link, *organization;
 };
 
 int transfer_tunnel(struct cli *cli, const char *id, struct tunnel *tunnel);

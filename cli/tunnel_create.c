@@ -1,13 +1,12 @@
-#include <string.h>
-
 #include "cli/command.h"
-#include "cli/transfer.h"
 #include "cli/tunnel_record.h"
+#include "cli/tunnel_wait.h"
 
 struct values {
 	const char *label;
 	long long lifetime;
 	bool restartable;
+	struct option_maybe wait;
 };
 
 static const struct option_spec options[] = {
@@ -16,13 +15,14 @@ static const struct option_spec options[] = {
 	 OPTION_NUMBER, offsetof(struct values, lifetime), 1, 5256000},
 	{0, "restartable", NULL, "start it again after an error", OPTION_FLAG,
 	 offsetof(struct values, restartable)},
+	OPTION_WAIT(struct values, "wait until it is active"),
 	{0},
 };
 
 static int run(struct cli *cli, const void *given, char **words)
 {
 	const struct values *values = given;
-	char initiator[37], listener[37];
+	char initiator[37], listener[37], id[37];
 	struct tunnel tunnel;
 	if (cli_uuid(cli, "an access point's", words[0], initiator) < 0 ||
 	    cli_uuid(cli, "an access point's", words[1], listener) < 0)
@@ -31,6 +31,12 @@ static int run(struct cli *cli, const void *given, char **words)
 				   values->restartable};
 	if (transfer_create(cli, &wish, &tunnel) < 0)
 		return -1;
+	if (values->wait.given) {
+		int bad = cli_uuid(cli, "a tunnel's", tunnel.id, id);
+		tunnel_finish(&tunnel);
+		if (bad || tunnel_wait_active(cli, id, values->wait.value, &tunnel) < 0)
+			return failure_prefix(&cli->failure, "the tunnel is created: ");
+	}
 	tunnel_record_print(cli, &tunnel);
 	tunnel_finish(&tunnel);
 	return 0;
@@ -46,5 +52,6 @@ const struct command tunnel_create_command = {
 	.words_max = 2,
 	.options = options,
 	.values_size = sizeof(struct values),
+	.defaults = &(const struct values){.wait = TUNNEL_WAIT_FOREVER},
 	.run = run,
 };

@@ -1,0 +1,108 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/environment.h"
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/standing.h"
+
+struct values {
+	const char *base_dir, *listener_contact;
+	long long ttl; /* -1: not given */
+};
+
+static const struct option_spec options[] = {
+	{0, "listener-contact-string", "HOST:PORT", "where the listener's program is called now",
+	 OPTION_TEXT, offsetof(struct values, listener_contact)},
+	{0, "cs-ttl", "SECONDS", "a stored contact is looked up again after that", OPTION_NUMBER,
+	 offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},
+	OPTION_BASE_DIR(struct values),
+	{0},
+};
+
+/* Move the listener: in the tunnel first, since that can be refused. */
+static int move_listener(struct cli *cli, struct environment *environment,
+			 const struct contact *contact)
+{
+	char text[CONTACT_TEXT_MAX];
+	struct tunnel tunnel;
+	contact_format(contact, text);
+	if (!cli->json)
+		printf("Updating the application listener on the Tunnel: %s to: %s\n",
+		       environment->id, text);
+	fflush(stdout);
+	if (transfer_change(cli, environment->id, transfer_listener(contact->host, contact->port),
+			    &tunnel) < 0)
+		return -1;
+	tunnel_finish(&tunnel);
+	return environment_set(environment, cli, CONF_LISTENER_CONTACT, text);
+}
+
+/* Fetch the initiator's contact anew; that there is none yet is no fault. */
+static int fetch_contact(struct cli *cli, struct environment *environment)
+{
+	char text[CONTACT_TEXT_MAX];
+	struct tunnel tunnel;
+	struct contact contact;
+	if (transfer_tunnel(cli, environment->id, &tunnel) < 0)
+		return -1;
+	int err = standing_initiator(cli, &tunnel, &contact);
+	if (!err && standing_ended(&tunnel))
+		err = standing_explain(cli, &tunnel);
+	tunnel_finish(&tunnel);
+	if (err || !contact.port)
+		return err;
+	contact_format(&contact, text);
+	if (environment_set(environment, cli, CONF_CONTACT, text) < 0)
+		return -1;
+	return environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL));
+}
+
+static int update(struct cli *cli, const struct values *values, struct environment *environment)
+{
+	struct contact listener;
+	if (values->listener_contact &&
+	    environment_listener(cli, values->listener_contact, &listener) < 0)
+		return -1;
+	if (environment_lock(environment, cli) < 0 || environment_read(environment, cli) < 0)
+		return -1;
+	if (!cli->json)
+		printf("Updating the environment for tunnel: %s\n", environment->id);
+	fflush(stdout);
+	if (values->ttl >= 0 &&
+	    environment_set_number(environment, cli, CONF_CONTACT_TTL, values->ttl) < 0)
+		return -1;
+	int err = 0;
+	if (values->listener_contact)
+		err = move_listener(cli, environment, &listener);
+	else if (!conf_get(&environment->conf, CONF_LISTENER_CONTACT))
+		err = fetch_contact(cli, environment);
+	return err ? err : environment_write(environment, cli);
+}
+
+static int run(struct cli *cli, const void *given, char **words)
+{
+	struct environment environment;
+	int err = environment_init(&environment, cli, ((const struct values *)given)->base_dir,
+				   words[0]);
+	if (!err)
+		err = update(cli, given, &environment);
+	if (!err && cli->json)
+		environment_print_json(&environment);
+	environment_finish(&environment);
+	return err;
+}
+
+const struct command environment_update_command = {
+	.name = "update",
+	.words = "TUNNEL_ID",
+	.summary = "fetch the contact anew, or change settings; the secret stays",
+	.words_min = 1,
+	.words_max = 1,
+	.options = options,
+	.values_size = sizeof(struct values),
+	.defaults = &(const struct values){.ttl = -1},
+	.run = run,
+};

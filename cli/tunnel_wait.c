@@ -1,0 +1,89 @@
+#include "cli/tunnel_wait.h"
+
+#include <stdio.h>
+#include <strings.h>
+#include <time.h>
+
+#include "cli/say.h"
+#include "cli/standing.h"
+
+#define STEP_NS   (50 * 1000 * 1000)
+#define PAUSE_MIN 1 /* seconds between two questions, growing with the time waited */
+#define PAUSE_MAX 5
+
+long long tunnel_wait_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool tunnel_wait_pause(const char *what, long long start, long long seconds)
+{
+	long long now = tunnel_wait_clock(), end = start + seconds * 1000;
+	long long pause = (now - start) / 10000 + PAUSE_MIN;
+	long long until = now + (pause > PAUSE_MAX ? PAUSE_MAX : pause) * 1000;
+	if (now >= end)
+		return false;
+	say_waiting(what);
+	while ((now = tunnel_wait_clock()) < until && now < end) {
+		nanosleep(&(struct timespec){.tv_nsec = STEP_NS}, NULL);
+		say_tick();
+	}
+	return true;
+}
+
+static int too_long(struct cli *cli, struct tunnel *tunnel, const char *state, long long seconds)
+{
+	say_waiting(NULL);
+	failure_set(&cli->failure, STATUS_FAILED,
+		    "tunnel %s is not %s after %lld s (state %s); look at: globus-streams tunnel "
+		    "events %s",
+		    tunnel->id, state, seconds, tunnel->state, tunnel->id);
+	tunnel_finish(tunnel);
+	return -1;
+}
+
+bool tunnel_wait_is_stopped(const struct tunnel *tunnel)
+{
+	return standing_ended(tunnel) && strcasecmp(tunnel->state, "STOPPING") != 0;
+}
+
+static bool is_ready(const struct tunnel *tunnel)
+{
+	return standing_active(tunnel) && tunnel->initiator_ip && tunnel->initiator_port;
+}
+
+static int wait_until(struct cli *cli, const char *id, bool (*reached)(const struct tunnel *),
+		      const char *state, long long seconds, struct tunnel *tunnel)
+{
+	char what[96];
+	long long start = tunnel_wait_clock();
+	snprintf(what, sizeof(what), "waiting for tunnel %s to be %s", id, state);
+	for (;;) {
+		if (transfer_tunnel(cli, id, tunnel) < 0)
+			return -1;
+		if (reached(tunnel)) {
+			say_waiting(NULL);
+			return 0;
+		}
+		if (reached == is_ready && standing_ended(tunnel)) {
+			standing_explain(cli, tunnel);
+			tunnel_finish(tunnel);
+			return -1;
+		}
+		if (!tunnel_wait_pause(what, start, seconds))
+			return too_long(cli, tunnel, state, seconds);
+		tunnel_finish(tunnel);
+	}
+}
+
+int tunnel_wait_active(struct cli *cli, const char *id, long long seconds, struct tunnel *tunnel)
+{
+	return wait_until(cli, id, is_ready, "active", seconds, tunnel);
+}
+
+int tunnel_wait_stopped(struct cli *cli, const char *id, long long seconds, struct tunnel *tunnel)
+{
+	return wait_until(cli, id, tunnel_wait_is_stopped, "stopped", seconds, tunnel);
+}

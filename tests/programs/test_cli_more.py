@@ -1,0 +1,272 @@
+"""globus-streams: the commands around the main job."""
+
+import json
+import re
+import threading
+import time
+
+import pytest
+
+import far_side
+from cli_program import Cli
+from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
+
+
+@pytest.fixture
+def far():
+    side = far_side.FarSide()
+    yield side
+    side.close()
+
+
+@pytest.fixture
+def cli(tmp_path, far):
+    return Cli(tmp_path, far.url)
+
+
+def later(seconds, action):
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+
+
+def activate(far, tunnel):
+    far.tunnels[tunnel]["data"]["attributes"].update(state="ACTIVE", initiator_ip_address="127.0.0.1",
+                                                     initiator_port=4711)
+
+
+def expire(cli, tunnel):
+    path = cli.base / f"{tunnel}.conf"
+    path.write_text(re.sub(r"tunnel_expiration_time=\d+", "tunnel_expiration_time=1000", path.read_text()))
+
+
+def renew(cli, tunnel):
+    path = cli.base / f"{tunnel}.conf"
+    path.write_text(re.sub(r"tunnel_expiration_time=\d+", f"tunnel_expiration_time={int(time.time()) + 900}",
+                           path.read_text()))
+
+
+def test_tunnel_list(cli, far):
+    assert len(cli.run("tunnel", "list").ok().splitlines()) == 2
+    tunnels = [far.active(label=f"number {i}") for i in range(5)]
+    lines = cli.run("tunnel", "list").ok().splitlines()
+    assert [cell.strip() for cell in lines[0].split("|")] == ["ID", "Label", "State", "Created Time"]
+    assert [line.split(" | ")[0] for line in lines[2:]] == tunnels
+    document = json.loads(cli.run("tunnel", "list", "-Fjson").ok())
+    assert [t["id"] for t in document["data"]] == tunnels
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_lists_have_pages(cli, far, absolute):
+    tunnels = [far.active() for _ in range(5)]
+
+    def pages(request, usual):
+        at = int(request.query.split("=")[1]) if request.query else 0
+        following = f"/v2/tunnels?from={at + 2}" if at + 2 < 5 else None
+        if following and absolute:
+            following = far.url + following
+        return Answer(200, {"data": [far.tunnels[t]["data"] for t in tunnels[at:at + 2]], "links": {"next": following}})
+
+    far.rule("GET", "/v2/tunnels", pages)
+    lines = cli.run("tunnel", "list").ok().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == tunnels and far.count("GET", "/v2/tunnels") == 3
+
+
+def test_a_page_elsewhere_gets_no_token(cli, far):
+    other = far_side.FarSide()
+    far.rule("GET", "/v2/tunnels", Answer(200, {"data": [], "links": {"next": other.url + "/v2/tunnels"}}))
+    cli.run("tunnel", "list").ok()
+    assert other.requests == []
+    other.close()
+
+
+def test_tunnel_update_stop_delete(cli, far):
+    tunnel = far.active()
+    assert re.search(r"^Label: +new name$", cli.run("tunnel", "update", "--label", "new name", tunnel).ok(), re.M)
+    assert far.asked("PATCH", ".*")[0].json() == {"data": {"type": "Tunnel", "attributes": {"label": "new name"}}}
+    cli.run("tunnel", "update", tunnel).failed(2)
+    assert f"tunnel stop --wait {tunnel}" in cli.run("tunnel", "delete", tunnel).failed(1)
+    assert re.search(r"^State: +STOPPED$", cli.run("tunnel", "stop", tunnel).ok(), re.M)
+    assert far.asked("PATCH", ".*")[1].json()["data"]["attributes"] == {"state": "STOPPING"}
+    assert tunnel in cli.run("tunnel", "delete", tunnel).ok()
+    assert far.tunnels == {}
+    cli.run("tunnel", "delete", tunnel).failed(1)
+
+
+def test_stop_waits(cli, far):
+    tunnel = far.active()
+
+    def slowly(request, usual):
+        attributes = far.tunnels[tunnel]["data"]["attributes"]
+        attributes["state"] = "STOPPING"
+        later(1.5, lambda: attributes.update(state="STOPPED"))
+        return Answer(200, far.tunnels[tunnel])
+
+    far.rule("PATCH", ".*", slowly)
+    assert re.search(r"^State: +STOPPED$", cli.run("tunnel", "stop", "--wait", tunnel).ok(), re.M)
+
+
+def test_create_waits(cli, far):
+    run = cli.start("tunnel", "create", "--wait=30", INITIATOR_AP, LISTENER_AP)
+    deadline = time.monotonic() + 20
+    while not far.asked("GET", "/v2/tunnels/.*"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    activate(far, next(iter(far.tunnels)))
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == 0 and err == "" and re.search(r"^State: +ACTIVE$", out, re.M)
+    line = cli.run("tunnel", "create", "--wait=1", INITIATOR_AP, LISTENER_AP).failed(1)
+    assert "is created" in line and "AWAITING_LISTENER" in line
+
+
+def test_initialize_waits(cli, far):
+    tunnel = far.tunnel()
+    run = cli.start("environment", "initialize", "--wait", tunnel)
+    deadline = time.monotonic() + 20
+    while not (cli.base / f"{tunnel}.conf").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    activate(far, tunnel)
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == 0 and err == ""
+    assert cli.conf(tunnel)["connector_contact_string"] == "127.0.0.1:4711"
+    ending = far.tunnel()
+    later(0.5, lambda: far.tunnels[ending]["data"]["attributes"].update(state="STOPPED"))
+    assert "has ended" in cli.run("environment", "initialize", "--wait", ending).failed(1)
+
+
+EVENTS = [{"type": "TunnelEvent", "id": 2768, "attributes": {
+    "code": "STARTED", "is_error": False, "description": "started", "details": "by u\nser", "time": "2026-01-31T10:00"}}]
+
+
+def event(number, code, **attributes):
+    return {"type": "TunnelEvent", "id": number,
+            "attributes": {"code": code, "is_error": False, "description": "d", "details": None,
+                           "time": "2026-01-31T10:00:00+00:00", **attributes}}
+
+
+def test_events(cli, far):
+    tunnel = far.active()
+    far.events[tunnel] = EVENTS
+    lines = cli.run("tunnel", "events", tunnel).ok().splitlines()
+    assert [cell.strip() for cell in lines[0].split("|")] == ["Code", "Error", "Details", "Time"]
+    assert [cell.strip() for cell in lines[2].split("|")] == ["STARTED", "False", "by u ser", "2026-01-31T10:00"]
+    assert json.loads(cli.run("tunnel", "events", tunnel, "--format=json").ok()) == {"data": EVENTS}
+
+
+def test_events_are_followed_to_the_end(cli, far):
+    tunnel = far.active()
+    far.events[tunnel] = [event(5, "STARTED")]
+    run = cli.start("tunnel", "events", "--follow", tunnel)
+    assert "STARTED" in run.stdout.readline()
+    with far.lock:
+        far.events[tunnel] = [event(7, "TUNNEL_STOPPED", is_error=True), event(6, "TUNNEL_ACTIVE"), event(5, "STARTED")]
+        far.tunnels[tunnel]["data"]["attributes"]["state"] = "STOPPED"
+    out, err = run.communicate(timeout=30)
+    lines = out.splitlines()
+    assert run.returncode == 0 and len(lines) == 2
+    assert "TUNNEL_ACTIVE" in lines[0] and "TUNNEL_STOPPED (error)" in lines[1]
+
+
+def test_access_points(cli, far):
+    lines = cli.run("access-point", "list").ok().splitlines()
+    assert len(lines) == 4 and INITIATOR_AP in lines[2]
+    lines = cli.run("access-point", "list", "lISTENER").ok().splitlines()
+    assert len(lines) == 3 and LISTENER_AP in lines[2]
+    out = cli.run("access-point", "show", LISTENER_AP).ok()
+    assert re.search(r"^Display Name: +Listener Site$", out, re.M) and re.search(rf"^Endpoint: +{ENDPOINT}$", out, re.M)
+    assert json.loads(cli.run("access-point", "show", LISTENER_AP, "-F", "json").ok())["data"]["id"] == LISTENER_AP
+    assert "access-point list" in cli.run("access-point", "show", ENDPOINT).failed(1)
+
+
+def test_update_of_the_listener(cli, far):
+    tunnel = far.tunnel()
+    cli.run("environment", "initialize", "--listener-contact-string", "10.0.2.164:8888", tunnel).ok()
+    old = cli.conf(tunnel)
+    out = cli.run("environment", "update", "--listener-contact-string", "10.0.2.165:8889", tunnel).ok()
+    assert out.splitlines() == [
+        f"Updating the environment for tunnel: {tunnel}",
+        f"Updating the application listener on the Tunnel: {tunnel} to: 10.0.2.165:8889"]
+    assert cli.conf(tunnel) == {**old, "listener_contact_string": "10.0.2.165:8889"}
+    assert far.asked("PATCH", ".*")[1].json()["data"]["attributes"] == {"listener_ip_address": "10.0.2.165",
+                                                                      "listener_port": 8889}
+    before = cli.files()
+    far.rule("PATCH", ".*", Answer(422, {"detail": [{"loc": ["x"], "msg": "no", "type": "t"}]}))
+    cli.run("environment", "update", "--listener-contact-string", "10.0.2.166:8889", tunnel).failed(1)
+    assert cli.files() == before
+
+
+def test_update_of_the_initiator(cli, far):
+    tunnel = far.tunnel()
+    cli.run("environment", "initialize", tunnel).ok()
+    old = cli.conf(tunnel)
+    assert cli.run("environment", "update", "--cs-ttl", "60", tunnel).ok() == (
+        f"Updating the environment for tunnel: {tunnel}\n")
+    assert cli.conf(tunnel)["connector_contact_string_ttl"] == "60"
+    activate(far, tunnel)
+    cli.run("environment", "update", tunnel).ok()
+    new = cli.conf(tunnel)
+    assert new["connector_contact_string"] == "127.0.0.1:4711" and new["lankey"] == old["lankey"]
+    other = far.tunnel()
+    assert "initialize" in cli.run("environment", "update", other).failed(1)
+
+
+def test_cleanup(cli, far):
+    tunnel = far.active()
+    cli.run("environment", "initialize", tunnel).ok()
+    renew(cli, tunnel)
+    cli.run("environment", "cleanup").failed(1)
+    cli.run("environment", "cleanup", "--all", tunnel).failed(2)
+    assert "--force" in cli.run("environment", "cleanup", tunnel).failed(2)
+    assert "no environment" in cli.run("environment", "cleanup", far.tunnel()).failed(2)
+    assert cli.run("environment", "cleanup", "--all").status == 2 and len(far.secrets) == 1
+    expire(cli, tunnel)
+    cli.run("environment", "cleanup", tunnel).ok()
+    assert cli.files() == {} and far.secrets == {}
+    assert [p.name for p in cli.base.iterdir() if p.name != "tokens.json" and p.name != "tokens.json.lock"] == []
+
+
+def test_cleanup_of_all(cli, far):
+    tunnels = [far.active() for _ in range(3)]
+    for tunnel in tunnels:
+        cli.run("environment", "initialize", tunnel).ok()
+        renew(cli, tunnel)
+    expire(cli, tunnels[1])
+    far.secrets.pop(cli.conf(tunnels[1])["lankey_id"])  # already gone
+    result = cli.run("environment", "cleanup", "--all")
+    assert result.status == 0 and tunnels[1] in result.out and tunnels[0] not in result.out
+    assert len(far.secrets) == 2
+    assert set(json.loads(cli.run("environment", "cleanup", "--all", "--force", "-F", "json").ok())["data"]) == {
+        tunnels[0], tunnels[2]}
+    assert far.secrets == {} and cli.files() == {}
+
+
+def test_cleanup_where_the_secret_cannot_be_revoked(cli, far):
+    tunnel = far.active()
+    cli.run("environment", "initialize", tunnel).ok()
+    far.rule("DELETE", "/manager/.*", far.envelope(403, "denied", "not the owner"))
+    result = cli.run("environment", "cleanup", "--force", tunnel)
+    assert result.status == 0 and "not the owner" in result.err and cli.files() == {}
+
+
+def test_environment_show_and_list(cli, far):
+    assert len(cli.run("environment", "list").ok().splitlines()) == 2
+    tunnel, other = far.active(), far.active()
+    cli.run("environment", "initialize", "--globus-contact", "a.example:1", tunnel).ok()
+    cli.run("environment", "initialize", "--listener", other).ok()
+    secrets = [s["secret"] for s in far.secrets.values()]
+    outputs = [cli.run("environment", "show", tunnel).ok(), cli.run("environment", "list").ok(),
+               cli.run("environment", "show", tunnel, "-Fjson").ok(), cli.run("environment", "list", "-Fjson").ok(),
+               cli.run("environment", "update", tunnel, "-Fjson").ok(), cli.run("environment", "contact-lookup", tunnel,
+                                                                              "-Fjson").ok()]
+    assert not any(secret in out for secret in secrets for out in outputs)
+    assert re.search(rf"^Contact String: +globus\.{tunnel}:\d+$", outputs[0], re.M)
+    assert re.search(r"^Mapped Hosts: +a\.example:1$", outputs[0], re.M)
+    shown = json.loads(outputs[2])
+    assert shown["side"] == "initiator" and shown["connector_contact_string"] == "127.0.0.1:4711"
+    assert {e["tunnel_id"]: e["side"] for e in json.loads(outputs[3])["data"]} == {tunnel: "initiator",
+                                                                                other: "listener"}
+    assert json.loads(outputs[5]) == {"tunnel_id": tunnel, "contact_string": "127.0.0.1:4711"}
+    (cli.base / f"{other}.conf").chmod(0o644)
+    result = cli.run("environment", "list")
+    assert result.status == 0 and "chmod 600" in result.err and tunnel in result.out
