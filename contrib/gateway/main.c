@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -230,7 +229,6 @@ int main(int argc, char **argv)
 
 	options_parse(&options, argc, argv);
 	log_init(options.verbose);
-	prctl(PR_SET_DUMPABLE, 0); /* LAN secrets and tokens are in our memory */
 	gateway.loop = loop_create();
 	if (!gateway.loop)
 		die("the event loop cannot be made", -errno);
