@@ -23,19 +23,19 @@ static const struct row {
 	const char *what, *help;
 } rows[] = {
 	{"state", 's', TEXT, offsetof(struct options, state), 0, 0, "DIR",
-	 "keep tunnels, secrets and the file env in DIR (needed)"},
+	 "folder for its state and the file env (needed)"},
 	{"port", 'p', NUMBER, offsetof(struct options, port), 0, UINT16_MAX, "N",
-	 "HTTP port; without it, or with 0: the one of the last run if free, else any"},
+	 "HTTP port (that of the last run if free, or any)"},
 	{"address", 'a', ADDRESS, offsetof(struct options, address), 0, 0, "ADDR",
-	 "bind to this IPv4 or IPv6 address, 0.0.0.0 or :: for all (127.0.0.1)"},
+	 "address to bind to, :: for all (127.0.0.1)"},
 	{"new-ports", 0, FLAG, offsetof(struct options, new_ports), 0, 0, NULL,
 	 "take other ports than in the last run"},
 	{"token-lifetime", 0, NUMBER, offsetof(struct options, token_lifetime), 1, 31536000,
-	 "SECONDS", "access tokens expire after this time (172800)"},
+	 "SECONDS", "access tokens expire after this (172800)"},
 	{"lan-delay", 0, NUMBER, offsetof(struct options, lan_delay), 0, 60000, "MS",
-	 "wait before each frame sent in a LAN authentication (0)"},
+	 "wait before each LAN frame that it sends (0)"},
 	{"verbose", 'v', FLAG, offsetof(struct options, verbose), 0, 0, NULL,
-	 "write a line to stderr for each request, and for each call that fails"},
+	 "log each request, and each call that fails"},
 	{"help", 'h', HELP, 0, 0, 0, NULL, "show this help"},
 	{"version", 'V', VERSION, 0, 0, 0, NULL, "show the version"},
 };
@@ -57,9 +57,8 @@ static _Noreturn void __attribute__((format(printf, 1, 2))) wrong(const char *fo
 static _Noreturn void print_help(void)
 {
 	printf("Usage: " PROGRAM " --state DIR [OPTION]…\n\n"
-	       "Stands in for Globus on one machine: sign-in, tunnels, LAN secrets, and the data "
-	       "path\n"
-	       "of two stream access points. Source DIR/env to use it.\n\n");
+	       "Stands in for Globus on one machine: sign-in, tunnels, LAN secrets, and\n"
+	       "the data path of two stream access points. Source DIR/env to use it.\n\n");
 	for (int i = 0; i < ROWS; i++) {
 		char left[40], letter[4] = {'-', rows[i].letter, ',', 0};
 
