@@ -63,7 +63,8 @@ enum report_stage {
 };
 
 struct report {
-	uint8_t version, op, stage, reserved;
+	uint8_t version, op, stage;
+	uint8_t last; /* EXITED: no process of the command is left, and the keeper ends too */
 	int32_t value;
 };
 static_assert(sizeof(struct report) == 8, "wire size");

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static_assert(sizeof(struct lan_auth) ==
-		      5 + LAN_AUTH_HELLO + LAN_AUTH_CHALLENGE + LAN_AUTH_RESPONSE + LAN_AUTH_STATUS,
+		      7 + LAN_AUTH_HELLO + LAN_AUTH_CHALLENGE + LAN_AUTH_RESPONSE + LAN_AUTH_STATUS,
 	      "no padding, no pointers");
 
 enum { ROLE_CALLER, ROLE_ANSWERER };
@@ -152,6 +152,7 @@ const uint8_t *lan_auth_output(const struct lan_auth *la, size_t *len)
 void lan_auth_sent(struct lan_auth *la, size_t len)
 {
 	la->moved = (uint8_t)(la->moved + len);
+	la->sent = (uint8_t)(la->sent + len);
 	if (la->moved < output_length(la))
 		return;
 	switch (la->state) {
@@ -226,6 +227,7 @@ void lan_auth_received(struct lan_auth *la, size_t len)
 {
 	size_t whole;
 	la->moved = (uint8_t)(la->moved + len);
+	la->received = (uint8_t)(la->received + len);
 	const uint8_t *frame = current(la, &whole);
 	if (la->moved == LAN_AUTH_HEADER) {
 		check_header(la, frame);

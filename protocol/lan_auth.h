@@ -66,6 +66,7 @@ struct lan_auth {
 	uint8_t role, state, fault;
 	uint8_t code;  /* enum lan_auth_code, sent or received, once fault or STATUS says so */
 	uint8_t moved; /* bytes of the current frame that were sent or received */
+	uint8_t sent, received; /* bytes in all */
 	uint8_t hello[LAN_AUTH_HELLO];
 	uint8_t challenge[LAN_AUTH_CHALLENGE];
 	uint8_t response[LAN_AUTH_RESPONSE];

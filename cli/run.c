@@ -1,0 +1,151 @@
+/* globus-streams-run: read the confs, fork the keeper, and stand in for the command. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli/cleanup.h"
+#include "cli/options.h"
+#include "cli/run_setup.h"
+#include "cli/run_wait.h"
+#include "supervisor/keeper.h"
+#include "supervisor/notify.h"
+
+static const struct option_spec specs[] = {
+	{'d', "debug", NULL, "tell on stderr what happens", OPTION_FLAG,
+	 offsetof(struct run_options, debug)},
+	{'l', "log", "FILE", "tell it in FILE instead", OPTION_TEXT,
+	 offsetof(struct run_options, log)},
+	{'p', "port", "PORT", "also listen through the tunnel on PORT", OPTION_LIST,
+	 offsetof(struct run_options, ports)},
+	{0, "base-dir", "DIR", "folder of the conf files (default ~/.globus/streams)", OPTION_TEXT,
+	 offsetof(struct run_options, base_dir)},
+	{0, "hosts", NULL, "show the tunnels' names to position-independent static programs too",
+	 OPTION_FLAG, offsetof(struct run_options, hosts)},
+	{0, "allow-io-uring", NULL,
+	 "let programs use io_uring, whose connections pass by the tunnel", OPTION_FLAG,
+	 offsetof(struct run_options, allow_io_uring)},
+	{'h', "help", NULL, "show this and end", OPTION_FLAG, offsetof(struct run_options, help)},
+	{0, "version", NULL, "show the version and end", OPTION_FLAG,
+	 offsetof(struct run_options, version)},
+	{0},
+};
+
+static void help(void)
+{
+	printf("Usage: globus-streams-run [OPTION]... TUNNEL [TUNNEL]... -- COMMAND [ARGUMENT]...\n"
+	       "       globus-streams-run [OPTION]... TUNNEL COMMAND [ARGUMENT]...\n"
+	       "Run a command whose connections go through Globus tunnels.\n\n");
+	options_print(specs, stdout);
+	printf("\nThe exit status is the command's; 128+N when signal N ended it; 126 or 127 when "
+	       "it\n"
+	       "cannot be run or is not there; 2 for wrong usage and 1 for other errors.\n");
+}
+
+/* The tunnels come first; "--" ends them. Without it there is one, and the rest is the command. */
+static int split(int words, char **argv, struct run_options *options)
+{
+	int tunnels = 0;
+	uint8_t bytes[UUID_BYTES];
+	while (tunnels < words && uuid_parse(argv[tunnels], bytes) == 0)
+		tunnels++;
+	if (tunnels == 0)
+		tunnels = words > 0; /* malformed: said later */
+	if (tunnels < words && strcmp(argv[tunnels], "--") == 0) {
+		options->command = argv + tunnels + 1;
+	} else {
+		tunnels = words > 0;
+		options->command = argv + tunnels;
+	}
+	options->tunnels = argv;
+	options->tunnel_count = (size_t)tunnels;
+	return tunnels && *options->command ? 0 : -EINVAL;
+}
+
+/* 0: go on; else end with *status. */
+static int parse(int argc, char **argv, struct run_options *options, int *status)
+{
+	const struct option_set sets[] = {{specs, options}, {0}};
+	cleanup_free char *why = NULL;
+	int words;
+	*status = 2;
+	if (options_parse(sets, true, argc - 1, argv + 1, &words, NULL, &why) < 0) {
+		run_error("%s; see globus-streams-run --help", why ? why : "no memory");
+		return -EINVAL;
+	}
+	if (options->help || options->version) {
+		*status = 0;
+		if (options->help)
+			help();
+		else
+			printf("globus-streams-run %s\n", GS_VERSION);
+		return -ECANCELED;
+	}
+	argv[1 + words] = NULL;
+	if (split(words, argv + 1, options) < 0) {
+		run_error(words ? "no command; see globus-streams-run --help"
+				: "no tunnel and no command; see globus-streams-run --help");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* A pipe whose readers and writers do not wait: nobody may hang on the log. */
+static int make_channels(int report[2], int warn[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
+	    pipe2(warn, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static int run(struct run_options *options, struct launch *launch)
+{
+	int report[2], warn[2];
+	int err = make_channels(report, warn);
+	if (err < 0) {
+		run_error("cannot start: %s", strerror(-err));
+		return 1;
+	}
+	launch->report_fd = report[1];
+	launch->warn_fd = options->debug ? -1 : warn[1];
+	run_block_signals(launch);
+	pid_t keeper = fork();
+	if (keeper == 0) {
+		close(report[0]);
+		close(warn[0]);
+		keeper_run(launch);
+	}
+	close(report[1]);
+	close(warn[1]);
+	state_destroy(launch->state);
+	if (keeper < 0) {
+		run_error("cannot start: %s", strerror(errno));
+		return 1;
+	}
+	return run_wait(&(struct run_wait){.keeper = keeper,
+					   .report_fd = report[0],
+					   .warn_fd = warn[0],
+					   .command = launch->command[0]});
+}
+
+int main(int argc, char **argv)
+{
+	struct run_options options = {0};
+	struct launch launch = {.launcher = getpid(), .debug_fd = -1, .warn_fd = -1};
+	int status;
+	/* where ps finds the command line, before the words are moved */
+	launch.title = argv[0];
+	launch.title_room = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+	if (parse(argc, argv, &options, &status) < 0)
+		return status;
+	status = run_setup(&options, &launch);
+	if (status)
+		return status;
+	return run(&options, &launch);
+}

@@ -1,0 +1,52 @@
+#include "cli/run_elf.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cleanup.h"
+
+#define MAX_SEGMENTS 64
+
+static int open_command(const char *command)
+{
+	if (strchr(command, '/'))
+		return open(command, O_RDONLY | O_CLOEXEC);
+	const char *list = getenv("PATH");
+	cleanup_free char *copy = strdup(list ? list : "/bin:/usr/bin");
+	char *next = copy;
+	for (char *dir; copy && (dir = strsep(&next, ":"));) {
+		cleanup_free char *path = NULL;
+		if (asprintf(&path, "%s/%s", *dir ? dir : ".", command) < 0)
+			return -1;
+		if (access(path, X_OK) == 0)
+			return open(path, O_RDONLY | O_CLOEXEC);
+	}
+	return -1;
+}
+
+static bool has_interpreter(int fd, const Elf64_Ehdr *header)
+{
+	Elf64_Phdr segments[MAX_SEGMENTS];
+	size_t count = header->e_phnum < MAX_SEGMENTS ? header->e_phnum : MAX_SEGMENTS;
+	ssize_t size = (ssize_t)(count * sizeof(*segments));
+	if (header->e_phentsize != sizeof(*segments) ||
+	    pread(fd, segments, (size_t)size, (off_t)header->e_phoff) != size)
+		return true; /* not what we look for */
+	for (size_t i = 0; i < count; i++)
+		if (segments[i].p_type == PT_INTERP)
+			return true;
+	return false;
+}
+
+bool run_elf_is_static_pie(const char *command)
+{
+	Elf64_Ehdr header;
+	cleanup_fd int fd = open_command(command);
+	return fd >= 0 && pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
+	       memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+	       header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_type == ET_DYN &&
+	       !has_interpreter(fd, &header);
+}

@@ -1,0 +1,251 @@
+#include "cli/run_setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cleanup.h"
+#include "cli/conf_file.h"
+#include "cli/run_elf.h"
+#include "supervisor/tunnel.h"
+
+#define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
+#define SHIM      "libglobus_streams_shim.so"
+
+extern char **environ;
+
+void run_error(const char *format, ...)
+{
+	char text[4096];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?'; /* words of others may hold anything */
+	fprintf(stderr, "globus-streams-run: %s\n", text);
+}
+
+/* --- tunnels --- */
+
+static int check_expiry(const char *id, int64_t expiration)
+{
+	struct tm tm;
+	char when[64];
+	time_t end = (time_t)expiration;
+	if (!expiration || end > time(NULL))
+		return 0;
+	localtime_r(&end, &tm);
+	strftime(when, sizeof(when), "%F %T", &tm);
+	run_error("tunnel %s ended at %s: create a new one, or run `globus-streams environment "
+		  "update %s` if it was prolonged",
+		  id, when, id);
+	return 1;
+}
+
+static int add_view(struct state *state, const char *id, const struct conf_view *view)
+{
+	int err = check_expiry(id, view->expiration);
+	if (err)
+		return err;
+	err = tunnel_add(state, id, view);
+	if (err == 0 || err == -EEXIST)
+		return 0;
+	if (err == -EDOM)
+		run_error("a --globus-contact of tunnel %s leads through another tunnel of this "
+			  "command already: use one of them",
+			  id);
+	else
+		run_error("tunnel %s: there are too many tunnels or names", id);
+	return 1;
+}
+
+/* Read the conf of a tunnel and add it, once. */
+static int add_tunnel(struct state *state, const char *text)
+{
+	uint8_t bytes[UUID_BYTES];
+	char id[UUID_TEXT + 1];
+	struct conf conf;
+	struct conf_view view;
+	const char *key, *wrong;
+	cleanup_free char *why = NULL;
+	if (uuid_parse(text, bytes) < 0) {
+		run_error("%s is not a tunnel id, which looks like "
+			  "123e4567-e89b-12d3-a456-426614174000",
+			  text);
+		return 2;
+	}
+	uuid_format(bytes, id);
+	if (tunnel_find(state, id) != NONE)
+		return 0;
+	if (conf_file_read(state->base, id, &conf, &why) < 0) {
+		run_error("%s", why ? why : "no memory");
+		return 1;
+	}
+	int err = conf_view(&conf, &view, &key, &wrong);
+	conf_finish(&conf);
+	if (err < 0) {
+		run_error("%s/%s.conf: %s %s: initialize this environment again with --force",
+			  state->base, id, key, wrong);
+		return 1;
+	}
+	err = add_view(state, id, &view);
+	conf_view_wipe(&view);
+	return err;
+}
+
+static int add_port(struct state *state, uint32_t tunnel, const char *text)
+{
+	long long port;
+	if (options_number(text, 1, UINT16_MAX, &port) < 0) {
+		run_error("%s is not a port", text);
+		return 2;
+	}
+	if (tunnel_listen(state, tunnel, (uint16_t)port) < 0) {
+		run_error("too many ports for one tunnel");
+		return 1;
+	}
+	return 0;
+}
+
+/* GLOBUS_STREAMS_INTERCEPT_PORT_<port>=<tunnel id> */
+static int add_intercepted(struct state *state)
+{
+	for (char **variable = environ; *variable; variable++) {
+		char port[8];
+		const char *equals = strchr(*variable, '=');
+		if (strncmp(*variable, INTERCEPT, sizeof(INTERCEPT) - 1) != 0 || !equals)
+			continue;
+		const char *start = *variable + sizeof(INTERCEPT) - 1;
+		snprintf(port, sizeof(port), "%.*s", (int)(equals - start), start);
+		int status = add_tunnel(state, equals + 1);
+		uint8_t bytes[UUID_BYTES];
+		char id[UUID_TEXT + 1];
+		if (status)
+			return status;
+		uuid_parse(equals + 1, bytes);
+		uuid_format(bytes, id);
+		status = add_port(state, tunnel_find(state, id), port);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+static int add_tunnels(const struct run_options *options, struct state *state)
+{
+	for (size_t i = 0; i < options->tunnel_count; i++) {
+		int status = add_tunnel(state, options->tunnels[i]);
+		if (status)
+			return status;
+	}
+	for (size_t i = 0; i < options->ports.count; i++)
+		for (uint32_t tunnel = 0; tunnel < state->tunnel_count; tunnel++) {
+			int status = add_port(state, tunnel, options->ports.items[i]);
+			if (status)
+				return status;
+		}
+	return add_intercepted(state);
+}
+
+/* --- paths --- */
+
+/* A path beside the launcher's own: in the build folder or where it is installed. NULL: not there.
+ */
+static char *beside(const char *relative)
+{
+	char own[4096];
+	char *path = NULL, *whole = NULL;
+	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	if (len <= 0)
+		return NULL;
+	own[len] = '\0';
+	char *slash = strrchr(own, '/');
+	if (!slash)
+		return NULL;
+	*slash = '\0';
+	if (asprintf(&path, "%s/%s", own, relative) < 0)
+		return NULL;
+	whole = realpath(path, NULL);
+	free(path);
+	return whole;
+}
+
+static const char *find_shim(void)
+{
+	char *shim = beside("../shim/" SHIM);
+	if (!shim)
+		shim = beside(GS_LIBDIR_FROM_BINDIR "/" SHIM);
+	if (!shim)
+		run_error("%s is not there: dynamic programs will not find the tunnels' names",
+			  SHIM);
+	return shim;
+}
+
+static int set_paths(const struct run_options *options, struct state *state)
+{
+	cleanup_free char *base = conf_file_base(options->base_dir);
+	cleanup_free char *whole = base ? realpath(base, NULL) : NULL;
+	cleanup_free char *cli = beside("globus-streams");
+	if (!base || strlen(whole ? whole : base) >= sizeof(state->base)) {
+		run_error("no folder for conf files: %s",
+			  base ? "its path is too long" : strerror(errno));
+		return 1;
+	}
+	/* the keeper leaves this folder */
+	strcpy(state->base, whole ? whole : base);
+	snprintf(state->cli, sizeof(state->cli), "%s", cli ? cli : "globus-streams");
+	return 0;
+}
+
+static int open_log(const struct run_options *options, struct launch *launch)
+{
+	if (options->log)
+		launch->debug_fd = open(options->log,
+					O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	else if (options->debug)
+		launch->debug_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if ((options->log || options->debug) && launch->debug_fd < 0) {
+		run_error("%s: %s", options->log ? options->log : "stderr", strerror(errno));
+		return 1;
+	}
+	return 0;
+}
+
+int run_setup(const struct run_options *options, struct launch *launch)
+{
+	struct state *state = launch->state = state_create();
+	if (!state) {
+		run_error("cannot start: %s", strerror(errno));
+		return 1;
+	}
+	int status = set_paths(options, state);
+	if (status == 0)
+		status = add_tunnels(options, state);
+	if (status == 0)
+		status = open_log(options, launch);
+	if (status)
+		return status;
+	launch->command = options->command;
+	launch->wants = (struct filter_wants){
+		.initiates = state->initiates,
+		.listens = state->listens,
+		.all_opens = options->hosts || run_elf_is_static_pie(options->command[0]),
+		.allow_io_uring = options->allow_io_uring,
+	};
+	if (options->allow_io_uring)
+		run_error(
+			"io_uring is allowed: what a program connects or accepts with it passes by "
+			"the tunnel");
+	if (state->initiates)
+		launch->preload = find_shim();
+	return 0;
+}

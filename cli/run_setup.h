@@ -1,0 +1,24 @@
+#ifndef GS_RUN_SETUP_H
+#define GS_RUN_SETUP_H
+
+/* From the launcher's options to a launch: confs, ports, names, what the filter has to see. */
+
+#include "cli/options.h"
+#include "supervisor/keeper.h"
+
+struct run_options {
+	bool debug, hosts, allow_io_uring, help, version;
+	const char *log, *base_dir;
+	struct option_list ports;
+	char **tunnels;
+	size_t tunnel_count;
+	char **command;
+};
+
+/* Fill in the launch. 0, or the exit status after a line on stderr. */
+int run_setup(const struct run_options *options, struct launch *launch);
+
+/* One line on stderr, "globus-streams-run: …". */
+__attribute__((format(printf, 1, 2))) void run_error(const char *format, ...);
+
+#endif

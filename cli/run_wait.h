@@ -1,0 +1,23 @@
+#ifndef GS_RUN_WAIT_H
+#define GS_RUN_WAIT_H
+
+/* The launcher while the command runs: it stands in for it towards the shell. */
+
+#include <sys/types.h>
+
+#include "supervisor/keeper.h"
+
+struct run_wait {
+	pid_t keeper;
+	int report_fd; /* the keeper's reports */
+	int warn_fd;   /* lines for stderr */
+	const char *command;
+};
+
+/* Block all signals before the keeper is forked; the launch remembers how they were. */
+void run_block_signals(struct launch *launch);
+
+/* Pass on signals, stop and go on with the command, print warnings; the exit status. */
+int run_wait(struct run_wait *wait);
+
+#endif

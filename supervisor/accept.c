@@ -1,0 +1,448 @@
+/*
+ * accept(): connections to a tunnel's listening port are taken off the program's own queue, which
+ * needs a duplicate of its listening socket, and authenticated in the background. Those that hold
+ * the secret are handed over in the order in which they proved it; strangers cost the program
+ * nothing.
+ *
+ *     INCOMING  the handshake runs          READY  authenticated, in its listener's queue
+ *     INJECTED  in the program's table, under a number that it has not been told yet
+ *
+ * A blocking accept() is held; meanwhile the duplicate is kept and watched. A non-blocking one
+ * returns EAGAIN where nothing is ready, and a bell (bell.h) wakes the program when something is. A
+ * connection that was added to a process's table, where the call was interrupted before it was
+ * told, is owed to that process's next accept().
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "supervisor/address.h"
+#include "supervisor/bell.h"
+#include "supervisor/fd.h"
+#include "supervisor/lan.h"
+#include "supervisor/log.h"
+#include "supervisor/notify.h"
+#include "supervisor/socket.h"
+#include "supervisor/target.h"
+#include "supervisor/tunnel.h"
+
+#define HANDSHAKE        (10 * SECOND)
+#define MAX_INCOMING     1024 /* strangers of one listener */
+#define ACCEPT_AT_A_TIME 64
+
+static struct listener *at(struct supervisor *s, uint32_t index)
+{
+	return &s->state->listeners[index];
+}
+
+/* --- listeners --- */
+
+static uint32_t find_or_add(struct state *state, int fd, const union address *address)
+{
+	uint64_t cookie = socket_cookie(fd);
+	for (uint32_t i = 0; i < state->listener_pool.top; i++)
+		if (state->listeners[i].slot.used && state->listeners[i].cookie == cookie)
+			return i;
+	uint32_t index = listener_take(state);
+	if (index == NONE)
+		return NONE;
+	struct listener *listener = &state->listeners[index];
+	socklen_t len = sizeof(int);
+	int defers = 0;
+	getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defers, &len);
+	listener->cookie = cookie;
+	listener->address = *address;
+	listener->family = socket_family(fd);
+	listener->defers = defers != 0;
+	return index;
+}
+
+/* Keep no duplicate that nobody waits on, and no listener that nothing is known of. */
+static void tidy(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = at(s, index);
+	if (listener->calls != NONE)
+		return;
+	if (listener->fd >= 0)
+		loop_unwatch(&s->loop, listener->fd);
+	close_fd(&listener->fd);
+	if (listener->ready.first == NONE && !listener->incoming && !listener->owed) {
+		bell_stop(s, index);
+		listener_give(s->state, index);
+	}
+}
+
+/* --- the queue of authenticated connections --- */
+
+static void queue(struct supervisor *s, uint32_t listener, uint32_t index)
+{
+	struct list *ready = &at(s, listener)->ready;
+	s->state->conns[index].state = CONN_READY;
+	s->state->conns[index].next = NONE;
+	if (ready->first == NONE)
+		ready->first = index;
+	else
+		s->state->conns[ready->last].next = index;
+	ready->last = index;
+}
+
+static void unqueue_first(struct supervisor *s, uint32_t listener)
+{
+	struct list *ready = &at(s, listener)->ready;
+	ready->first = s->state->conns[ready->first].next;
+	if (ready->first == NONE)
+		ready->last = NONE;
+}
+
+/* A listener with something ready: this one, or another of its REUSEPORT group, whose program may
+ * have been woken in its place. */
+static uint32_t with_ready(struct supervisor *s, uint32_t index)
+{
+	if (at(s, index)->ready.first != NONE)
+		return index;
+	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
+		if (at(s, i)->slot.used && at(s, i)->ready.first != NONE &&
+		    address_same(&at(s, i)->address, &at(s, index)->address))
+			return i;
+	return NONE;
+}
+
+/* --- handing over --- */
+
+/* The peer's address where accept() wants it: 0 or -errno. */
+static int write_peer(struct supervisor *s, const struct call *call, const struct conn *conn,
+		      int family)
+{
+	union address peer = conn->peer;
+	int32_t room, len;
+	if (call->args[1] == 0)
+		return 0;
+	address_for_socket(&peer, family);
+	len = (int32_t)address_len(&peer);
+	int err = target_read(s->state, call, call->args[2], &room, sizeof(room));
+	if (err == 0 && room < 0)
+		err = -EINVAL;
+	if (err == 0 && room > 0)
+		err = target_write(s->state, call, call->args[1], &peer,
+				   (uint32_t)(room < len ? room : len));
+	if (err == 0)
+		err = target_write(s->state, call, call->args[2], &len, sizeof(len));
+	return err;
+}
+
+/* It is in the program's table: tell it the number. */
+static void tell(struct supervisor *s, uint32_t call, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	uint32_t listener = conn->listener;
+	if (notify_return(s->state, call, conn->number) < 0) {
+		conn->group = target_group(conn->tid);
+		log_debug("accept was interrupted: descriptor %d is owed", conn->number);
+		supervisor_sweep_later(s);
+		return;
+	}
+	s->state->counters.accepts++;
+	close_fd(&conn->fd);
+	conn_give(s->state, index);
+	at(s, listener)->owed--;
+}
+
+/* Hand the oldest ready connection of a listener to a call, which is in no list; it is answered, or
+ * gone. */
+static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener)
+{
+	struct call *call = &s->state->calls[call_index];
+	uint32_t index = at(s, listener)->ready.first;
+	struct conn *conn = &s->state->conns[index];
+	int err = write_peer(s, call, conn, at(s, listener)->family);
+	if (err < 0) {
+		notify_fail(s->state, call_index, -err == EPERM ? EFAULT : -err);
+		return;
+	}
+	if (call->args[3] & SOCK_NONBLOCK)
+		fcntl(conn->fd, F_SETFL, O_NONBLOCK);
+	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
+	if (number < 0) {
+		if (call->args[3] & SOCK_NONBLOCK)
+			fcntl(conn->fd, F_SETFL, 0);
+		notify_fail(s->state, call_index, -number); /* -ENOENT: it is gone, and this too */
+		return;
+	}
+	unqueue_first(s, listener);
+	at(s, listener)->owed++;
+	conn->tid = (int)call->notif.pid;
+	conn->number = number;
+	conn->state = CONN_INJECTED;
+	tell(s, call_index, index);
+}
+
+/* What is owed to the process of this call: true if that answers it. */
+static bool deliver_owed(struct supervisor *s, uint32_t call_index, uint32_t listener)
+{
+	struct call *call = &s->state->calls[call_index];
+	for (uint32_t i = 0; at(s, listener)->owed && i < s->state->conn_pool.top; i++) {
+		struct conn *conn = &s->state->conns[i];
+		if (!conn->slot.used || conn->state != CONN_INJECTED || conn->listener != listener)
+			continue;
+		cleanup_fd int fd = target_descriptor(s->state, call, conn->number);
+		if (fd < 0 || socket_cookie(fd) != socket_cookie(conn->fd))
+			continue;
+		if (write_peer(s, call, conn, at(s, listener)->family) < 0)
+			continue;
+		tell(s, call_index, i);
+		return true;
+	}
+	return false;
+}
+
+/* Bring what is ready and those who wait together; what is left over rings. */
+static void offer(struct supervisor *s, uint32_t index)
+{
+	while (at(s, index)->calls != NONE && at(s, index)->ready.first != NONE) {
+		uint32_t call = at(s, index)->calls;
+		supervisor_release(s, call, &at(s, index)->calls);
+		deliver(s, call, index);
+	}
+	bell_ring(s, index);
+}
+
+/* --- connections that come in --- */
+
+static void drop_incoming(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	at(s, conn->listener)->incoming--;
+	close_fd(&conn->fd);
+	conn_give(s->state, index);
+}
+
+static void report_stranger(struct supervisor *s, const struct conn *conn, const char *why)
+{
+	char peer[ADDRESS_TEXT];
+	address_format(&conn->peer, peer);
+	s->state->counters.refused++;
+	log_debug("refused %s: %s", peer, why);
+	/* the source port changes with each; a line for each host is enough */
+	union address host = conn->peer;
+	address_set_port(&host, 0);
+	address_format(&host, peer);
+	*strrchr(peer, ':') = '\0';
+	log_warn("refused a connection from %s to port %u: %s", peer,
+		 (unsigned)address_port(&at(s, conn->listener)->address), why);
+}
+
+static void drive(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	uint32_t listener = conn->listener, events = 0;
+	const char *why = NULL;
+	int err = lan_drive(s->state, conn, &events, &why);
+	if (err == -EAGAIN) {
+		loop_watch(&s->loop, conn->fd, events, supervisor_id(s, OBJECT_CONN, index));
+	} else if (err < 0) {
+		report_stranger(s, conn, why);
+		drop_incoming(s, index);
+	} else {
+		loop_unwatch(&s->loop, conn->fd);
+		conn->deadline = 0;
+		at(s, listener)->incoming--;
+		log_debug("authenticated an incoming connection after %llu us",
+			  (unsigned long long)((loop_now() - conn->began) / 1000));
+		queue(s, listener, index);
+	}
+}
+
+static void take_in(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
+{
+	uint32_t index = at(s, listener)->incoming < MAX_INCOMING ? conn_take(s->state) : NONE;
+	if (index == NONE) {
+		log_warn("too many connections that do not authenticate: the newest was dropped");
+		return;
+	}
+	struct conn *conn = &s->state->conns[index];
+	conn->state = CONN_INCOMING;
+	conn->fd = steal_fd(fd);
+	conn->peer = *peer;
+	conn->listener = listener;
+	conn->began = loop_now();
+	conn->deadline = conn->began + HANDSHAKE;
+	at(s, listener)->incoming++;
+	if (lan_begin_answerer(conn) < 0) {
+		drop_incoming(s, index);
+		return;
+	}
+	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
+	drive(s, index);
+}
+
+/* Take what the kernel has queued. 0, or -errno where the socket does not listen any more. */
+static int drain(struct supervisor *s, uint32_t listener, int listening)
+{
+	for (int i = 0; i < ACCEPT_AT_A_TIME; i++) {
+		union address peer;
+		cleanup_fd int fd = socket_accept(listening, &peer);
+		if (fd == -EAGAIN)
+			return 0;
+		if (fd == -EINVAL)
+			return fd;
+		if (fd < 0) { /* an error of that connection, or no descriptors: accept(2) */
+			log_debug("accept: %s", strerror(-fd));
+			if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
+				return 0;
+			continue;
+		}
+		if (!bell_take(s, &peer))
+			take_in(s, listener, &fd, &peer);
+	}
+	return 0;
+}
+
+/* --- the call --- */
+
+static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int *fd)
+{
+	struct call *call = &s->state->calls[call_index];
+	struct listener *listener = at(s, index);
+	uint64_t timeout = socket_timeout(*fd, SO_RCVTIMEO);
+	if (listener->fd < 0) {
+		listener->fd = steal_fd(fd);
+		loop_watch(&s->loop, listener->fd, EPOLLIN,
+			   supervisor_id(s, OBJECT_LISTENER, index));
+	}
+	supervisor_hold(s, call_index, CALL_ACCEPT, &listener->calls, index);
+	if (timeout) {
+		call->deadline = loop_now() + timeout;
+		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
+	}
+}
+
+static void accept_on(struct supervisor *s, uint32_t call, int *fd, const union address *address)
+{
+	uint32_t index = find_or_add(s->state, *fd, address);
+	if (index == NONE) {
+		notify_fail(s->state, call, ENOBUFS);
+		return;
+	}
+	drain(s, index, *fd); /* on -EINVAL the kernel says the same to the next call */
+	uint32_t ready = with_ready(s, index);
+	if (at(s, index)->owed && deliver_owed(s, call, index))
+		;
+	else if (ready != NONE)
+		deliver(s, call, ready);
+	else if (socket_is_nonblocking(*fd))
+		notify_fail(s->state, call, EAGAIN);
+	else
+		hold(s, call, index, fd);
+	if (ready != NONE && ready != index) {
+		offer(s, ready);
+		tidy(s, ready);
+	}
+	offer(s, index);
+	tidy(s, index);
+}
+
+void accept_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	union address address;
+	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	if (fd == -EPERM || fd == -ENOTSUP)
+		supervisor_blind(s, index, fd);
+	else if (fd < 0 || socket_name(fd, &address) < 0 ||
+		 !tunnel_port_secured(s->state, address_port(&address)) ||
+		 !socket_is_listening(fd) || !socket_is_tcp(fd) ||
+		 (call->args[3] & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) ||
+		 (s->netns && socket_netns(fd) != s->netns))
+		notify_pass(s->state, index);
+	else if (!notify_valid(s->state, call))
+		notify_forget(s->state, index);
+	else
+		accept_on(s, index, &fd, &address);
+}
+
+/* --- events --- */
+
+void accept_event(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	uint32_t listener = conn->listener;
+	if (conn->state != CONN_INCOMING)
+		return;
+	drive(s, index);
+	offer(s, listener);
+	tidy(s, listener);
+}
+
+void accept_deadline(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	uint32_t listener = conn->listener;
+	if (conn->state != CONN_INCOMING)
+		return;
+	report_stranger(s, conn, "it did not authenticate in time");
+	drop_incoming(s, index);
+	tidy(s, listener);
+}
+
+void accept_call_deadline(struct supervisor *s, uint32_t call)
+{
+	uint32_t listener = s->state->calls[call].owner;
+	supervisor_release(s, call, &at(s, listener)->calls);
+	notify_fail(s->state, call, EAGAIN);
+	tidy(s, listener);
+}
+
+void accept_listener_event(struct supervisor *s, uint32_t index)
+{
+	if (drain(s, index, at(s, index)->fd) < 0) {
+		/* shutdown() of a listening socket ends every accept() on it */
+		while (at(s, index)->calls != NONE) {
+			uint32_t call = at(s, index)->calls;
+			supervisor_release(s, call, &at(s, index)->calls);
+			notify_fail(s->state, call, EINVAL);
+		}
+	}
+	offer(s, index);
+	tidy(s, index);
+}
+
+void accept_bell_event(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = at(s, index);
+	bell_stop(s, index);
+	/* nobody listens there any more: as in the kernel, what was queued is gone */
+	while (listener->ready.first != NONE) {
+		uint32_t conn = listener->ready.first;
+		unqueue_first(s, index);
+		close_fd(&s->state->conns[conn].fd);
+		conn_give(s->state, conn);
+	}
+	tidy(s, index);
+}
+
+/* Duplicates of listening sockets whose programs do not wait any more; what is owed to the dead. */
+bool accept_sweep(struct supervisor *s)
+{
+	bool more = false;
+	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
+		struct listener *listener = at(s, i);
+		if (!listener->slot.used)
+			continue;
+		for (uint32_t c = 0; listener->owed && c < s->state->conn_pool.top; c++) {
+			struct conn *conn = &s->state->conns[c];
+			if (conn->slot.used && conn->state == CONN_INJECTED &&
+			    conn->listener == i && target_group(conn->group) < 0) {
+				listener->owed--;
+				queue(s, i, c);
+			}
+		}
+		offer(s, i);
+		more |= listener->owed != 0;
+		tidy(s, i);
+	}
+	return more;
+}

@@ -1,0 +1,80 @@
+#include "supervisor/bell.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "supervisor/address.h"
+#include "supervisor/fd.h"
+#include "supervisor/log.h"
+#include "supervisor/socket.h"
+
+/* Where a listener can be called from this host. */
+static union address callable(const struct listener *listener)
+{
+	union address to = listener->address;
+	if (!address_is_any(&to))
+		return to;
+	if (to.sa.sa_family == AF_INET)
+		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		to.in6.sin6_addr = in6addr_loopback;
+	return to;
+}
+
+static int call(const union address *to)
+{
+	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+void bell_ring(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = &s->state->listeners[index];
+	if (listener->bell >= 0 || listener->ready.first == NONE || listener->calls != NONE)
+		return;
+	union address to = callable(listener);
+	int fd = call(&to);
+	if (fd < 0 && to.sa.sa_family == AF_INET6 && address_is_any(&listener->address)) {
+		/* a host without IPv6 addresses */
+		to = (union address){.in = {.sin_family = AF_INET, .sin_port = to.in6.sin6_port}};
+		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		fd = call(&to);
+	}
+	if (fd < 0) {
+		log_warn("the program that listens on port %u cannot be woken: %s",
+			 (unsigned)address_port(&to), strerror(-fd));
+		return;
+	}
+	if (listener->defers && send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_debug("no byte for TCP_DEFER_ACCEPT: %s", strerror(errno));
+	listener->bell = fd;
+	socket_name(fd, &listener->bell_address);
+	loop_watch(&s->loop, fd, EPOLLRDHUP, supervisor_id(s, OBJECT_BELL, index));
+}
+
+void bell_stop(struct supervisor *s, uint32_t index)
+{
+	close_fd(&s->state->listeners[index].bell);
+}
+
+bool bell_take(struct supervisor *s, const union address *peer)
+{
+	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
+		const struct listener *listener = &s->state->listeners[i];
+		if (listener->slot.used && listener->bell >= 0 &&
+		    address_same(peer, &listener->bell_address)) {
+			bell_stop(s, i);
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,100 @@
+#include "supervisor/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "supervisor/filter.h"
+
+union fd_message {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static void say(int socket, int stage, int error, int fd)
+{
+	struct command_word word = {stage, error};
+	struct iovec iov = {&word, sizeof(word)};
+	union fd_message control = {0};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (fd >= 0) {
+		message.msg_control = control.room;
+		message.msg_controllen = sizeof(control.room);
+		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	}
+	if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+		_exit(1);
+}
+
+int command_listener(int socket, struct command_word *word)
+{
+	struct iovec iov = {word, sizeof(*word)};
+	union fd_message control = {0};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.room,
+				 .msg_controllen = sizeof(control.room)};
+	int fd = -1;
+	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof(*word)) {
+		*word = (struct command_word){STAGE_KEEPER, ECHILD};
+		return -1;
+	}
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+/* sd_listen_fds(3): the descriptors are for the process that LISTEN_PID names. */
+static void pass_listen_fds(pid_t launcher)
+{
+	const char *pid = getenv("LISTEN_PID");
+	char text[16];
+	if (!pid || strtol(pid, NULL, 10) != launcher)
+		return;
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	setenv("LISTEN_PID", text, 1);
+}
+
+static int preload(const char *shim)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char *all = NULL;
+	if (!others || !*others)
+		return setenv("LD_PRELOAD", shim, 1);
+	if (asprintf(&all, "%s:%s", shim, others) < 0)
+		return -1;
+	return setenv("LD_PRELOAD", all, 1);
+}
+
+_Noreturn void command_run(const struct launch *launch, int socket)
+{
+	bool no_new_privs;
+	char go;
+	pass_listen_fds(launch->launcher);
+	if (launch->preload && preload(launch->preload) < 0) {
+		say(socket, STAGE_KEEPER, errno, -1);
+		_exit(1);
+	}
+	int fd = filter_install(&launch->wants, &no_new_privs);
+	if (fd < 0) {
+		say(socket, STAGE_FILTER, -fd, -1);
+		_exit(1);
+	}
+	say(socket, STAGE_NONE, 0, fd);
+	close(fd);
+	if (recv(socket, &go, sizeof(go), 0) != sizeof(go))
+		_exit(1);
+	sigaction(SIGCHLD, &launch->child_action, NULL);
+	sigprocmask(SIG_SETMASK, &launch->mask, NULL);
+	execvp(launch->command[0], launch->command);
+	say(socket, STAGE_EXEC, errno, -1);
+	_exit(127);
+}

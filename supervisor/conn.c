@@ -1,0 +1,146 @@
+#include "supervisor/conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "supervisor/address.h"
+#include "supervisor/fd.h"
+#include "supervisor/log.h"
+#include "supervisor/notify.h"
+#include "supervisor/route.h"
+#include "supervisor/target.h"
+
+uint32_t conn_find(const struct state *state, uint64_t cookie)
+{
+	uint32_t index = state->buckets[cookie % COOKIE_BUCKETS];
+	while (index != NONE && state->conns[index].cookie != cookie)
+		index = state->conns[index].next;
+	return index;
+}
+
+uint32_t conn_add(struct state *state, uint64_t cookie, int fd)
+{
+	uint32_t index = conn_take(state);
+	if (index == NONE)
+		return NONE;
+	struct conn *conn = &state->conns[index];
+	uint32_t *first = &state->buckets[cookie % COOKIE_BUCKETS];
+	conn->cookie = cookie;
+	conn->fd = fd;
+	conn->began = loop_now();
+	conn->next = *first;
+	*first = index;
+	state->connecting++;
+	return index;
+}
+
+void conn_drop_socket(struct supervisor *s, struct conn *conn)
+{
+	if (conn->fd >= 0)
+		loop_unwatch(&s->loop, conn->fd);
+	close_fd(&conn->fd);
+}
+
+void conn_forget(struct supervisor *s, uint32_t index)
+{
+	struct state *state = s->state;
+	struct conn *conn = &state->conns[index];
+	uint32_t *at = &state->buckets[conn->cookie % COOKIE_BUCKETS];
+	while (*at != index)
+		at = &state->conns[*at].next;
+	*at = conn->next;
+	state->connecting--;
+	conn_drop_socket(s, conn);
+	conn_give(state, index);
+}
+
+void conn_answer_so_error(struct supervisor *s, uint32_t index, int error)
+{
+	struct call *call = &s->state->calls[index];
+	int32_t value = error, len = sizeof(value);
+	if (target_write(s->state, call, call->args[3], &value, sizeof(value)) < 0 ||
+	    target_write(s->state, call, call->args[4], &len, sizeof(len)) < 0)
+		notify_fail(s->state, index, EFAULT);
+	else
+		notify_return(s->state, index, 0);
+}
+
+bool conn_answer(struct supervisor *s, struct conn *conn, int error)
+{
+	bool told = false;
+	while (conn->calls != NONE) {
+		uint32_t index = conn->calls;
+		struct call *call = &s->state->calls[index];
+		supervisor_release(s, index, &conn->calls);
+		if (call->kind == CALL_CONNECT) {
+			told |= (error ? notify_fail(s->state, index, error)
+				       : notify_return(s->state, index, 0)) == 0;
+		} else if (error && !told && notify_valid(s->state, call)) {
+			conn_answer_so_error(s, index, error);
+			told = true;
+		} else {
+			notify_pass(s->state, index); /* as in the kernel: an error is told once */
+		}
+	}
+	return told;
+}
+
+void conn_pass(struct supervisor *s, struct conn *conn)
+{
+	while (conn->calls != NONE) {
+		uint32_t index = conn->calls;
+		supervisor_release(s, index, &conn->calls);
+		notify_pass(s->state, index);
+	}
+}
+
+bool conn_wanted(struct supervisor *s, struct conn *conn)
+{
+	for (uint32_t call = conn->calls; call != NONE; call = s->state->calls[call].next)
+		if (notify_valid(s->state, &s->state->calls[call]))
+			return true;
+	if (target_has_socket(s->state, conn->tid, conn->number, conn->cookie, conn->fd))
+		return true;
+	return conn->group != conn->tid &&
+	       target_has_socket(s->state, conn->group, conn->number, conn->cookie, conn->fd);
+}
+
+/* What a user can do about an error. */
+static const char *advice(int error)
+{
+	switch (error) {
+	case EACCES:
+		return "initialize this environment again with --force for a new LAN secret";
+	case ENETUNREACH:
+		return "see its state with `globus-streams tunnel show`";
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case ETIMEDOUT:
+		return "see with `globus-streams tunnel show` whether the tunnel is active, and "
+		       "whether the listening program runs";
+	case EPROTO:
+	case ECONNRESET:
+		return "is that the tunnel's access point? `globus-streams environment "
+		       "contact-lookup --refresh` asks for its contact";
+	case EADDRNOTAVAIL:
+		return "the program has bound its socket to an address from which the access point "
+		       "cannot be reached";
+	case EAFNOSUPPORT:
+		return "the access point has an IPv6 address, and the program an IPv4 socket: let "
+		       "it "
+		       "use IPv6";
+	default:
+		return "the program was told";
+	}
+}
+
+void conn_report(const struct supervisor *s, const struct conn *conn, int error, const char *why)
+{
+	char to[CONTACT_HOST_MAX + ADDRESS_TEXT], peer[ADDRESS_TEXT] = "no contact";
+	route_describe(s->state, conn, to, sizeof(to));
+	if (conn->peer.sa.sa_family)
+		address_format(&conn->peer, peer);
+	log_warn("cannot connect to %s (access point %s): %s; %s", to, peer,
+		 why ? why : strerror(error), advice(error));
+}

@@ -1,0 +1,36 @@
+#ifndef GS_CONN_H
+#define GS_CONN_H
+
+/* Connections being made, by their sockets' cookies, and the calls that wait for them. */
+
+#include "supervisor/supervisor.h"
+
+/* The conn of a socket, or NONE. */
+uint32_t conn_find(const struct state *state, uint64_t cookie);
+
+/* A conn for a socket that has none; it takes the duplicate fd. NONE: too many. */
+uint32_t conn_add(struct state *state, uint64_t cookie, int fd);
+
+/* Forget it; no call may wait for it. */
+void conn_forget(struct supervisor *s, uint32_t conn);
+
+/* Give the duplicate back: unwatch and close. */
+void conn_drop_socket(struct supervisor *s, struct conn *conn);
+
+/* Answer all calls that wait: error 0 or a positive errno. True if one was still there to be told.
+ */
+bool conn_answer(struct supervisor *s, struct conn *conn, int error);
+
+/* Let the kernel answer all calls that wait. */
+void conn_pass(struct supervisor *s, struct conn *conn);
+
+/* Answer a getsockopt(SO_ERROR) with this error. */
+void conn_answer_so_error(struct supervisor *s, uint32_t call, int error);
+
+/* Has the program still the socket? A call of it waits, or a descriptor of it is there. */
+bool conn_wanted(struct supervisor *s, struct conn *conn);
+
+/* Say in one line what went wrong and what to do. why: a few words, or NULL. */
+void conn_report(const struct supervisor *s, const struct conn *conn, int error, const char *why);
+
+#endif

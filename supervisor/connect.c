@@ -1,0 +1,568 @@
+/*
+ * connect(): the application's own socket is connected to the access point and authenticated there.
+ *
+ *     LOOKUP  the contact is being fetched      TCP     SYN sent
+ *     AUTH    the handshake runs                FAILED  over, and the program has not asked yet
+ *
+ * A conn is found by its socket's cookie, whoever calls: a signal makes the kernel take a
+ * notification back and the program call again, which joins what is running. A blocking connect()
+ * waits to the end. A non-blocking one is held for a moment, enough on most LANs; then it returns
+ * EINPROGRESS (told), and the kernel's own SYN_SENT keeps the socket unwritable until TCP is up.
+ * From then on the program's question for the result, getsockopt(SO_ERROR) or a second connect(),
+ * is held until the handshake ends. A program that does not ask but writes or reads is known by the
+ * byte counters, and its connection is dropped.
+ *
+ * A contact that fails is fetched anew, once for each connection, and tried again where that gives
+ * another one. Not so once RESPONSE is out: the far listener may have been called.
+ */
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "protocol/control.h"
+#include "supervisor/address.h"
+#include "supervisor/conn.h"
+#include "supervisor/fd.h"
+#include "supervisor/lan.h"
+#include "supervisor/log.h"
+#include "supervisor/lookup.h"
+#include "supervisor/notify.h"
+#include "supervisor/route.h"
+#include "supervisor/socket.h"
+#include "supervisor/target.h"
+
+#define HOLD_NONBLOCKING (20 * MILLISECOND) /* a non-blocking connect() */
+#define HOLD_LOOP        (2 * SECOND)       /* the handshake, where an event loop may be waiting */
+#define HOLD_BLOCKING    (10 * SECOND)      /* the handshake, else */
+#define KEEP_RESULT      (60 * SECOND)      /* of a failure that nobody asked for */
+#define REALLY_FRESH     (30 * SECOND)      /* the real address of a mapped name */
+
+static void start_tcp(struct supervisor *s, uint32_t index);
+
+static struct conn *at(struct supervisor *s, uint32_t index)
+{
+	return &s->state->conns[index];
+}
+
+static void set_deadline(struct supervisor *s, uint32_t index, uint64_t at_time)
+{
+	at(s, index)->deadline = at_time;
+	loop_at(&s->loop, at_time, supervisor_id(s, OBJECT_CONN, index));
+}
+
+static void watch(struct supervisor *s, uint32_t index, uint32_t events)
+{
+	loop_watch(&s->loop, at(s, index)->fd, events, supervisor_id(s, OBJECT_CONN, index));
+}
+
+/* --- the ends --- */
+
+static void succeed(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	for (uint32_t call = conn->calls; call != NONE; call = s->state->calls[call].next)
+		if (s->state->calls[call].kind == CALL_CONNECT) /* so that the next says EISCONN */
+			socket_connect(conn->fd, &conn->peer);
+	/* the program must find no descriptor of ours when it closes its own */
+	conn_drop_socket(s, conn);
+	log_debug("connected, after %llu us",
+		  (unsigned long long)((loop_now() - conn->began) / 1000));
+	s->state->counters.connects++;
+	conn_answer(s, conn, 0);
+	conn_forget(s, index);
+}
+
+static void fail(struct supervisor *s, uint32_t index, int error, const char *why)
+{
+	struct conn *conn = at(s, index);
+	conn_report(s, conn, error, why);
+	s->state->counters.refused++;
+	loop_unwatch(&s->loop, conn->fd);
+	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
+		socket_disconnect(conn->fd);
+	bool asked = conn->calls != NONE;
+	if (asked)
+		socket_take_error(conn->fd); /* the program is about to be told */
+	if (asked && conn_answer(s, conn, error)) {
+		conn_forget(s, index);
+		return;
+	}
+	conn_drop_socket(s, conn);
+	conn->state = CONN_FAILED;
+	conn->error = error;
+	set_deadline(s, index, loop_now() + KEEP_RESULT);
+}
+
+/* TCP itself failed, and nothing else is to be tried: the kernel tells it better than we can,
+ * unless a connect() is held. */
+static void fail_in_kernel(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	if (conn->error) {
+		fail(s, index, conn->error, NULL);
+		return;
+	}
+	conn_report(s, conn, ECONNREFUSED, "no TCP connection");
+	conn_pass(s, conn);
+	conn_forget(s, index);
+}
+
+/* --- a contact that failed --- */
+
+static void want_lookup(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	conn->state = CONN_LOOKUP;
+	loop_unwatch(&s->loop, conn->fd);
+	lookup_want(s->state, conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name));
+}
+
+/* Give up on the contact, or fetch it anew. error 0: the kernel has it and will tell the program.
+ */
+static void fail_or_retry(struct supervisor *s, uint32_t index, int error, const char *why)
+{
+	struct conn *conn = at(s, index);
+	conn->error = error;
+	if (!conn->retried && conn->tunnel != NONE &&
+	    (!lan_committed(conn) || conn->la.code == LAN_AUTH_NOT_ACTIVE)) {
+		conn->retried = true;
+		if (socket_tcp_state(conn->fd) != TCP_CLOSE) {
+			socket_disconnect(conn->fd);
+			socket_take_error(conn->fd);
+		}
+		log_debug("the contact failed (%s): fetching it anew",
+			  why     ? why
+			  : error ? strerror(error)
+				  : "no TCP connection");
+		want_lookup(s, index);
+		return;
+	}
+	if (error == 0)
+		fail_in_kernel(s, index);
+	else
+		fail(s, index, error, why);
+}
+
+static void lookup_over_for(struct supervisor *s, uint32_t index, const char *text)
+{
+	struct conn *conn = at(s, index);
+	union address before = conn->peer, after = {0};
+	if (conn->tunnel != NONE) {
+		after = s->state->tunnels[conn->tunnel].contact;
+	} else {
+		struct name *name = &s->state->names[conn->name];
+		after = name->real.sa.sa_family ? name->real : name->real6;
+	}
+	bool again =
+		after.sa.sa_family && (!before.sa.sa_family || !address_same(&before, &after) ||
+				       conn->la.code == LAN_AUTH_NOT_ACTIVE);
+	if (again) {
+		if (before.sa.sa_family)
+			socket_take_error(conn->fd); /* it was the old contact's */
+		memset(&conn->la, 0, sizeof(conn->la));
+		start_tcp(s, index);
+	} else if (text[0]) {
+		fail(s, index,
+		     conn->error           ? conn->error
+		     : before.sa.sa_family ? ECONNREFUSED
+					   : ENETUNREACH,
+		     text);
+	} else if (before.sa.sa_family && conn->error == 0) {
+		fail_in_kernel(s, index);
+	} else {
+		fail(s, index, conn->error ? conn->error : ENETUNREACH, NULL);
+	}
+}
+
+void connect_lookup_over(struct supervisor *s, uint32_t lookup)
+{
+	char text[LOOKUP_TEXT_MAX];
+	memcpy(text, s->state->lookups[lookup].text, sizeof(text));
+	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
+		struct conn *conn = at(s, i);
+		uint32_t its = conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name);
+		if (conn->slot.used && conn->state == CONN_LOOKUP && its == lookup)
+			lookup_over_for(s, i, text);
+	}
+}
+
+/* --- the handshake --- */
+
+static void drive(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	const char *why = NULL;
+	uint32_t events = 0;
+	/* what the program did behind our back must not reach the access point as the handshake */
+	if (conn->told && !lan_alone(conn)) {
+		fail(s, index, EPROTO,
+		     "the program wrote or read before it asked whether the connection is there");
+		return;
+	}
+	int err = lan_drive(s->state, conn, &events, &why);
+	if (err == -EAGAIN)
+		watch(s, index, events);
+	else if (err < 0)
+		fail_or_retry(s, index, -err, why);
+	else if (conn->told && !lan_alone(conn))
+		fail(s, index, EPROTO, "the program wrote or read before the connection was there");
+	else
+		succeed(s, index);
+}
+
+static void tcp_is_up(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	uint64_t now = loop_now();
+	if (conn->tunnel != NONE)
+		s->state->tunnels[conn->tunnel].slow = now - conn->began > HOLD_NONBLOCKING;
+	/* a program that has given up must not call the far listener */
+	if (!conn_wanted(s, conn)) {
+		log_debug("the program has closed its socket: nothing is called");
+		conn_pass(s, conn);
+		conn_forget(s, index);
+		return;
+	}
+	if (conn->plain) {
+		succeed(s, index);
+		return;
+	}
+	if (lan_begin_caller(s->state, conn) < 0) {
+		fail(s, index, EIO, "no random bytes");
+		return;
+	}
+	conn->state = CONN_AUTH;
+	set_deadline(s, index, now + (conn->nonblocking ? HOLD_LOOP : HOLD_BLOCKING));
+	drive(s, index);
+}
+
+/* --- TCP --- */
+
+/* After a step that gave err. A told program's error is left for it to read. */
+static void tcp_step(struct supervisor *s, uint32_t index, int err)
+{
+	if (err == -EINPROGRESS || err == -EALREADY || err == -EINTR)
+		watch(s, index, EPOLLOUT);
+	else if (err == 0 || err == -EISCONN)
+		tcp_is_up(s, index);
+	else
+		fail_or_retry(s, index, -err, NULL);
+}
+
+static void tcp_event(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	int tcp = socket_tcp_state(conn->fd);
+	if (tcp == TCP_SYN_SENT || tcp == TCP_SYN_RECV)
+		return;
+	if (!conn->told)
+		tcp_step(s, index, socket_connect(conn->fd, &conn->peer));
+	else if (tcp == TCP_CLOSE)
+		fail_or_retry(s, index, 0, NULL);
+	else
+		tcp_is_up(s, index);
+}
+
+/* An address that cannot be reached from where the program has bound its socket. */
+static bool bound_elsewhere(const struct conn *conn)
+{
+	union address here;
+	if (socket_name(conn->fd, &here) < 0 || address_is_any(&here))
+		return false;
+	return address_is_loopback(&here) && !address_is_loopback(&conn->peer);
+}
+
+static void start_tcp(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	int family = socket_family(conn->fd);
+	if (conn->tunnel != NONE) {
+		const struct tunnel *tunnel = &s->state->tunnels[conn->tunnel];
+		conn->peer = tunnel->contact;
+		conn->plain = !tunnel->secured;
+	} else {
+		const struct name *name = &s->state->names[conn->name];
+		bool v6 = !name->real.sa.sa_family ||
+			  (family == AF_INET6 && conn->asked.sa.sa_family == AF_INET6 &&
+			   name->real6.sa.sa_family);
+		conn->peer = v6 ? name->real6 : name->real;
+		address_set_port(&conn->peer, address_port(&conn->asked));
+		conn->plain = true;
+	}
+	union address to = conn->peer;
+	if (!address_for_socket(&to, family)) {
+		fail(s, index, EAFNOSUPPORT, NULL);
+		return;
+	}
+	if (family == AF_INET6 && conn->peer.sa.sa_family == AF_INET)
+		socket_allow_ipv4(conn->fd);
+	if (bound_elsewhere(conn)) {
+		fail(s, index, EADDRNOTAVAIL, NULL);
+		return;
+	}
+	conn->peer = to;
+	conn->state = CONN_TCP;
+	conn->deadline = 0; /* TCP has its own */
+	int err = socket_connect(conn->fd, &conn->peer);
+	/* on this host it is up at once */
+	if (err == -EINPROGRESS && socket_tcp_state(conn->fd) == TCP_ESTABLISHED)
+		err = conn->told ? 0 : socket_connect(conn->fd, &conn->peer);
+	tcp_step(s, index, err);
+}
+
+/* --- the calls --- */
+
+static void hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint32_t index)
+{
+	supervisor_hold(s, call, kind, &at(s, index)->calls, index);
+}
+
+/* How long this connect() may wait before it returns EINPROGRESS; 0: to the end. */
+static uint64_t patience(struct supervisor *s, const struct conn *conn)
+{
+	if (!conn->nonblocking)
+		return socket_timeout(conn->fd, SO_SNDTIMEO);
+	bool slow = conn->tunnel != NONE && s->state->tunnels[conn->tunnel].slow;
+	return slow ? MILLISECOND / 10 : HOLD_NONBLOCKING;
+}
+
+/* The call waits for the conn; then the conn is begun. */
+static void begin(struct supervisor *s, uint32_t call_index, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	struct call *call = &s->state->calls[call_index];
+	conn->tid = conn->group = (int)call->notif.pid;
+	conn->number = (int)call->args[0];
+	conn->nonblocking = socket_is_nonblocking(conn->fd);
+	uint64_t wait = patience(s, conn);
+	hold(s, call_index, CALL_CONNECT, index);
+	if (wait) {
+		call->deadline = conn->began + wait;
+		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
+	}
+	bool known;
+	if (conn->tunnel != NONE)
+		known = s->state->tunnels[conn->tunnel].contact.sa.sa_family != 0;
+	else
+		known = s->state->names[conn->name].resolved + REALLY_FRESH > conn->began;
+	if (known)
+		start_tcp(s, index);
+	else
+		want_lookup(s, index);
+}
+
+void connect_call_deadline(struct supervisor *s, uint32_t call_index)
+{
+	struct call *call = &s->state->calls[call_index];
+	uint32_t index = call->owner;
+	struct conn *conn = at(s, index);
+	supervisor_release(s, call_index, &conn->calls);
+	if (conn->tunnel != NONE && conn->state == CONN_TCP)
+		s->state->tunnels[conn->tunnel].slow = true;
+	conn->group = target_group(conn->tid);
+	conn->told = true;
+	if (conn->state != CONN_TCP && conn->nonblocking)
+		set_deadline(s, index, loop_now() + HOLD_LOOP);
+	notify_fail(s->state, call_index, EINPROGRESS);
+}
+
+/* The socket is known: the call joins what is running, or learns what came of it. */
+static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool same,
+		 bool nonblocking)
+{
+	struct conn *conn = at(s, index);
+	if (conn->state == CONN_FAILED) {
+		int error = conn->error;
+		conn_forget(s, index);
+		notify_fail(s->state, call_index, error);
+	} else if (!same || (nonblocking && conn->state == CONN_TCP)) {
+		notify_fail(s->state, call_index, EALREADY);
+	} else {
+		hold(s, call_index, CALL_CONNECT, index);
+	}
+}
+
+/* What the kernel says to a connect on a socket that is not fresh. */
+static void answer_used(struct supervisor *s, uint32_t call, int fd, const struct route *route)
+{
+	union address to = {.in = {.sin_family = AF_INET}};
+	if (route->tunnel != NONE)
+		to = s->state->tunnels[route->tunnel].contact;
+	address_for_socket(&to, socket_family(fd));
+	int err = socket_connect(fd, &to);
+	if (err == 0)
+		notify_return(s->state, call, 0);
+	else
+		notify_fail(s->state, call, err == -EINPROGRESS ? EALREADY : -err);
+}
+
+static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const struct route *route,
+			   const union address *asked)
+{
+	uint64_t cookie = socket_cookie(*fd);
+	uint32_t index = conn_find(s->state, cookie);
+	if (index != NONE) {
+		join(s, call, index, address_same(asked, &at(s, index)->asked),
+		     socket_is_nonblocking(*fd));
+		return;
+	}
+	if (socket_tcp_state(*fd) != TCP_CLOSE) {
+		answer_used(s, call, *fd, route);
+		return;
+	}
+	index = conn_add(s->state, cookie, *fd);
+	if (index == NONE) {
+		notify_fail(s->state, call, ENOMEM);
+		return;
+	}
+	steal_fd(fd);
+	struct conn *conn = at(s, index);
+	conn->tunnel = route->tunnel;
+	conn->name = route->name;
+	conn->asked = *asked;
+	begin(s, call, index);
+}
+
+static void refuse_port(struct supervisor *s, uint32_t call, const struct route *route,
+			const union address *asked)
+{
+	const struct name *name = &s->state->names[route->name];
+	log_warn("%s has no port %u: connect to %s:%u", name->host, (unsigned)address_port(asked),
+		 name->host, (unsigned)name->port[0]);
+	notify_fail(s->state, call, ECONNREFUSED);
+}
+
+/* The address leads somewhere: look at the socket. */
+static void connect_matched(struct supervisor *s, uint32_t index, const struct route *route,
+			    const union address *asked)
+{
+	struct call *call = &s->state->calls[index];
+	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	if (fd == -EPERM || fd == -ENOTSUP) {
+		supervisor_blind(s, index, fd);
+	} else if (fd < 0) {
+		notify_pass(s->state, index); /* no such descriptor: the kernel says so */
+	} else if (!notify_valid(s->state, call)) {
+		notify_forget(s->state, index);
+	} else if (socket_family(fd) != AF_INET && socket_family(fd) != AF_INET6) {
+		notify_pass(s->state, index);
+	} else if (s->netns && socket_netns(fd) != s->netns) {
+		notify_pass(s->state, index);
+	} else if (!socket_is_tcp(fd) || route->kind == ROUTE_NO_PORT) {
+		if (route->kind == ROUTE_NO_PORT && socket_is_tcp(fd))
+			refuse_port(s, index, route, asked);
+		else
+			notify_fail(s->state, index, ECONNREFUSED);
+	} else {
+		connect_socket(s, index, &fd, route, asked);
+	}
+}
+
+/* connect() to no family ends what is running on the socket. */
+static void connect_unspec(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	if (s->state->connecting) {
+		cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+		uint32_t conn = fd < 0 ? NONE : conn_find(s->state, socket_cookie(fd));
+		if (conn != NONE && notify_valid(s->state, call)) {
+			conn_answer(s, at(s, conn), ECONNABORTED);
+			conn_forget(s, conn);
+		}
+	}
+	notify_pass(s->state, index);
+}
+
+void connect_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	struct sockaddr_storage raw;
+	union address asked;
+	int32_t len = (int32_t)call->args[2];
+
+	if ((int32_t)call->args[0] == QUESTION_FD) {
+		question_call(s, index);
+		return;
+	}
+	if (len < (int32_t)sizeof(raw.ss_family) || len > (int32_t)sizeof(raw)) {
+		notify_pass(s->state, index);
+		return;
+	}
+	int err = target_read(s->state, call, call->args[1], &raw, (uint32_t)len);
+	if (err == -EPERM) {
+		supervisor_blind(s, index, err);
+	} else if (err < 0) {
+		notify_pass(s->state, index);
+	} else if (raw.ss_family == AF_UNSPEC) {
+		connect_unspec(s, index);
+	} else if (address_from(&asked, &raw, (size_t)len) < 0) {
+		notify_pass(s->state, index);
+	} else {
+		struct route route = route_of(s->state, &asked);
+		if (route.kind == ROUTE_NONE)
+			notify_pass(s->state, index);
+		else
+			connect_matched(s, index, &route, &asked);
+	}
+}
+
+void so_error_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	if (s->state->connecting == 0) {
+		notify_pass(s->state, index);
+		return;
+	}
+	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	uint32_t found = fd < 0 ? NONE : conn_find(s->state, socket_cookie(fd));
+	if (found == NONE || at(s, found)->state == CONN_TCP || !notify_valid(s->state, call)) {
+		notify_pass(s->state, index);
+	} else if (at(s, found)->state == CONN_FAILED) {
+		conn_answer_so_error(s, index, at(s, found)->error);
+		socket_take_error(fd);
+		conn_forget(s, found);
+	} else {
+		hold(s, index, CALL_SO_ERROR, found);
+	}
+}
+
+/* --- events --- */
+
+void connect_event(struct supervisor *s, uint32_t index)
+{
+	if (at(s, index)->state == CONN_TCP)
+		tcp_event(s, index);
+	else if (at(s, index)->state == CONN_AUTH)
+		drive(s, index);
+}
+
+void connect_deadline(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	if (conn->state == CONN_FAILED)
+		conn_forget(s, index);
+	else if (conn->state == CONN_LOOKUP && conn->error)
+		fail(s, index, conn->error, NULL);
+	else
+		fail(s, index, ETIMEDOUT,
+		     conn->state == CONN_LOOKUP ? "no contact in time"
+						: "the access point does not answer");
+}
+
+/* Programs that died, or closed the socket while it connects. */
+bool connect_sweep(struct supervisor *s)
+{
+	bool more = false;
+	for (uint32_t i = 0; s->state->connecting && i < s->state->conn_pool.top; i++) {
+		struct conn *conn = at(s, i);
+		if (!conn->slot.used || conn->state > CONN_AUTH)
+			continue;
+		if (conn->calls == NONE && !conn_wanted(s, conn))
+			conn_forget(s, i);
+		else
+			more = true;
+	}
+	return more;
+}

@@ -1,0 +1,141 @@
+#include "supervisor/lan.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "supervisor/address.h"
+#include "supervisor/tunnel.h"
+
+static int fresh_nonce(uint8_t nonce[LAN_AUTH_NONCE])
+{
+	return getrandom(nonce, LAN_AUTH_NONCE, 0) == LAN_AUTH_NONCE ? 0 : -EIO;
+}
+
+int lan_begin_caller(const struct state *state, struct conn *conn)
+{
+	uint8_t nonce[LAN_AUTH_NONCE];
+	int err = fresh_nonce(nonce);
+	if (err == 0)
+		lan_auth_caller(&conn->la, state->tunnels[conn->tunnel].key_id, nonce);
+	return err;
+}
+
+int lan_begin_answerer(struct conn *conn)
+{
+	uint8_t nonce[LAN_AUTH_NONCE];
+	int err = fresh_nonce(nonce);
+	if (err == 0)
+		lan_auth_answerer(&conn->la, nonce);
+	return err;
+}
+
+/* The secret for the frame that has come. An answerer finds it by the key id in HELLO. */
+static void give_key(const struct state *state, struct conn *conn)
+{
+	if (conn->tunnel == NONE) {
+		const struct listener *listener = &state->listeners[conn->listener];
+		conn->tunnel = tunnel_by_key(state, address_port(&listener->address),
+					     lan_auth_key_id(&conn->la));
+	}
+	if (conn->tunnel == NONE)
+		lan_auth_key(&conn->la, NULL, 0);
+	else
+		lan_auth_key(&conn->la, state->tunnels[conn->tunnel].key,
+			     state->tunnels[conn->tunnel].key_len);
+}
+
+static int send_some(struct conn *conn)
+{
+	size_t len;
+	const uint8_t *data = lan_auth_output(&conn->la, &len);
+	ssize_t sent = send(conn->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0)
+		return errno == EPIPE ? -ECONNRESET : -errno;
+	lan_auth_sent(&conn->la, (size_t)sent);
+	return 0;
+}
+
+static int receive_some(struct conn *conn)
+{
+	size_t len;
+	uint8_t *data = lan_auth_input(&conn->la, &len);
+	ssize_t got = recv(conn->fd, data, len, MSG_DONTWAIT);
+	if (got <= 0)
+		return got < 0 ? -errno : -ECONNRESET;
+	lan_auth_received(&conn->la, (size_t)got);
+	return 0;
+}
+
+/* One step; -EAGAIN and *events where it has to wait. */
+static int step(const struct state *state, struct conn *conn, uint32_t *events)
+{
+	switch (lan_auth_need(&conn->la)) {
+	case LAN_AUTH_NEED_SEND:
+		*events = EPOLLOUT;
+		return send_some(conn);
+	case LAN_AUTH_NEED_RECV:
+		*events = EPOLLIN | EPOLLRDHUP;
+		return receive_some(conn);
+	case LAN_AUTH_NEED_KEY:
+		give_key(state, conn);
+		return 0;
+	default: /* NEED_DECIDE: everyone who holds the secret is welcome */
+		lan_auth_decide(&conn->la, LAN_AUTH_OK, state->tunnels[conn->tunnel].key,
+				state->tunnels[conn->tunnel].key_len);
+		return 0;
+	}
+}
+
+int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, const char **why)
+{
+	for (;;) {
+		enum lan_auth_need need = lan_auth_need(&conn->la);
+		if (need == LAN_AUTH_DONE)
+			return 0;
+		if (need == LAN_AUTH_FAILED) {
+			*why = lan_auth_why(&conn->la);
+			return -lan_auth_errno(&conn->la);
+		}
+		int err = step(state, conn, events);
+		if (err < 0) {
+			*why = err == -ECONNRESET ? "the peer closed the connection"
+						  : strerror(-err);
+			return err;
+		}
+	}
+}
+
+bool lan_committed(const struct conn *conn)
+{
+	/* an answerer calls on once it has RESPONSE, which is filled in before it is sent */
+	static const uint8_t none[LAN_AUTH_HEADER];
+	return memcmp(conn->la.response, none, sizeof(none)) != 0;
+}
+
+static bool read_info(int fd, struct tcp_info *info)
+{
+	socklen_t len = sizeof(*info);
+	memset(info, 0, sizeof(*info));
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0;
+}
+
+bool lan_alone(const struct conn *conn)
+{
+	struct tcp_info before, after;
+	int unacked = 0, unread = 0;
+	do { /* an ACK or a segment may come in between */
+		if (!read_info(conn->fd, &before) || ioctl(conn->fd, SIOCOUTQ, &unacked) < 0 ||
+		    ioctl(conn->fd, SIOCINQ, &unread) < 0 || !read_info(conn->fd, &after))
+			return false;
+	} while (before.tcpi_bytes_acked != after.tcpi_bytes_acked ||
+		 before.tcpi_bytes_received != after.tcpi_bytes_received);
+	/* bytes_acked counts the SYN */
+	return after.tcpi_bytes_acked - 1 + (uint64_t)unacked == conn->la.sent &&
+	       after.tcpi_bytes_received - (uint64_t)unread == conn->la.received;
+}

@@ -1,0 +1,23 @@
+#ifndef GS_LAN_H
+#define GS_LAN_H
+
+/* The LAN handshake on a conn's socket, as far as it goes without waiting. */
+
+#include "supervisor/state.h"
+
+/* Begin as the caller (the conn's tunnel is known) or as the answerer (found by HELLO's key id). 0,
+ * or -errno where there is no randomness. */
+int lan_begin_caller(const struct state *state, struct conn *conn);
+int lan_begin_answerer(struct conn *conn);
+
+/* Go on. 0: authenticated; -EAGAIN: *events (epoll's) are waited for; another -errno: it failed,
+ * *why (static) says in a few words how. */
+int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, const char **why);
+
+/* Have the far end's listener been called perhaps? Then the handshake must not be started over. */
+bool lan_committed(const struct conn *conn);
+
+/* Did only the handshake send and receive on this socket so far? TCP_INFO and the queues tell. */
+bool lan_alone(const struct conn *conn);
+
+#endif

@@ -1,0 +1,166 @@
+#include "supervisor/lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "supervisor/address.h"
+#include "supervisor/fd.h"
+#include "supervisor/log.h"
+#include "supervisor/loop.h"
+#include "supervisor/tunnel.h"
+
+#define LOOKUP_SECONDS 30 /* no service may take longer */
+
+void lookup_want(struct state *state, uint32_t index)
+{
+	struct lookup *lookup = &state->lookups[index];
+	if (lookup->stage != LOOKUP_IDLE)
+		return;
+	lookup->len = 0;
+	lookup->text[0] = '\0';
+	lookup->stage = LOOKUP_WANTED;
+	eventfd_write(state->keeper_wakes, 1);
+}
+
+/* One contact string, or one line of error; libraries may have added lines. */
+static bool take_contact(struct state *state, uint32_t index, char *text)
+{
+	struct contact contact;
+	union address address = {0};
+	for (char *line; (line = strsep(&text, "\n"));)
+		if (contact_parse(line, &contact) == 0)
+			address_from_contact(&address, &contact);
+	if (!address.sa.sa_family)
+		return false;
+	if (!address_same(&address, &state->tunnels[index].contact))
+		tunnel_set_contact(state, index, &address);
+	return true;
+}
+
+/* Lines of getent ahosts: the address is the first word; the first of a family is the best. */
+static bool take_addresses(struct name *name, char *text)
+{
+	union address found = {0}, found6 = {0};
+	for (char *line; (line = strsep(&text, "\n"));) {
+		struct contact contact = {.port = 1};
+		union address address;
+		size_t len = strcspn(line, " \t");
+		if (len >= sizeof(contact.host))
+			continue;
+		memcpy(contact.host, line, len);
+		if (address_from_contact(&address, &contact) < 0)
+			continue;
+		union address *at = address.sa.sa_family == AF_INET ? &found : &found6;
+		if (!at->sa.sa_family)
+			*at = address;
+	}
+	if (!found.sa.sa_family && !found6.sa.sa_family)
+		return false;
+	name->real = found, name->real6 = found6;
+	name->resolved = loop_now();
+	return true;
+}
+
+static void take(struct state *state, uint32_t index)
+{
+	struct lookup *lookup = &state->lookups[index];
+	char text[LOOKUP_TEXT_MAX];
+	memcpy(text, lookup->text, sizeof(text));
+	bool found = index < MAX_TUNNELS ? take_contact(state, index, text)
+					 : take_addresses(&state->names[index - MAX_TUNNELS], text);
+	if (found)
+		lookup->text[0] = '\0';
+	else if (lookup->len == 0)
+		snprintf(lookup->text, sizeof(lookup->text), "the lookup said nothing");
+	lookup->text[strcspn(lookup->text, "\n")] = '\0';
+}
+
+int lookup_read(struct state *state, uint32_t index)
+{
+	struct lookup *lookup = &state->lookups[index];
+	for (;;) {
+		char rest[256]; /* what is past the limit is read and forgotten */
+		size_t room = sizeof(lookup->text) - 1 - lookup->len;
+		ssize_t got = read(lookup->fd, room ? lookup->text + lookup->len : rest,
+				   room ? room : sizeof(rest));
+		if (got < 0 && errno == EAGAIN)
+			return -EAGAIN;
+		if (got <= 0)
+			break;
+		if (room)
+			lookup->len += (uint32_t)got;
+		lookup->text[lookup->len] = '\0';
+	}
+	take(state, index);
+	close(lookup->fd);
+	lookup->fd = -1;
+	lookup->stage = LOOKUP_IDLE;
+	return 0;
+}
+
+/* --- the keeper's side --- */
+
+/* In the child. Nothing of keeper and supervisor goes along: all their descriptors close at exec.
+ */
+static void become(const struct state *state, uint32_t index, int out)
+{
+	sigset_t none;
+	dup2(out, STDOUT_FILENO);
+	dup2(out, STDERR_FILENO);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	alarm(LOOKUP_SECONDS); /* outlives exec */
+	if (index >= MAX_TUNNELS)
+		execlp("getent", "getent", "ahosts", state->names[index - MAX_TUNNELS].host, NULL);
+	else
+		execl(state->cli, "globus-streams", "environment", "contact-lookup", "--refresh",
+		      "--numeric", "--base-dir", state->base, state->tunnels[index].id, NULL);
+	dprintf(STDERR_FILENO, "%s cannot be run: %s\n",
+		index >= MAX_TUNNELS ? "getent" : state->cli, strerror(errno));
+	_exit(127);
+}
+
+static int start(const struct state *state, uint32_t index)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	cleanup_fd int out = ends[1];
+	pid_t child = fork();
+	if (child == 0)
+		become(state, index, out);
+	if (child < 0) {
+		close(ends[0]);
+		return -errno;
+	}
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	return ends[0];
+}
+
+void lookup_run(struct state *state)
+{
+	bool started = false;
+	for (uint32_t i = 0; i < MAX_TUNNELS + state->name_count; i++) {
+		if (i == state->tunnel_count)
+			i = MAX_TUNNELS;
+		struct lookup *lookup = &state->lookups[i];
+		if (i >= MAX_TUNNELS + state->name_count || lookup->stage != LOOKUP_WANTED)
+			continue;
+		int fd = start(state, i);
+		if (fd < 0) {
+			log_warn("a lookup cannot be started: %s", strerror(-fd));
+			fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		}
+		lookup->fd = fd;
+		lookup->stage = LOOKUP_RUNNING;
+		started = true;
+	}
+	if (started)
+		eventfd_write(state->supervisor_wakes, 1);
+}

@@ -1,0 +1,110 @@
+#include "supervisor/loop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "supervisor/state.h"
+
+#define GEN_MASK 0xffffffu
+
+int loop_init(struct loop *loop)
+{
+	*loop = (struct loop){.epoll = epoll_create1(EPOLL_CLOEXEC)};
+	return loop->epoll < 0 ? -errno : 0;
+}
+
+void loop_finish(struct loop *loop)
+{
+	close(loop->epoll);
+	free(loop->heap);
+}
+
+uint64_t loop_tag(struct object_id id)
+{
+	return (uint64_t)id.kind << 56 | (uint64_t)(id.gen & GEN_MASK) << 32 | id.index;
+}
+
+struct object_id loop_object(uint64_t tag)
+{
+	return (struct object_id){.kind = (uint8_t)(tag >> 56),
+				  .gen = (uint32_t)(tag >> 32) & GEN_MASK,
+				  .index = (uint32_t)tag};
+}
+
+uint64_t loop_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+int loop_watch(struct loop *loop, int fd, uint32_t events, struct object_id id)
+{
+	struct epoll_event event = {.events = events, .data.u64 = loop_tag(id)};
+	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+		return 0;
+	if (errno == EEXIST && epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event) == 0)
+		return 0;
+	return -errno;
+}
+
+void loop_unwatch(struct loop *loop, int fd)
+{
+	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static void swap(struct deadline *a, struct deadline *b)
+{
+	struct deadline t = *a;
+	*a = *b;
+	*b = t;
+}
+
+void loop_at(struct loop *loop, uint64_t at, struct object_id id)
+{
+	if (loop->count == loop->room) {
+		size_t room = loop->room ? 2 * loop->room : 64;
+		struct deadline *heap = reallocarray(loop->heap, room, sizeof(*heap));
+		if (!heap)
+			return;
+		loop->heap = heap;
+		loop->room = room;
+	}
+	size_t i = loop->count++;
+	loop->heap[i] = (struct deadline){at, loop_tag(id)};
+	for (; i && loop->heap[(i - 1) / 2].at > loop->heap[i].at; i = (i - 1) / 2)
+		swap(&loop->heap[(i - 1) / 2], &loop->heap[i]);
+}
+
+bool loop_due(struct loop *loop, uint64_t now, struct object_id *id)
+{
+	if (loop->count == 0 || loop->heap[0].at > now)
+		return false;
+	*id = loop_object(loop->heap[0].tag);
+	loop->heap[0] = loop->heap[--loop->count];
+	for (size_t i = 0, child; (child = 2 * i + 1) < loop->count; i = child) {
+		if (child + 1 < loop->count && loop->heap[child + 1].at < loop->heap[child].at)
+			child++;
+		if (loop->heap[i].at <= loop->heap[child].at)
+			break;
+		swap(&loop->heap[i], &loop->heap[child]);
+	}
+	return true;
+}
+
+int loop_wait(struct loop *loop, struct epoll_event *events, int max)
+{
+	int timeout = -1;
+	if (loop->count) {
+		uint64_t now = loop_now(), at = loop->heap[0].at;
+		/* rounded up: a deadline is reported after its time, not before */
+		uint64_t wait = at <= now ? 0 : (at - now + MILLISECOND - 1) / MILLISECOND;
+		timeout = wait < INT_MAX ? (int)wait : INT_MAX;
+	}
+	int count = epoll_wait(loop->epoll, events, max, timeout);
+	return count < 0 ? -errno : count;
+}

@@ -1,0 +1,83 @@
+#include "supervisor/notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int notify_receive(struct state *state, uint32_t *index)
+{
+	uint32_t taken = state->receiving != NONE ? state->receiving : call_take(state);
+	if (taken == NONE)
+		return -ENOSPC;
+	state->receiving = taken;
+	struct call *call = &state->calls[taken];
+	/* The kernel wants zeros, and only a call that it has filled has an id. */
+	if (ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_RECV, &call->notif) < 0)
+		return -errno;
+	state->receiving = NONE;
+	state->counters.notifications++;
+	*index = taken;
+	return 0;
+}
+
+bool notify_valid(const struct state *state, const struct call *call)
+{
+	uint64_t id = call->notif.id;
+	return ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+void notify_forget(struct state *state, uint32_t call)
+{
+	call_give(state, call);
+}
+
+static int answer(struct state *state, uint32_t index, int64_t value, int error, uint32_t flags)
+{
+	struct seccomp_notif_resp resp = {
+		.id = state->calls[index].notif.id, .val = value, .error = -error, .flags = flags};
+	int err = ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+	notify_forget(state, index);
+	return err;
+}
+
+int notify_return(struct state *state, uint32_t call, int64_t value)
+{
+	return answer(state, call, value, 0, 0);
+}
+
+int notify_fail(struct state *state, uint32_t call, int error)
+{
+	return answer(state, call, 0, error, 0);
+}
+
+int notify_pass(struct state *state, uint32_t call)
+{
+	return answer(state, call, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+int notify_inject(const struct state *state, const struct call *call, int fd, bool cloexec)
+{
+	struct seccomp_notif_addfd add = {.id = call->notif.id,
+					  .srcfd = (uint32_t)fd,
+					  .newfd_flags = cloexec ? O_CLOEXEC : 0};
+	int number;
+	do
+		number = ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	while (number < 0 && errno == EINTR);
+	return number < 0 ? -errno : number;
+}
+
+int notify_probe(void)
+{
+	uint32_t action = SECCOMP_RET_USER_NOTIF;
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
+		return -ENOSYS;
+	/* ADDFD is as old as 5.9, pidfd_getfd as 5.6: without the first there is no ioctl to try */
+	if (syscall(SYS_pidfd_getfd, -1, 0, 0) < 0 && errno == ENOSYS)
+		return -ENOSYS;
+	return 0;
+}

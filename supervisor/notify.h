@@ -1,0 +1,37 @@
+#ifndef GS_NOTIFY_H
+#define GS_NOTIFY_H
+
+/*
+ * Notifications: received into the shared mapping, answered exactly once. seccomp_unotify(2).
+ * ENOENT everywhere means that the program went away or that a signal took the call back: normal.
+ */
+
+#include "supervisor/state.h"
+
+/* Receive one notification into a fresh call; *index says which. The descriptor must be readable,
+ * or this blocks. 0; -ENOENT: it was taken back meanwhile; -ENOSPC: no call is free; other -errno.
+ */
+int notify_receive(struct state *state, uint32_t *index);
+
+/* Is the call still waiting? False: what was read of its program may be another's. */
+bool notify_valid(const struct state *state, const struct call *call);
+
+/* Answers; each frees the call, which must be in no list. value: what the call returns; error: a
+ * positive errno; pass: the kernel runs the call as it was made. 0 or -ENOENT. */
+int notify_return(struct state *state, uint32_t call, int64_t value);
+int notify_fail(struct state *state, uint32_t call, int error);
+int notify_pass(struct state *state, uint32_t call);
+
+/* Free a call that cannot be answered any more. */
+void notify_forget(struct state *state, uint32_t call);
+
+/* Put a copy of fd into the caller's table: its number there, or -errno (-EMFILE: the table is
+ * full; -ENOENT). The call still waits. It is not told the number in the same step
+ * (ADDFD_FLAG_SEND): that makes the call return 0 where it is interrupted in between. */
+int notify_inject(const struct state *state, const struct call *call, int fd, bool cloexec);
+
+/* Try the features: 0; -ENOSYS: this kernel has no user notifications, or not the calls they need.
+ */
+int notify_probe(void);
+
+#endif

@@ -1,0 +1,165 @@
+#include "supervisor/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "supervisor/address.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+static void interrupt(int signal)
+{
+	(void)signal; /* its arrival is what counts: the call ends with EINTR */
+}
+
+void socket_init(void)
+{
+	struct sigaction action = {.sa_handler = interrupt}; /* no SA_RESTART */
+	sigset_t alarm;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigaction(SIGALRM, &action, NULL);
+	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
+}
+
+/* Interrupt whatever blocks, again and again, until it is turned off: the first signal might come
+ * just before the call. */
+static void interrupting(bool on)
+{
+	struct itimerval timer = {0};
+	if (on)
+		timer.it_value.tv_usec = timer.it_interval.tv_usec = 100;
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+	return getsockopt(fd, level, name, &value, &len) == 0 ? value : 0;
+}
+
+int socket_family(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_DOMAIN);
+}
+
+bool socket_is_tcp(int fd)
+{
+	int protocol = option(fd, SOL_SOCKET, SO_PROTOCOL);
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+}
+
+bool socket_is_nonblocking(int fd)
+{
+	return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+bool socket_is_listening(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0;
+}
+
+int socket_tcp_state(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info.tcpi_state);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_state : 0;
+}
+
+uint64_t socket_timeout(int fd, int name)
+{
+	struct timeval time = {0};
+	socklen_t len = sizeof(time);
+	if (getsockopt(fd, SOL_SOCKET, name, &time, &len) < 0)
+		return 0;
+	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_usec * 1000;
+}
+
+uint64_t socket_netns(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+/* A connect() that is interrupted goes on by itself, like one that does not block. */
+static int connect_interrupted(int fd, const union address *to)
+{
+	interrupting(true);
+	int err = connect(fd, &to->sa, address_len(to)) < 0 ? -errno : 0;
+	interrupting(false);
+	return err == -EINTR ? -EINPROGRESS : err;
+}
+
+int socket_connect(int fd, const union address *to)
+{
+	if (socket_is_nonblocking(fd))
+		return connect(fd, &to->sa, address_len(to)) < 0 ? -errno : 0;
+	/* no data: the one way to say for this call alone that it must not block (tcp(7),
+	 * MSG_FASTOPEN) */
+	if (sendto(fd, NULL, 0, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL, &to->sa,
+		   address_len(to)) == 0)
+		return 0;
+	return errno == EOPNOTSUPP ? connect_interrupted(fd, to) : -errno;
+}
+
+void socket_disconnect(int fd)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	connect(fd, &none, sizeof(none));
+}
+
+int socket_take_error(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_ERROR);
+}
+
+void socket_allow_ipv4(int fd)
+{
+	int off = 0;
+	if (option(fd, IPPROTO_IPV6, IPV6_V6ONLY))
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+}
+
+int socket_accept(int fd, union address *peer)
+{
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	bool blocks = !socket_is_nonblocking(fd);
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	if (blocks && poll(&ready, 1, 0) <= 0)
+		return -EAGAIN;
+	/* somebody else may take the connection between poll and accept */
+	if (blocks)
+		interrupting(true);
+	int accepted = accept4(fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+	int err = accepted < 0 ? -errno : 0;
+	if (blocks)
+		interrupting(false);
+	if (err)
+		return err == -EINTR ? -EAGAIN : err;
+	if (address_from(peer, &from, len) < 0)
+		memset(peer, 0, sizeof(*peer));
+	return accepted;
+}
+
+int socket_name(int fd, union address *name)
+{
+	struct sockaddr_storage raw;
+	socklen_t len = sizeof(raw);
+	if (getsockname(fd, (struct sockaddr *)&raw, &len) < 0)
+		return -errno;
+	return address_from(name, &raw, len);
+}

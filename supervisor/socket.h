@@ -1,0 +1,55 @@
+#ifndef GS_SOCKET_H
+#define GS_SOCKET_H
+
+/*
+ * What is done to a duplicate of an application's socket. It shares the open file with the
+ * application: flags and options are the application's and stay as they are, and nothing here
+ * blocks for more than a tenth of a millisecond, though the socket may be a blocking one.
+ */
+
+#include "supervisor/state.h"
+
+/* Catch the signal that ends a call which would block. Once, at start. */
+void socket_init(void);
+
+/* SO_DOMAIN; 0: not a socket. */
+int socket_family(int fd);
+
+/* A TCP or MPTCP socket? */
+bool socket_is_tcp(int fd);
+
+/* O_NONBLOCK */
+bool socket_is_nonblocking(int fd);
+
+bool socket_is_listening(int fd);
+
+/* TCP_ESTABLISHED, TCP_CLOSE, … of <netinet/tcp.h>; 0: not known. */
+int socket_tcp_state(int fd);
+
+/* SO_RCVTIMEO or SO_SNDTIMEO in ns; 0: none. */
+uint64_t socket_timeout(int fd, int option);
+
+/* SO_NETNS_COOKIE; 0: not known. */
+uint64_t socket_netns(int fd);
+
+/* One step of a connect: 0 connected; -EINPROGRESS or -EALREADY under way; -EISCONN; else why not.
+ * As in connect(2), an error is told once, and is gone then. */
+int socket_connect(int fd, const union address *to);
+
+/* Drop the connection; the socket can be used for another (connect(2), AF_UNSPEC). It keeps
+ * ECONNRESET for its owner. */
+void socket_disconnect(int fd);
+
+/* Read and clear the pending error, which the program has been told by other means. */
+int socket_take_error(int fd);
+
+/* Let an IPv6 socket that is for IPv6 only reach an IPv4 contact, where it is not bound yet. */
+void socket_allow_ipv4(int fd);
+
+/* A connection out of the listening socket's queue: a descriptor (close-on-exec) and its peer;
+ * -EAGAIN: none is there. */
+int socket_accept(int fd, union address *peer);
+
+int socket_name(int fd, union address *name); /* getsockname, canonical: 0 or -errno */
+
+#endif

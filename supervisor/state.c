@@ -1,0 +1,140 @@
+#include "supervisor/state.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct state *state_create(void)
+{
+	/* Pages come into being as they are used: an idle state is small whatever the limits are.
+	 */
+	struct state *state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (state == MAP_FAILED)
+		return NULL;
+	/* Best effort: the limit for locked memory may be small. */
+	mlock(state, offsetof(struct state, buckets));
+	state->notify_fd = state->supervisor_wakes = state->keeper_wakes = -1;
+	state->call_pool.free = state->conn_pool.free = state->listener_pool.free = NONE;
+	state->receiving = NONE;
+	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
+	return state;
+}
+
+void state_destroy(struct state *state)
+{
+	munmap(state, sizeof(*state));
+}
+
+/* Objects of every pool begin with a slot; size is theirs, in bytes. */
+static struct slot *slot_at(void *objects, size_t size, uint32_t index)
+{
+	return (struct slot *)((char *)objects + size * index);
+}
+
+static uint32_t take(struct pool *pool, void *objects, size_t size, uint32_t max)
+{
+	uint32_t index = pool->free;
+	if (index == NONE && pool->top == max)
+		return NONE;
+	if (index == NONE)
+		index = pool->top++;
+	else
+		pool->free = slot_at(objects, size, index)->next_free;
+	struct slot *slot = slot_at(objects, size, index);
+	uint32_t gen = slot->gen + 1;
+	memset(slot, 0, size);
+	*slot = (struct slot){.next_free = NONE, .gen = gen, .used = true};
+	return index;
+}
+
+static void give(struct pool *pool, void *objects, size_t size, uint32_t index)
+{
+	struct slot *slot = slot_at(objects, size, index);
+	slot->used = false;
+	slot->next_free = pool->free;
+	pool->free = index;
+}
+
+#define TAKE(state, name, max)                                                                     \
+	take(&(state)->name##_pool, (state)->name##s, sizeof(*(state)->name##s), max)
+#define GIVE(state, name, index)                                                                   \
+	give(&(state)->name##_pool, (state)->name##s, sizeof(*(state)->name##s), index)
+
+uint32_t call_take(struct state *state)
+{
+	uint32_t call = TAKE(state, call, MAX_CALLS);
+	if (call != NONE)
+		state->calls[call].owner = state->calls[call].next = state->calls[call].previous =
+			NONE;
+	return call;
+}
+
+uint32_t conn_take(struct state *state)
+{
+	uint32_t index = TAKE(state, conn, MAX_CONNS);
+	if (index == NONE)
+		return NONE;
+	struct conn *conn = &state->conns[index];
+	conn->fd = conn->number = -1;
+	conn->tunnel = conn->name = conn->listener = conn->calls = conn->next = NONE;
+	return index;
+}
+
+uint32_t listener_take(struct state *state)
+{
+	uint32_t index = TAKE(state, listener, MAX_LISTENERS);
+	if (index == NONE)
+		return NONE;
+	struct listener *listener = &state->listeners[index];
+	listener->fd = listener->bell = -1;
+	listener->calls = listener->ready.first = listener->ready.last = NONE;
+	return index;
+}
+
+void call_give(struct state *state, uint32_t call)
+{
+	GIVE(state, call, call);
+}
+
+void conn_give(struct state *state, uint32_t conn)
+{
+	explicit_bzero(&state->conns[conn].la, sizeof(state->conns[conn].la));
+	GIVE(state, conn, conn);
+}
+
+void listener_give(struct state *state, uint32_t listener)
+{
+	GIVE(state, listener, listener);
+}
+
+/* A ring: the first one's previous is the last; the last one's next is NONE. */
+void calls_append(struct state *state, uint32_t *first, uint32_t index)
+{
+	struct call *call = &state->calls[index];
+	call->next = NONE;
+	if (*first == NONE) {
+		*first = call->previous = index;
+		return;
+	}
+	uint32_t last = state->calls[*first].previous;
+	call->previous = last;
+	state->calls[last].next = index;
+	state->calls[*first].previous = index;
+}
+
+void calls_remove(struct state *state, uint32_t *first, uint32_t index)
+{
+	struct call *call = &state->calls[index];
+	uint32_t last = state->calls[*first].previous;
+	if (index == *first) {
+		*first = call->next;
+		if (*first != NONE)
+			state->calls[*first].previous = last;
+	} else {
+		state->calls[call->previous].next = call->next;
+		uint32_t after = call->next == NONE ? *first : call->next;
+		state->calls[after].previous = call->previous;
+	}
+	call->next = call->previous = NONE;
+}

@@ -1,0 +1,248 @@
+#ifndef GS_STATE_H
+#define GS_STATE_H
+
+/*
+ * All state that matters: one shared mapping of keeper and supervisor. A supervisor that dies
+ * leaves it whole, together with the descriptors it names, which lie in the one table that both
+ * processes share (clone with CLONE_FILES); the next one goes on from there. So nothing in here is
+ * a pointer, and whatever is about to happen outside is written here before it happens.
+ *
+ *     tunnels   from the conf files: contact, secret, listening ports
+ *     names     host names and their virtual addresses
+ *     calls     notifications received and not answered; RECV writes straight into them
+ *     conns     connections being made (the application's socket) or accepted (not the
+ * application's yet) listeners listening sockets of the programs on a tunnel's port, by address and
+ * port
+ *
+ * Objects are named by index; NONE is no object. An object in use has slot.used set, and slot.gen
+ * tells it from an earlier one at the same place.
+ */
+
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/contact.h"
+#include "protocol/lan_auth.h"
+
+#define NONE              UINT32_MAX
+#define MAX_TUNNELS       1024
+#define MAX_NAMES         2048
+#define MAX_CALLS         32768
+#define MAX_CONNS         32768
+#define MAX_LISTENERS     1024
+#define MAX_PORTS         8  /* listening ports of one tunnel */
+#define MAX_ROUTES        16 /* ports of one name that lead to tunnels */
+#define COOKIE_BUCKETS    4096
+#define VIRTUAL_ADDRESSES (1 << 17) /* 198.18.0.0/15 */
+#define BASE_PATH_MAX     4096
+#define LOOKUP_TEXT_MAX   512
+
+#define NANOSECOND  1ull
+#define MILLISECOND (1000000 * NANOSECOND)
+#define SECOND      (1000 * MILLISECOND)
+
+/* An address of either family. */
+union address {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+struct slot {
+	uint32_t next_free;
+	uint32_t gen;
+	bool used;
+};
+
+struct pool {
+	uint32_t free; /* first of the free list */
+	uint32_t top;  /* places below it have been used at some time */
+};
+
+struct list {
+	uint32_t first, last;
+};
+
+/* --- tunnels --- */
+
+struct tunnel {
+	char id[UUID_TEXT + 1];
+	bool initiates, secured;
+	bool slow; /* its last contact took longer than the time a non-blocking call is held */
+	uint16_t ports[MAX_PORTS];                /* where its listener listens; 0: none further */
+	char listener_host[CONTACT_HOST_MAX + 1]; /* from the listener contact; may be empty */
+	union address contact;                    /* family 0: not known */
+	uint8_t key[LAN_AUTH_KEY_MAX];
+	size_t key_len;
+	uint8_t key_id[UUID_BYTES];
+};
+
+/* --- names --- */
+
+struct name {
+	char host[CONTACT_HOST_MAX + 1];
+	bool is_globus;              /* globus.<id>: no other port leads anywhere */
+	union address real, real6;   /* where it really leads; family 0: not that we know */
+	uint64_t resolved;           /* when that was learnt; 0: never */
+	uint32_t number;             /* its virtual addresses are number in both ranges */
+	uint16_t port[MAX_ROUTES];   /* each port of it that leads to a tunnel … */
+	uint32_t tunnel[MAX_ROUTES]; /* … and to which */
+	uint32_t routes;
+};
+
+/* --- lookups: the keeper runs a program, the supervisor reads what it says --- */
+
+enum lookup_stage { LOOKUP_IDLE, LOOKUP_WANTED, LOOKUP_RUNNING };
+
+struct lookup {
+	_Atomic uint8_t stage; /* enum lookup_stage */
+	_Atomic int fd;        /* what it says, while RUNNING */
+	uint32_t len;
+	char text[LOOKUP_TEXT_MAX];
+};
+
+/* --- calls --- */
+
+enum call_state {
+	CALL_RECEIVED, /* fresh from the kernel (or not even that: notif.id is 0) */
+	CALL_HELD,     /* waits in the list of a conn, a listener or a tunnel's lookup */
+};
+
+enum call_kind { CALL_CONNECT, CALL_SO_ERROR, CALL_ACCEPT, CALL_QUESTION };
+
+struct call {
+	struct slot slot;
+	uint8_t state, kind;
+	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
+	uint32_t owner;          /* the conn, listener or tunnel that it waits for */
+	uint32_t next, previous; /* in the owner's list */
+	uint64_t deadline;       /* monotonic ns; 0: none */
+	uint64_t args[6];        /* as a 64-bit program would pass them */
+	struct seccomp_notif notif;
+};
+
+/* --- conns --- */
+
+enum conn_state {
+	/* being made: the descriptor is a duplicate of the application's */
+	CONN_LOOKUP, /* its contact is being fetched */
+	CONN_TCP,    /* SYN sent */
+	CONN_AUTH,   /* handshake */
+	CONN_FAILED, /* the result waits for the application's question; no descriptor */
+	/* accepted: the descriptor is ours */
+	CONN_INCOMING, /* handshake */
+	CONN_READY,    /* authenticated, in the listener's queue */
+	CONN_INJECTED, /* added to a process's table as number, which has not been told yet */
+};
+
+struct conn {
+	struct slot slot;
+	uint8_t state;
+	bool told;        /* connect() has returned EINPROGRESS: an event loop may be waiting */
+	bool retried;     /* with a contact fetched anew */
+	bool plain;       /* no handshake */
+	bool nonblocking; /* its program's loop waits: the handshake's time is short */
+	int fd;
+	int error; /* FAILED: the errno */
+	int tid, group,
+		number;    /* the application's thread, its process, and the descriptor there */
+	uint32_t tunnel;   /* NONE: to a mapped name's own address */
+	uint32_t name;     /* that name; else NONE */
+	uint32_t listener; /* of an accepted one */
+	uint32_t calls;    /* first of those that wait */
+	uint32_t next;     /* in the bucket of its cookie, or in the listener's queue */
+	uint64_t cookie, began, deadline;
+	union address asked; /* what the application asked for */
+	union address peer;  /* where it is connected to, or who connected */
+	struct lan_auth la;
+};
+
+/* --- listeners --- */
+
+struct listener {
+	struct slot slot;
+	uint64_t cookie;
+	union address address; /* what getsockname() says */
+	int family;            /* of the socket: an IPv6 one may take IPv4 connections too */
+	bool defers;           /* TCP_DEFER_ACCEPT: a connection without data wakes nobody */
+	int fd;                /* a duplicate, only while calls are held; else -1 */
+	int bell;              /* our own connection to it that wakes the program; else -1 */
+	union address bell_address;
+	uint32_t calls;    /* first accept that is held */
+	struct list ready; /* authenticated conns, oldest first */
+	uint32_t incoming; /* conns in the handshake */
+	uint32_t owed;     /* conns that were added to a process's table and not told */
+};
+
+/* --- the keeper's hand: calls that need an ancestor's rights (Yama) --- */
+
+enum hand_op { HAND_READ, HAND_WRITE, HAND_GETFD };
+#define HAND_DATA 1024
+
+struct hand {
+	_Atomic uint32_t asked, done; /* counters; futexes */
+	uint8_t op;
+	int tid, pidfd, number;
+	uint64_t address;
+	uint32_t len;
+	int result;
+	uint8_t data[HAND_DATA];
+};
+
+/* --- counters --- */
+
+struct counters {
+	uint64_t notifications, connects, accepts, refused, restarts;
+};
+
+struct state {
+	int notify_fd;        /* the filter's listener descriptor */
+	int supervisor_wakes; /* eventfd: for the supervisor */
+	int keeper_wakes;     /* eventfd: for the keeper */
+	bool initiates, listens;
+	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
+	bool yama;                /* only the keeper may look into the programs */
+	char base[BASE_PATH_MAX]; /* folder of the conf files */
+	char cli[BASE_PATH_MAX];  /* path of globus-streams */
+
+	struct hand hand;
+	struct counters counters;
+	uint32_t connecting; /* conns that are being made or have failed */
+	uint32_t held;       /* calls in lists */
+	uint32_t tunnel_count, name_count;
+	uint64_t contact_keys[MAX_TUNNELS]; /* of each tunnel's contact; 0: none. See tunnel.c */
+	uint16_t
+		name_at[VIRTUAL_ADDRESSES]; /* by virtual address: 1 + index of the name, 0: none */
+	struct pool call_pool, conn_pool, listener_pool;
+	uint32_t receiving;                             /* the call into which RECV writes; NONE */
+	uint32_t buckets[COOKIE_BUCKETS];               /* connects, by cookie */
+	struct lookup lookups[MAX_TUNNELS + MAX_NAMES]; /* of tunnels, then of names */
+	struct tunnel tunnels[MAX_TUNNELS];
+	struct name names[MAX_NAMES];
+	struct call calls[MAX_CALLS];
+	struct conn conns[MAX_CONNS];
+	struct listener listeners[MAX_LISTENERS];
+};
+
+/* Map a fresh state (shared, zero but for NONEs and -1s). NULL: errno. */
+struct state *state_create(void);
+
+/* Unmap it from this process. */
+void state_destroy(struct state *state);
+
+/* Take a zeroed object (slot kept) out of a pool: its index, or NONE where all are taken. */
+uint32_t call_take(struct state *state);
+uint32_t conn_take(struct state *state);
+uint32_t listener_take(struct state *state);
+void call_give(struct state *state, uint32_t call);
+void conn_give(struct state *state, uint32_t conn);
+void listener_give(struct state *state, uint32_t listener);
+
+/* The list of calls that starts at *first, oldest first. */
+void calls_append(struct state *state, uint32_t *first, uint32_t call);
+void calls_remove(struct state *state, uint32_t *first, uint32_t call);
+
+#endif

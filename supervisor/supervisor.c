@@ -1,0 +1,323 @@
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/log.h"
+#include "supervisor/lookup.h"
+#include "supervisor/notify.h"
+#include "supervisor/socket.h"
+#include "supervisor/target.h"
+
+#define EVENTS       64
+#define SWEEP        (250 * MILLISECOND)
+#define RECEIVE_MOST 64 /* notifications before events are looked at again */
+
+/* i386's numbers, which no header has in a 64-bit build */
+enum {
+	I386_SOCKETCALL = 102,
+	I386_BIND = 361,
+	I386_CONNECT = 362,
+	I386_ACCEPT4 = 364,
+	I386_GETSOCKOPT = 365
+};
+
+struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index)
+{
+	struct object_id id = {.kind = (uint8_t)kind, .index = index};
+	if (kind == OBJECT_CONN)
+		id.gen = s->state->conns[index].slot.gen;
+	else if (kind == OBJECT_CALL)
+		id.gen = s->state->calls[index].slot.gen;
+	else if (kind == OBJECT_LISTENER || kind == OBJECT_BELL)
+		id.gen = s->state->listeners[index].slot.gen;
+	return id;
+}
+
+/* Does the object that an event or a deadline names still stand? */
+static bool stands(const struct supervisor *s, struct object_id id)
+{
+	const struct slot *slot = NULL;
+	if (id.kind == OBJECT_CONN)
+		slot = &s->state->conns[id.index].slot;
+	else if (id.kind == OBJECT_CALL)
+		slot = &s->state->calls[id.index].slot;
+	else if (id.kind == OBJECT_LISTENER || id.kind == OBJECT_BELL)
+		slot = &s->state->listeners[id.index].slot;
+	return !slot || (slot->used && ((slot->gen ^ id.gen) & 0xffffff) == 0);
+}
+
+/* --- held calls --- */
+
+void supervisor_sweep_later(struct supervisor *s)
+{
+	if (s->sweep_set)
+		return;
+	s->sweep_set = true;
+	loop_at(&s->loop, loop_now() + SWEEP, (struct object_id){.kind = OBJECT_SWEEP});
+}
+
+void supervisor_hold(struct supervisor *s, uint32_t index, enum call_kind kind, uint32_t *list,
+		     uint32_t owner)
+{
+	struct call *call = &s->state->calls[index];
+	call->kind = (uint8_t)kind;
+	call->owner = owner;
+	call->state = CALL_HELD;
+	calls_append(s->state, list, index);
+	s->state->held++;
+	supervisor_sweep_later(s);
+}
+
+void supervisor_release(struct supervisor *s, uint32_t index, uint32_t *list)
+{
+	calls_remove(s->state, list, index);
+	s->state->calls[index].deadline = 0;
+	s->state->held--;
+}
+
+static uint32_t *list_of(struct supervisor *s, const struct call *call)
+{
+	return call->kind == CALL_ACCEPT ? &s->state->listeners[call->owner].calls
+					 : &s->state->conns[call->owner].calls;
+}
+
+void supervisor_sweep(struct supervisor *s)
+{
+	for (uint32_t i = 0; s->state->held && i < s->state->call_pool.top; i++) {
+		struct call *call = &s->state->calls[i];
+		if (!call->slot.used || call->state != CALL_HELD || notify_valid(s->state, call))
+			continue;
+		supervisor_release(s, i, list_of(s, call));
+		notify_forget(s->state, i);
+	}
+	bool more = connect_sweep(s);
+	more |= accept_sweep(s);
+	if (more || s->state->held)
+		supervisor_sweep_later(s);
+}
+
+void supervisor_blind(struct supervisor *s, uint32_t index, int error)
+{
+	if (!s->warned_blind)
+		log_warn("process %d cannot be looked into (%s): its connections do not go through "
+			 "tunnels",
+			 (int)s->state->calls[index].notif.pid, strerror(-error));
+	s->warned_blind = true;
+	notify_pass(s->state, index);
+}
+
+/* --- dispatch --- */
+
+static void dispatch_native(struct supervisor *s, uint32_t index, struct call *call)
+{
+	switch (call->notif.data.nr) {
+	case SYS_connect:
+		connect_call(s, index);
+		return;
+	case SYS_getsockopt:
+		so_error_call(s, index);
+		return;
+	case SYS_accept:
+		call->args[3] = 0; /* accept4's flags */
+		accept_call(s, index);
+		return;
+	case SYS_accept4:
+		accept_call(s, index);
+		return;
+	case SYS_bind:
+		bind_call(s, index);
+		return;
+#ifdef SYS_open
+	case SYS_open:
+#endif
+	case SYS_openat:
+		open_call(s, index);
+		return;
+	default:
+		notify_pass(s->state, index);
+	}
+}
+
+static void dispatch_i386(struct supervisor *s, uint32_t index, const struct call *call)
+{
+	switch (call->notif.data.nr) {
+	case I386_SOCKETCALL:
+		socketcall_call(s, index);
+		return;
+	case I386_CONNECT:
+		connect_call(s, index);
+		return;
+	case I386_GETSOCKOPT:
+		so_error_call(s, index);
+		return;
+	case I386_ACCEPT4:
+		accept_call(s, index);
+		return;
+	case I386_BIND:
+		bind_call(s, index);
+		return;
+	default:
+		notify_pass(s->state, index);
+	}
+}
+
+static void dispatch(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	for (size_t i = 0; i < 6; i++)
+		call->args[i] = call->notif.data.args[i];
+	if (call->notif.data.arch == AUDIT_ARCH_I386)
+		dispatch_i386(s, index, call);
+	else
+		dispatch_native(s, index, call);
+}
+
+/* Receive eagerly: what is queued in the kernel can be taken back by any signal. */
+static void receive(struct supervisor *s)
+{
+	struct pollfd more = {.fd = s->state->notify_fd, .events = POLLIN};
+	for (int i = 0; i < RECEIVE_MOST; i++) {
+		uint32_t index;
+		int err = notify_receive(s->state, &index);
+		if (err == 0)
+			dispatch(s, index);
+		else if (err == -ENOSPC)
+			log_warn("too many calls wait: others have to wait in the kernel");
+		if (err == -ENOSPC || poll(&more, 1, 0) <= 0 || !(more.revents & POLLIN))
+			return;
+	}
+}
+
+/* --- events --- */
+
+static void watch_lookups(struct supervisor *s)
+{
+	eventfd_t count;
+	eventfd_read(s->state->supervisor_wakes, &count);
+	for (uint32_t i = 0; i < MAX_TUNNELS + s->state->name_count; i++) {
+		if (i == s->state->tunnel_count)
+			i = MAX_TUNNELS;
+		if (i < MAX_TUNNELS + s->state->name_count &&
+		    s->state->lookups[i].stage == LOOKUP_RUNNING)
+			loop_watch(&s->loop, s->state->lookups[i].fd, EPOLLIN,
+				   (struct object_id){.kind = OBJECT_LOOKUP, .index = i});
+	}
+}
+
+static void lookup_event(struct supervisor *s, uint32_t index)
+{
+	if (s->state->lookups[index].stage == LOOKUP_RUNNING && lookup_read(s->state, index) == 0)
+		connect_lookup_over(s, index);
+}
+
+static void conn_event(struct supervisor *s, uint32_t index)
+{
+	if (s->state->conns[index].state >= CONN_INCOMING)
+		accept_event(s, index);
+	else
+		connect_event(s, index);
+}
+
+static void event(struct supervisor *s, struct object_id id)
+{
+	if (!stands(s, id))
+		return;
+	switch ((enum object)id.kind) {
+	case OBJECT_NOTIFY:
+		receive(s);
+		return;
+	case OBJECT_WAKE:
+		watch_lookups(s);
+		return;
+	case OBJECT_CONN:
+		conn_event(s, id.index);
+		return;
+	case OBJECT_LISTENER:
+		accept_listener_event(s, id.index);
+		return;
+	case OBJECT_BELL:
+		accept_bell_event(s, id.index);
+		return;
+	case OBJECT_LOOKUP:
+		lookup_event(s, id.index);
+		return;
+	case OBJECT_CALL:
+	case OBJECT_SWEEP:
+		return; /* deadlines */
+	}
+}
+
+static void conn_deadline(struct supervisor *s, uint32_t index, uint64_t now)
+{
+	const struct conn *conn = &s->state->conns[index];
+	if (conn->deadline == 0 || conn->deadline > now)
+		return;
+	if (conn->state >= CONN_INCOMING)
+		accept_deadline(s, index);
+	else
+		connect_deadline(s, index);
+}
+
+static void call_deadline(struct supervisor *s, uint32_t index, uint64_t now)
+{
+	const struct call *call = &s->state->calls[index];
+	if (call->state != CALL_HELD || call->deadline == 0 || call->deadline > now)
+		return;
+	if (call->kind == CALL_ACCEPT)
+		accept_call_deadline(s, index);
+	else
+		connect_call_deadline(s, index);
+}
+
+static void deadlines(struct supervisor *s)
+{
+	struct object_id id;
+	uint64_t now = loop_now();
+	while (loop_due(&s->loop, now, &id)) {
+		if (!stands(s, id))
+			continue;
+		if (id.kind == OBJECT_CONN) {
+			conn_deadline(s, id.index, now);
+		} else if (id.kind == OBJECT_CALL) {
+			call_deadline(s, id.index, now);
+		} else if (id.kind == OBJECT_SWEEP) {
+			s->sweep_set = false;
+			supervisor_sweep(s);
+		}
+	}
+}
+
+static uint64_t own_netns(void)
+{
+	cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd < 0 ? 0 : socket_netns(fd);
+}
+
+_Noreturn void supervisor_run(struct state *state)
+{
+	struct supervisor s = {.state = state, .netns = own_netns()};
+	struct epoll_event events[EVENTS];
+	socket_init();
+	if (loop_init(&s.loop) < 0)
+		_exit(1);
+	loop_watch(&s.loop, state->notify_fd, EPOLLIN, (struct object_id){.kind = OBJECT_NOTIFY});
+	loop_watch(&s.loop, state->supervisor_wakes, EPOLLIN,
+		   (struct object_id){.kind = OBJECT_WAKE});
+	recover(&s);
+	for (;;) {
+		int count = loop_wait(&s.loop, events, EVENTS);
+		for (int i = 0; i < count; i++)
+			event(&s, loop_object(events[i].data.u64));
+		deadlines(&s);
+	}
+}

@@ -1,0 +1,62 @@
+#ifndef GS_SUPERVISOR_H
+#define GS_SUPERVISOR_H
+
+/* The event loop, and what each intercepted call does: one file a call. */
+
+#include "supervisor/loop.h"
+#include "supervisor/state.h"
+
+/* What dies with the process; all else is in the state. */
+struct supervisor {
+	struct state *state;
+	struct loop loop;
+	uint64_t netns;    /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
+	bool sweep_set;    /* a sweep is due */
+	bool warned_blind; /* it was said that a program cannot be looked into */
+};
+
+/* Take over the state and serve until there is nobody left to serve. Does not return an error: what
+ * cannot go on ends the process. */
+_Noreturn void supervisor_run(struct state *state);
+
+/* A held call joins an owner's list; a dead one is found by the sweep. */
+void supervisor_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint32_t *list,
+		     uint32_t owner);
+void supervisor_release(struct supervisor *s, uint32_t call, uint32_t *list);
+void supervisor_sweep_later(struct supervisor *s);
+void supervisor_sweep(struct supervisor *s); /* now */
+
+/* The program that made the call cannot be looked into: say so once, let the kernel have the call.
+ */
+void supervisor_blind(struct supervisor *s, uint32_t call, int error);
+
+struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index);
+
+/* The calls. Each of these answers the call, or holds it. */
+void connect_call(struct supervisor *s, uint32_t call);
+void so_error_call(struct supervisor *s, uint32_t call);
+void accept_call(struct supervisor *s, uint32_t call);
+void bind_call(struct supervisor *s, uint32_t call);
+void open_call(struct supervisor *s, uint32_t call);
+void question_call(struct supervisor *s, uint32_t call);
+void socketcall_call(struct supervisor *s, uint32_t call);
+
+/* connect.c: its events. */
+void connect_event(struct supervisor *s, uint32_t conn);
+void connect_deadline(struct supervisor *s, uint32_t conn);
+void connect_call_deadline(struct supervisor *s, uint32_t call);
+void connect_lookup_over(struct supervisor *s, uint32_t lookup);
+bool connect_sweep(struct supervisor *s); /* true: more to look after later */
+
+/* accept.c: its events. */
+void accept_event(struct supervisor *s, uint32_t conn);
+void accept_deadline(struct supervisor *s, uint32_t conn);
+void accept_call_deadline(struct supervisor *s, uint32_t call);
+void accept_listener_event(struct supervisor *s, uint32_t listener);
+void accept_bell_event(struct supervisor *s, uint32_t listener);
+bool accept_sweep(struct supervisor *s);
+
+/* recover.c: go on where the supervisor before this one stopped. */
+void recover(struct supervisor *s);
+
+#endif

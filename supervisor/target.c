@@ -1,0 +1,139 @@
+#include "supervisor/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/hand.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
+static int moved(int count, uint32_t len)
+{
+	if (count < 0)
+		return count;
+	return (uint32_t)count == len ? 0 : -EFAULT;
+}
+
+int target_read(struct state *state, const struct call *call, uint64_t address, void *data,
+		uint32_t len)
+{
+	int tid = (int)call->notif.pid;
+	int got = state->yama ? -EPERM : hand_own_read(tid, address, data, len);
+	if (got == -EPERM)
+		got = hand_read(state, tid, address, data, len);
+	return moved(got, len);
+}
+
+int target_write(struct state *state, const struct call *call, uint64_t address, const void *data,
+		 uint32_t len)
+{
+	int tid = (int)call->notif.pid;
+	int put = state->yama ? -EPERM : hand_own_write(tid, address, data, len);
+	if (put == -EPERM)
+		put = hand_write(state, tid, address, data, len);
+	return moved(put, len);
+}
+
+static int pidfd_open_flags(int pid, unsigned flags)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+bool target_probe_pidfd_thread(void)
+{
+	int fd = pidfd_open_flags((int)gettid(), PIDFD_THREAD);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* From /proc/TID/status. */
+int target_group(int tid)
+{
+	char path[64], line[256];
+	int group = -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	FILE *status = fopen(path, "re");
+	while (status && group < 0 && fgets(line, sizeof(line), status))
+		sscanf(line, "Tgid: %d", &group);
+	if (status)
+		fclose(status);
+	return group;
+}
+
+/* Before Linux 6.9 a pidfd is a thread group's: right only where the thread shares its table. */
+static int open_group(int tid)
+{
+	int group = target_group(tid);
+	if (group < 0)
+		return group;
+	if (group != tid && syscall(SYS_kcmp, group, tid, KCMP_FILES, 0, 0) != 0)
+		return -ENOTSUP;
+	return pidfd_open_flags(group, 0);
+}
+
+int target_descriptor_of(struct state *state, int tid, int number)
+{
+	if (tid <= 0)
+		return -EPERM; /* of another pid namespace */
+	cleanup_fd int pidfd =
+		state->pidfd_thread ? pidfd_open_flags(tid, PIDFD_THREAD) : open_group(tid);
+	if (pidfd < 0)
+		return pidfd;
+	int fd = state->yama ? -EPERM : hand_own_getfd(pidfd, number);
+	return fd == -EPERM ? hand_getfd(state, pidfd, number) : fd;
+}
+
+int target_descriptor(struct state *state, const struct call *call, int number)
+{
+	return target_descriptor_of(state, (int)call->notif.pid, number);
+}
+
+uint64_t socket_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+/* Does any descriptor of the process name the socket with this inode? */
+static bool search_descriptors(int tid, ino_t inode)
+{
+	char path[64], wanted[64], found[64];
+	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+	DIR *dir = opendir(path);
+	bool has = false;
+	for (struct dirent *entry; dir && !has && (entry = readdir(dir));) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, found, sizeof(found) - 1);
+		if (len > 0) {
+			found[len] = '\0';
+			has = strcmp(found, wanted) == 0;
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return has;
+}
+
+bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate)
+{
+	cleanup_fd int fd = target_descriptor_of(state, tid, number);
+	if (fd >= 0 && socket_cookie(fd) == cookie)
+		return true;
+	struct stat stat;
+	return fstat(duplicate, &stat) == 0 && search_descriptors(tid, stat.st_ino);
+}

@@ -1,0 +1,40 @@
+#ifndef GS_TARGET_H
+#define GS_TARGET_H
+
+/*
+ * The program that made a call: its memory and its descriptors. pidfd_open(2), pidfd_getfd(2),
+ * process_vm_readv(2). notif.pid names a thread, which may be gone or be another one by now: what
+ * was read counts only if notify_valid() says so afterwards.
+ */
+
+#include "supervisor/state.h"
+
+/* Read or write len bytes of the caller's memory. 0; -EFAULT: not all of it is there; -ESRCH: gone;
+ * -EPERM: it cannot be looked into. */
+int target_read(struct state *state, const struct call *call, uint64_t address, void *data,
+		uint32_t len);
+int target_write(struct state *state, const struct call *call, uint64_t address, const void *data,
+		 uint32_t len);
+
+/* A duplicate of the caller's descriptor, to be closed soon: a descriptor or -errno (-EBADF: none
+ * of that number; -ESRCH gone; -EPERM cannot be looked into; -ENOTSUP: this kernel opens no pidfds
+ * of threads and the thread has a descriptor table of its own). */
+int target_descriptor(struct state *state, const struct call *call, int number);
+
+/* The same for a thread that is not in a call; it may have ended. */
+int target_descriptor_of(struct state *state, int tid, int number);
+
+/* Does number of that thread's process still name the socket with this cookie? Looks at all its
+ * descriptors if not. Errors count as no. */
+bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate);
+
+/* The process of a thread, or -ESRCH. */
+int target_group(int tid);
+
+/* Can pidfds of threads be opened? (Linux 6.9) */
+bool target_probe_pidfd_thread(void);
+
+/* SO_COOKIE of a socket; 0: not a socket. */
+uint64_t socket_cookie(int fd);
+
+#endif

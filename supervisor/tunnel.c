@@ -1,0 +1,129 @@
+#include "supervisor/tunnel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "supervisor/address.h"
+#include "supervisor/names.h"
+
+static int add_names(struct state *state, uint32_t index, const struct conf_view *view)
+{
+	char host[CONTACT_HOST_MAX + 1];
+	snprintf(host, sizeof(host), "globus.%s", state->tunnels[index].id);
+	uint16_t port = view->fake_port ? view->fake_port : CONF_FAKE_PORT_LOW;
+	int err = names_add(state, host, port, index, true);
+	for (size_t i = 0; err == 0 && i < view->mapped_count; i++)
+		err = names_add(state, view->mapped[i].host, view->mapped[i].port, index, false);
+	return err;
+}
+
+int tunnel_add(struct state *state, const char *id, const struct conf_view *view)
+{
+	if (tunnel_find(state, id) != NONE)
+		return -EEXIST;
+	if (state->tunnel_count == MAX_TUNNELS)
+		return -ENOSPC;
+	uint32_t index = state->tunnel_count++;
+	struct tunnel *tunnel = &state->tunnels[index];
+	snprintf(tunnel->id, sizeof(tunnel->id), "%s", id);
+	tunnel->secured = view->secured;
+	tunnel->initiates = view->listener.port == 0;
+	memcpy(tunnel->key, view->key, sizeof(tunnel->key));
+	memcpy(tunnel->key_id, view->key_id, sizeof(tunnel->key_id));
+	tunnel->key_len = view->key_len;
+	if (view->listener.port) {
+		snprintf(tunnel->listener_host, sizeof(tunnel->listener_host), "%s",
+			 view->listener.host);
+		return tunnel_listen(state, index, view->listener.port);
+	}
+	state->initiates = true;
+	union address contact;
+	if (view->contact.port && address_from_contact(&contact, &view->contact) == 0)
+		tunnel_set_contact(state, index, &contact);
+	return add_names(state, index, view);
+}
+
+uint32_t tunnel_find(const struct state *state, const char *id)
+{
+	for (uint32_t i = 0; i < state->tunnel_count; i++)
+		if (strcmp(state->tunnels[i].id, id) == 0)
+			return i;
+	return NONE;
+}
+
+int tunnel_listen(struct state *state, uint32_t index, uint16_t port)
+{
+	struct tunnel *tunnel = &state->tunnels[index];
+	for (size_t i = 0; i < MAX_PORTS; i++) {
+		if (tunnel->ports[i] != 0 && tunnel->ports[i] != port)
+			continue;
+		tunnel->ports[i] = port;
+		state->listens = true;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+bool tunnel_has_port(const struct tunnel *tunnel, uint16_t port)
+{
+	for (size_t i = 0; i < MAX_PORTS && tunnel->ports[i]; i++)
+		if (tunnel->ports[i] == port)
+			return true;
+	return false;
+}
+
+bool tunnel_any_port(const struct state *state, uint16_t port)
+{
+	for (uint32_t i = 0; i < state->tunnel_count; i++)
+		if (tunnel_has_port(&state->tunnels[i], port))
+			return true;
+	return false;
+}
+
+bool tunnel_port_secured(const struct state *state, uint16_t port)
+{
+	for (uint32_t i = 0; i < state->tunnel_count; i++)
+		if (state->tunnels[i].secured && tunnel_has_port(&state->tunnels[i], port))
+			return true;
+	return false;
+}
+
+uint32_t tunnel_by_key(const struct state *state, uint16_t port, const uint8_t key_id[UUID_BYTES])
+{
+	for (uint32_t i = 0; i < state->tunnel_count; i++) {
+		const struct tunnel *tunnel = &state->tunnels[i];
+		if (tunnel->secured && tunnel_has_port(tunnel, port) &&
+		    memcmp(tunnel->key_id, key_id, UUID_BYTES) == 0)
+			return i;
+	}
+	return NONE;
+}
+
+/* A number that tells contacts apart well enough to search an array of them; never 0. */
+static uint64_t contact_key(const union address *address)
+{
+	uint64_t key = 14695981039346656037ull; /* FNV-1a */
+	const uint8_t *bytes = (const uint8_t *)address;
+	for (socklen_t i = 0; i < address_len(address); i++)
+		key = (key ^ bytes[i]) * 1099511628211ull;
+	return key | 1;
+}
+
+uint32_t tunnel_by_contact(const struct state *state, const union address *address)
+{
+	uint64_t key = contact_key(address);
+	for (uint32_t i = 0; i < state->tunnel_count; i++)
+		if (state->contact_keys[i] == key &&
+		    address_same(&state->tunnels[i].contact, address))
+			return i;
+	return NONE;
+}
+
+void tunnel_set_contact(struct state *state, uint32_t index, const union address *contact)
+{
+	struct tunnel *tunnel = &state->tunnels[index];
+	tunnel->contact = *contact;
+	tunnel->slow = false;
+	state->contact_keys[index] = contact->sa.sa_family ? contact_key(contact) : 0;
+}

@@ -1,0 +1,35 @@
+#ifndef GS_TUNNEL_H
+#define GS_TUNNEL_H
+
+/* The tunnels of this launch, and the access points' contacts. */
+
+#include "protocol/conf.h"
+#include "supervisor/state.h"
+
+/* Add a tunnel (id in lower case) and its names. 0; -EEXIST: it is there already; -ENOSPC: too many
+ * tunnels or names; -EDOM: a mapped host and port leads to another tunnel already. */
+int tunnel_add(struct state *state, const char *id, const struct conf_view *view);
+
+/* The tunnel of that id, or NONE. */
+uint32_t tunnel_find(const struct state *state, const char *id);
+
+/* Let it listen on port too. 0 or -ENOSPC. */
+int tunnel_listen(struct state *state, uint32_t tunnel, uint16_t port);
+bool tunnel_has_port(const struct tunnel *tunnel, uint16_t port);
+
+/* May a program's listening port be a tunnel's? */
+bool tunnel_any_port(const struct state *state, uint16_t port);
+
+/* Must connections to that port authenticate? */
+bool tunnel_port_secured(const struct state *state, uint16_t port);
+
+/* The tunnel that listens on port and whose secret has that id; NONE. */
+uint32_t tunnel_by_key(const struct state *state, uint16_t port, const uint8_t key_id[UUID_BYTES]);
+
+/* The tunnel whose access point is at address, or NONE. */
+uint32_t tunnel_by_contact(const struct state *state, const union address *address);
+
+/* Set the access point's contact (family 0: none). */
+void tunnel_set_contact(struct state *state, uint32_t tunnel, const union address *contact);
+
+#endif
