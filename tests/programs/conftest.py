@@ -1,0 +1,110 @@
+"""Fixtures: see lab.py for what they give. Every test is bounded in time and leaves no process."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import lab as laboratory  # noqa: E402
+import processes  # noqa: E402
+
+TIME_LIMIT = 90  # seconds, unless a test is marked with another
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "limit(seconds): how long the test may take")
+    processes.adopt_orphans()
+
+
+class TooLong(Exception):
+    pass
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    mark = item.get_closest_marker("limit")
+    seconds = mark.args[0] if mark else TIME_LIMIT
+
+    def on_alarm(*_):
+        raise TooLong(f"the test took longer than {seconds} s")
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("session")
+
+
+@pytest.fixture(scope="session")
+def gateway(session_folder):
+    """The gateway that the tests share."""
+    running = laboratory.Gateway(session_folder, session_folder).start()
+    session_programs.add(running.program.pid)
+    yield running
+    running.stop()
+
+
+session_programs = set()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request):
+    """No process of a test outlives it: the keepers and supervisors end with their commands."""
+    yield
+    known = frozenset(session_programs)
+    try:
+        processes.wait_for("the end of the test's processes",
+                           lambda: not processes.left_over(known), timeout=10)
+    except AssertionError:
+        found = processes.end_left_over(known)
+        if found:
+            pytest.fail(f"left behind: {sorted(found.values())}")
+
+
+def new_lab(tmp_path, gateway=None):
+    instance = laboratory.Lab(tmp_path, gateway)
+    yield instance
+    instance.end()
+
+
+@pytest.fixture
+def lab(tmp_path, gateway, nothing_left_behind):
+    """A folder and an environment with the shared gateway."""
+    yield from new_lab(tmp_path, gateway)
+
+
+@pytest.fixture
+def bare_lab(tmp_path, nothing_left_behind):
+    """The same with no Globus to be reached."""
+    yield from new_lab(tmp_path)
+
+
+@pytest.fixture
+def own_gateway(tmp_path, nothing_left_behind):
+    """A gateway of the test's own, which it may end and start again."""
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    running = laboratory.Gateway(folder, folder).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def tunnel(lab):
+    """A tunnel of the shared gateway with both ends initialized."""
+    return lab.tunnel()
+
+
+@pytest.fixture
+def own_lab(tmp_path, own_gateway):
+    """A folder and an environment with the test's own gateway."""
+    yield from new_lab(tmp_path / "lab", own_gateway)
