@@ -5,10 +5,11 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static_assert(sizeof(struct lan_auth) ==
-		      7 + LAN_AUTH_HELLO + LAN_AUTH_CHALLENGE + LAN_AUTH_RESPONSE + LAN_AUTH_STATUS,
+		      6 + LAN_AUTH_HELLO + LAN_AUTH_CHALLENGE + LAN_AUTH_RESPONSE + LAN_AUTH_STATUS,
 	      "no padding, no pointers");
 
 enum { ROLE_CALLER, ROLE_ANSWERER };
@@ -71,6 +72,33 @@ static uint16_t header_code(const uint8_t *frame)
 	return (uint16_t)(frame[6] << 8 | frame[7]);
 }
 
+static bool sends(const struct lan_auth *la)
+{
+	bool caller_frame = la->state == S_HELLO || la->state == S_RESPONSE;
+	return caller_frame == (la->role == ROLE_CALLER);
+}
+
+/* Bytes that went the same way before the current frame. */
+static size_t before(const struct lan_auth *la)
+{
+	switch (la->state) {
+	case S_RESPONSE:
+		return LAN_AUTH_HELLO;
+	case S_STATUS: /* which may stand in place of CHALLENGE */
+		if (la->role == ROLE_CALLER || la->received >= LAN_AUTH_HELLO + LAN_AUTH_RESPONSE)
+			return LAN_AUTH_CHALLENGE;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* Bytes of the current frame that have moved. */
+static size_t moved(const struct lan_auth *la)
+{
+	return (sends(la) ? la->sent : la->received) - before(la);
+}
+
 /* The frame that the current state moves, and its whole length as far as is known. */
 static const uint8_t *current(const struct lan_auth *la, size_t *len)
 {
@@ -85,17 +113,11 @@ static const uint8_t *current(const struct lan_auth *la, size_t *len)
 		*len = LAN_AUTH_RESPONSE;
 		return la->response;
 	default:
-		*len = la->moved >= LAN_AUTH_HEADER && header_code(la->status) == 0
+		*len = (sends(la) || moved(la) >= LAN_AUTH_HEADER) && header_code(la->status) == 0
 			       ? LAN_AUTH_STATUS
 			       : LAN_AUTH_HEADER;
 		return la->status;
 	}
-}
-
-static bool sends(const struct lan_auth *la)
-{
-	bool caller_frame = la->state == S_HELLO || la->state == S_RESPONSE;
-	return caller_frame == (la->role == ROLE_CALLER);
 }
 
 enum lan_auth_need lan_auth_need(const struct lan_auth *la)
@@ -117,10 +139,12 @@ enum lan_auth_need lan_auth_need(const struct lan_auth *la)
 	}
 }
 
+/* The last step of every change: a process that ends before it has changed nothing, and one that
+ * goes on from there does it again. */
 static void move_to(struct lan_auth *la, enum state state)
 {
+	atomic_signal_fence(memory_order_seq_cst);
 	la->state = (uint8_t)state;
-	la->moved = 0;
 }
 
 static void fail(struct lan_auth *la, enum lan_auth_fault fault)
@@ -131,42 +155,29 @@ static void fail(struct lan_auth *la, enum lan_auth_fault fault)
 
 /* --- sending --- */
 
-/* What is sent as STATUS is known before the first byte: its code decides the length. */
-static size_t output_length(const struct lan_auth *la)
-{
-	size_t len;
-	if (la->state == S_STATUS)
-		return header_code(la->status) == 0 ? LAN_AUTH_STATUS : LAN_AUTH_HEADER;
-	current(la, &len);
-	return len;
-}
-
 const uint8_t *lan_auth_output(const struct lan_auth *la, size_t *len)
 {
 	size_t whole;
 	const uint8_t *frame = current(la, &whole);
-	*len = output_length(la) - la->moved;
-	return frame + la->moved;
+	*len = whole - moved(la);
+	return frame + moved(la);
 }
 
 void lan_auth_sent(struct lan_auth *la, size_t len)
 {
-	la->moved = (uint8_t)(la->moved + len);
+	size_t whole;
 	la->sent = (uint8_t)(la->sent + len);
-	if (la->moved < output_length(la))
+	current(la, &whole);
+	if (moved(la) < whole)
 		return;
-	switch (la->state) {
-	case S_HELLO:
-		return move_to(la, S_CHALLENGE);
-	case S_CHALLENGE:
-		return move_to(la, S_RESPONSE);
-	case S_RESPONSE:
-		return move_to(la, S_STATUS);
-	default:
-		if (la->code != LAN_AUTH_OK)
-			return fail(la, LAN_AUTH_FAULT_STATUS);
-		return move_to(la, S_DONE);
-	}
+	if (la->state != S_STATUS)
+		move_to(la, la->state == S_CHALLENGE ? S_RESPONSE
+			    : la->state == S_HELLO   ? S_CHALLENGE
+						     : S_STATUS);
+	else if (la->code != LAN_AUTH_OK)
+		fail(la, LAN_AUTH_FAULT_STATUS);
+	else
+		move_to(la, S_DONE);
 }
 
 /* --- receiving --- */
@@ -176,16 +187,21 @@ uint8_t *lan_auth_input(struct lan_auth *la, size_t *len)
 	size_t whole;
 	const uint8_t *frame = current(la, &whole);
 	/* STATUS may come in place of CHALLENGE and has more than one length: the header first */
-	size_t upto = la->moved < LAN_AUTH_HEADER ? LAN_AUTH_HEADER : whole;
-	*len = upto - la->moved;
-	return (uint8_t *)frame + la->moved;
+	size_t upto = moved(la) < LAN_AUTH_HEADER ? LAN_AUTH_HEADER : whole;
+	*len = upto - moved(la);
+	return (uint8_t *)frame + moved(la);
+}
+
+static void write_status(struct lan_auth *la, enum lan_auth_code code)
+{
+	la->code = (uint8_t)code;
+	write_header(la->status, FRAME_STATUS, (uint16_t)code);
 }
 
 static void send_status(struct lan_auth *la, enum lan_auth_code code)
 {
+	write_status(la, code);
 	move_to(la, S_STATUS);
-	la->code = (uint8_t)code;
-	write_header(la->status, FRAME_STATUS, (uint16_t)code);
 }
 
 /* A STATUS header lies in la->status. */
@@ -226,14 +242,13 @@ static void check_header(struct lan_auth *la, const uint8_t *frame)
 void lan_auth_received(struct lan_auth *la, size_t len)
 {
 	size_t whole;
-	la->moved = (uint8_t)(la->moved + len);
 	la->received = (uint8_t)(la->received + len);
 	const uint8_t *frame = current(la, &whole);
-	if (la->moved == LAN_AUTH_HEADER) {
+	if (moved(la) == LAN_AUTH_HEADER) {
 		check_header(la, frame);
 		return;
 	}
-	if (la->moved > LAN_AUTH_HEADER && la->moved == whole)
+	if (moved(la) > LAN_AUTH_HEADER && moved(la) == whole)
 		move_to(la, la->state + 1); /* each frame's KEY state follows it */
 }
 
@@ -276,10 +291,10 @@ static bool mac_matches(const struct lan_auth *la, uint8_t role, const void *key
 
 static void make_response(struct lan_auth *la, const void *key, size_t key_len)
 {
-	move_to(la, S_RESPONSE);
-	write_header(la->response, FRAME_RESPONSE, 0);
 	if (!mac(la, ROLE_CALLER, key, key_len, la->response + LAN_AUTH_HEADER))
-		fail(la, LAN_AUTH_FAULT_MAC);
+		return fail(la, LAN_AUTH_FAULT_MAC);
+	write_header(la->response, FRAME_RESPONSE, 0);
+	move_to(la, S_RESPONSE);
 }
 
 void lan_auth_key(struct lan_auth *la, const void *key, size_t key_len)
@@ -309,10 +324,11 @@ void lan_auth_decide(struct lan_auth *la, enum lan_auth_code code, const void *k
 {
 	if (code == LAN_AUTH_OK && la->state != S_DECIDE)
 		code = LAN_AUTH_REFUSED;
-	send_status(la, code);
+	write_status(la, code); /* the MAC is over its header too */
 	if (code == LAN_AUTH_OK &&
 	    !mac(la, ROLE_ANSWERER, key, key_len, la->status + LAN_AUTH_HEADER))
-		send_status(la, LAN_AUTH_REFUSED);
+		write_status(la, LAN_AUTH_REFUSED);
+	move_to(la, S_STATUS);
 }
 
 const uint8_t *lan_auth_key_id(const struct lan_auth *la)

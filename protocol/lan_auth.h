@@ -16,8 +16,10 @@
  * secret by lan_auth_key_id() and says NULL when it knows none DECIDE  (answerer) the caller has
  * proved itself: lan_auth_decide() accepts or refuses it
  *
- * A struct lan_auth holds no pointer and no secret: it may live in memory that another process
- * takes over in the middle of a handshake.
+ * A struct lan_auth holds no pointer and no secret, and every step is complete or not done: it may
+ * live in memory that another process takes over in the middle of a handshake. That process finds
+ * out from the socket how many bytes have moved, and tells what lan_auth_sent() or
+ * lan_auth_received() was not told, 0 included.
  */
 
 #include <stdbool.h>
@@ -64,9 +66,8 @@ enum lan_auth_fault {
 
 struct lan_auth {
 	uint8_t role, state, fault;
-	uint8_t code;  /* enum lan_auth_code, sent or received, once fault or STATUS says so */
-	uint8_t moved; /* bytes of the current frame that were sent or received */
-	uint8_t sent, received; /* bytes in all */
+	uint8_t code; /* enum lan_auth_code, sent or received, once fault or STATUS says so */
+	uint8_t sent, received; /* bytes in all: what the socket tells too */
 	uint8_t hello[LAN_AUTH_HELLO];
 	uint8_t challenge[LAN_AUTH_CHALLENGE];
 	uint8_t response[LAN_AUTH_RESPONSE];

@@ -273,7 +273,7 @@ static void command_changed(struct keeper *keeper, int status)
 		report(keeper, REPORT_CONTINUED, STAGE_NONE, 0, 0);
 	} else {
 		keeper->command_gone = true;
-		bool last = all_gone(keeper);
+		bool last = all_gone(keeper, 1);
 		if (last) /* so that nothing of us is left when the launcher returns */
 			stop_supervisor(keeper);
 		report(keeper, REPORT_EXITED, STAGE_NONE, status, last);
@@ -327,7 +327,7 @@ static void loop(struct keeper *keeper)
 			launcher_ended(keeper);
 		if (fds[SIGNALS].revents)
 			reap(keeper);
-		if (keeper->command_gone && all_gone(keeper))
+		if (keeper->command_gone && all_gone(keeper, 0))
 			finish(keeper);
 	}
 }

@@ -228,12 +228,14 @@ static void conn_event(struct supervisor *s, uint32_t index)
 		connect_event(s, index);
 }
 
-static void event(struct supervisor *s, struct object_id id)
+static void event(struct supervisor *s, struct object_id id, uint32_t events)
 {
 	if (!stands(s, id))
 		return;
 	switch ((enum object)id.kind) {
 	case OBJECT_NOTIFY:
+		if (!(events & EPOLLIN)) /* no process with the filter is left */
+			_exit(0);
 		receive(s);
 		return;
 	case OBJECT_WAKE:
@@ -317,7 +319,7 @@ _Noreturn void supervisor_run(struct state *state)
 	for (;;) {
 		int count = loop_wait(&s.loop, events, EVENTS);
 		for (int i = 0; i < count; i++)
-			event(&s, loop_object(events[i].data.u64));
+			event(&s, loop_object(events[i].data.u64), events[i].events);
 		deadlines(&s);
 	}
 }

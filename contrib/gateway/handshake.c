@@ -57,6 +57,7 @@ static int receive_some(struct lan_auth *auth, int fd)
 enum handshake_need handshake_step(struct handshake *handshake, int fd)
 {
 	struct lan_auth *auth = &handshake->auth;
+	size_t left;
 	int moved;
 
 	for (;;) {
@@ -64,8 +65,9 @@ enum handshake_need handshake_step(struct handshake *handshake, int fd)
 		case LAN_AUTH_NEED_SEND:
 			if (handshake->held && !handshake->released)
 				return HANDSHAKE_RELEASE;
+			lan_auth_output(auth, &left);
 			moved = send_some(auth, fd);
-			if (moved > 0 && auth->moved == 0)
+			if (moved > 0 && (size_t)moved == left) /* the frame is out */
 				handshake->released = false;
 			break;
 		case LAN_AUTH_NEED_RECV:
