@@ -192,14 +192,22 @@ int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *lis
 	return 0;
 }
 
-/* Whether one of the words of scopes is scope. Unknown scopes (NULL) are taken to be enough. */
-static bool has_scope(const char *scopes, const char *scope)
+/* Whether scopes has that one word. */
+static bool has_word(const char *scopes, const char *word, size_t len)
 {
-	size_t len = strlen(scope);
-	for (const char *at = scopes; at && *at; at += strcspn(at, " "), at += *at == ' ')
-		if (strcspn(at, " ") == len && strncmp(at, scope, len) == 0)
+	for (const char *at = scopes; *at; at += strcspn(at, " "), at += *at == ' ')
+		if (strcspn(at, " ") == len && strncmp(at, word, len) == 0)
 			return true;
-	return !scopes;
+	return false;
+}
+
+/* Whether scopes has every word of wanted. Unknown scopes (NULL) are taken to be enough. */
+static bool has_scope(const char *scopes, const char *wanted)
+{
+	for (const char *at = wanted; scopes && *at; at += strcspn(at, " "), at += *at == ' ')
+		if (!has_word(scopes, at, strcspn(at, " ")))
+			return false;
+	return true;
 }
 
 static char *valid(const cJSON *list, const struct token_name *name, const char *scope,

@@ -10,6 +10,9 @@
 #define TRANSFER_SERVER "transfer.api.globus.org"
 #define TRANSFER_SCOPE  "urn:globus:auth:scope:transfer.api.globus.org:all"
 
+#define AUTH_SERVER "auth.globus.org"
+#define AUTH_SCOPES "openid profile email"
+
 /* Who we are towards Auth. Texts belong to the environment. */
 struct credentials {
 	const char *client;

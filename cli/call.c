@@ -1,5 +1,7 @@
 #include "cli/call.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +9,8 @@
 #include "cli/auth.h"
 #include "cli/cleanup.h"
 #include "cli/json.h"
+#include "cli/login_flow.h"
+#include "cli/say.h"
 
 int call_lacks(struct cli *cli, const char *service, const char *what, const char *field)
 {
@@ -26,19 +30,31 @@ static int not_json(struct cli *cli, const struct call *call, long status)
 	return -1;
 }
 
+/* " --option 'text'", unless text is empty or could mean something to a shell. Free it. */
+static char *option(const char *name, const char *text)
+{
+	char *out = NULL;
+	for (const char *at = text; at && *at; at++)
+		if (!isalnum((unsigned char)*at) && !strchr(" :/._-@,+=*[]()~%", *at))
+			text = NULL;
+	int n = text ? asprintf(&out, " %s '%s'", name, text) : asprintf(&out, "%s", "");
+	return n < 0 ? NULL : out;
+}
+
 /* 401 or 403 with what a new login has to bring. */
 static int demanded(struct cli *cli, const struct call *call, const struct demands *demands)
 {
-	const char *message = demands->message ? demands->message : "it gives no reason";
+	cleanup_free char *scopes = option("--scope", demands->scopes);
+	cleanup_free char *identities = option("--identity", demands->identities);
+	cleanup_free char *policies = option("--policy", demands->policies);
+	cleanup_free char *domains = option("--domain", demands->domains);
+	if (!scopes || !identities || !policies || !domains)
+		return failure_memory(&cli->failure);
 	return failure_set(
 		&cli->failure, STATUS_LOGIN,
-		"%s asks for another login (%s); run: globus-streams login%s%s%s%s%s%s%s%s%s",
-		call->service, message, demands->scopes ? " --scope '" : "",
-		demands->scopes ? demands->scopes : "", demands->scopes ? "'" : "",
-		demands->identities ? " --identity " : "",
-		demands->identities ? demands->identities : "",
-		demands->policies ? " --policy " : "", demands->policies ? demands->policies : "",
-		demands->domains ? " --domain " : "", demands->domains ? demands->domains : "");
+		"%s asks for another login (%s); run: globus-streams login --force%s%s%s%s%s",
+		call->service, demands->message ? demands->message : "it does not say why", scopes,
+		identities, policies, domains, demands->mfa ? " --mfa" : "");
 }
 
 static int refused(struct cli *cli, const struct call *call, long status, const cJSON *answer)
@@ -119,40 +135,73 @@ static int with_token(struct cli *cli, const struct call *call, const char *body
 	return request(cli, call, other, body, status, answer);
 }
 
-static int judge(struct cli *cli, const struct call *call, long status, const cJSON *answer)
+static int judge(struct cli *cli, const struct call *call, long status,
+		 const struct demands *demands, const cJSON *answer)
 {
-	struct demands demands = {0};
-	int err = 0;
-	if (status == 401 || status == 403)
-		answer_demands(answer, &demands);
-	if (demands.any)
-		err = demanded(cli, call, &demands);
-	else if (status >= 200 && status <= 299)
-		err = answer ? 0 : not_json(cli, call, status);
-	else
-		err = answer || status == 401 || status == 403 || status == 429 || status >= 500
-			      ? refused(cli, call, status, answer)
-			      : not_json(cli, call, status);
-	demands_finish(&demands);
+	if (demands->any)
+		return demanded(cli, call, demands);
+	if (status >= 200 && status <= 299)
+		return answer ? 0 : not_json(cli, call, status);
+	if (answer || status == 401 || status == 403 || status == 429 || status >= 500)
+		return refused(cli, call, status, answer);
+	return not_json(cli, call, status);
+}
+
+/* Log in as call needs it, where somebody can be asked who has not been. 0, or -1. */
+static int ask_login(struct cli *cli, const struct call *call, const struct demands *demands)
+{
+	struct credentials credentials;
+	struct failure reason = cli->failure;
+	cleanup_free char *scopes = NULL;
+	cli->failure = (struct failure){0};
+	if (!cli->asking || cli->asked || auth_credentials(cli, &credentials) < 0 ||
+	    credentials.secret ||
+	    asprintf(&scopes, "%s %s%s%s", LOGIN_SCOPES, call->scope, demands->scopes ? " " : "",
+		     demands->scopes ? demands->scopes : "") < 0) {
+		failure_finish(&cli->failure);
+		cli->failure = reason;
+		return -1;
+	}
+	cli->asked = true;
+	say_note("%s asks for a login%s%s", call->service, demands->message ? ": " : "",
+		 demands->message ? demands->message : "");
+	failure_finish(&reason);
+	struct login_wish wish = {scopes, demands, login_flow_has_browser(), stderr};
+	return login_flow(cli, &credentials, &wish);
+}
+
+static int attempt(struct cli *cli, const struct call *call, const char *body,
+		   struct demands *demands, cJSON **answer)
+{
+	long status = 0;
+	*answer = NULL;
+	int err = with_token(cli, call, body, &status, answer);
+	if (!err && (status == 401 || status == 403))
+		answer_demands(*answer, demands);
+	if (!err)
+		err = judge(cli, call, status, demands, *answer);
+	if (err) {
+		json_wipe(*answer);
+		*answer = NULL;
+	}
 	return err;
 }
 
 int call_json(struct cli *cli, const struct call *call, cJSON **answer)
 {
-	long status = 0;
+	struct demands demands = {0};
 	*answer = NULL;
 	if (!cli_http(cli))
 		return -1;
 	char *body = call->body ? cJSON_PrintUnformatted(call->body) : NULL;
 	if (call->body && !body)
 		return failure_memory(&cli->failure);
-	int err = with_token(cli, call, body, &status, answer);
-	free(body);
-	if (!err)
-		err = judge(cli, call, status, *answer);
-	if (err) {
-		json_wipe(*answer);
-		*answer = NULL;
+	int err = attempt(cli, call, body, &demands, answer);
+	if (err && cli->failure.status == STATUS_LOGIN && ask_login(cli, call, &demands) == 0) {
+		demands_finish(&demands);
+		err = attempt(cli, call, body, &demands, answer);
 	}
+	demands_finish(&demands);
+	free(body);
 	return err;
 }

@@ -12,6 +12,7 @@
 struct cli {
 	bool json;   /* --format json */
 	bool asking; /* stdin and stderr are a terminal: a question can be put */
+	bool asked;  /* for a login: once a run */
 	struct failure failure;
 	struct http *http; /* NULL until cli_http() */
 };

@@ -36,6 +36,10 @@ int command_main(const struct command *root, int argc, char **argv);
 
 extern const struct command command_root;
 
+extern const struct command login_command;
+extern const struct command logout_command;
+extern const struct command whoami_command;
+
 /* environment … */
 extern const struct command environment_initialize_command;
 extern const struct command environment_lookup_command;

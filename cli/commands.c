@@ -44,6 +44,9 @@ static const struct command access_point_command = {
 };
 
 static const struct command *const root_commands[] = {
+	&login_command,
+	&logout_command,
+	&whoami_command,
 	&environment_command,
 	&tunnel_command,
 	&access_point_command,

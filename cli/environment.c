@@ -31,6 +31,12 @@ void environment_finish(struct environment *environment)
 {
 	conf_finish(&environment->conf);
 	free(environment->base);
+	/* A lock without a conf file beside it was only for a look, or for what failed. */
+	cleanup_free char *path = NULL;
+	if (environment->lock >= 0 && environment->base &&
+	    asprintf(&path, "%s/%s.conf", environment->base, environment->id) >= 0 &&
+	    access(path, F_OK) < 0 && errno == ENOENT)
+		environment_remove_lock(environment);
 	environment_unlock(environment);
 	*environment = (struct environment){.lock = -1};
 }

@@ -159,19 +159,16 @@ int tokens_set(cJSON *list, const struct token_name *name, const struct token *t
 	return failure_memory(failure);
 }
 
-int tokens_remove_login(cJSON *list, const char *issuer, const char *client)
+cJSON *tokens_take(cJSON *list, const char *issuer, const char *client, bool login)
 {
-	int removed = 0;
-	cJSON *next;
+	cJSON *taken = cJSON_CreateArray(), *next;
 	for (cJSON *item = list->child; item; item = next) {
 		struct entry entry;
 		next = item->next;
-		if (read_entry(item, &entry) == 0 && is_of(&entry, issuer, client, true)) {
-			remove_item(list, item);
-			removed++;
-		}
+		if (read_entry(item, &entry) == 0 && is_of(&entry, issuer, client, login))
+			cJSON_AddItemToArray(taken, cJSON_DetachItemViaPointer(list, item));
 	}
-	return removed;
+	return taken;
 }
 
 static char *format(const cJSON *list)

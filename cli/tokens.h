@@ -42,8 +42,8 @@ int tokens_find(const cJSON *list, const struct token_name *name, struct token *
 int tokens_set(cJSON *list, const struct token_name *name, const struct token *token,
 	       struct failure *failure);
 
-/* Take out the entries of a login (all servers). Their number. */
-int tokens_remove_login(cJSON *list, const char *issuer, const char *client);
+/* Take out the entries of a client or of a login with it, all servers: a list. json_wipe() it. */
+cJSON *tokens_take(cJSON *list, const char *issuer, const char *client, bool login);
 
 int tokens_save(const cJSON *list, struct failure *failure);
 

@@ -251,12 +251,13 @@ static void start(struct keeper *keeper)
 
 /* --- the loop --- */
 
-/* Is no process with the filter left? */
-static bool all_gone(const struct keeper *keeper)
+/* Is no process with the filter left? The kernel lets go of a filter a moment after its process can be
+ * reaped: wait so many milliseconds for it. */
+static bool all_gone(const struct keeper *keeper, int patience)
 {
 	struct pollfd filter = {.fd = keeper->state->notify_fd};
-	return keeper->state->notify_fd < 0 ||
-	       (poll(&filter, 1, 0) > 0 && filter.revents & POLLHUP);
+	return filter.fd < 0 ||
+	       (poll(&filter, 1, patience) > 0 && filter.revents & POLLHUP);
 }
 
 _Noreturn static void finish(struct keeper *keeper)

@@ -17,6 +17,7 @@ struct http {
 	struct watch watch;
 	struct timer timer; /* what libmicrohttpd wants to be called for */
 	struct later run_soon;
+	bool closing; /* what is answered is sent, nothing else is taken */
 };
 
 /* What libmicrohttpd keeps for us from the first line of a request to the end of its answer. */
@@ -195,7 +196,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 				  const char *data, size_t *len, void **state)
 {
 	struct exchange *exchange = *state;
+	const struct http *http = context;
 
+	if (http->closing && !(exchange && exchange->answered))
+		return MHD_NO;
 	if (!exchange) { /* its header is complete */
 		*state = exchange = new_exchange(context, connection, method, path);
 		if (!exchange || !too_large(&exchange->request))
@@ -275,6 +279,7 @@ void http_destroy(struct http *http)
 	if (!http)
 		return;
 	loop = http->gateway->loop;
+	http->closing = true;
 	MHD_run(http->daemon); /* send what was just answered */
 	loop_forget(loop, &http->watch);
 	loop_disarm(loop, &http->timer);

@@ -53,17 +53,23 @@ static struct job *take_finished(struct offload *offload)
 	return job;
 }
 
-static void finish_jobs(struct watch *watch, uint32_t events)
+static void finish_jobs(struct offload *offload)
 {
-	struct offload *offload = container_of(watch, struct offload, bell);
-	eventfd_t count;
 	struct job *job, *next;
 
-	eventfd_read(offload->bell_fd, &count);
 	for (job = take_finished(offload); job; job = next) {
 		next = job->next;
 		job->done(job);
 	}
+}
+
+static void on_bell(struct watch *watch, uint32_t events)
+{
+	struct offload *offload = container_of(watch, struct offload, bell);
+	eventfd_t count;
+
+	eventfd_read(offload->bell_fd, &count);
+	finish_jobs(offload);
 }
 
 struct offload *offload_create(struct loop *loop)
@@ -74,7 +80,7 @@ struct offload *offload_create(struct loop *loop)
 	if (!offload)
 		return NULL;
 	offload->loop = loop;
-	offload->bell = (struct watch){.ready = finish_jobs, .fd = -1};
+	offload->bell = (struct watch){.ready = on_bell, .fd = -1};
 	offload->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	error = offload->bell_fd < 0 ? -errno : 0;
 	if (!error)
@@ -100,6 +106,7 @@ void offload_destroy(struct offload *offload)
 	pthread_mutex_lock(&offload->lock);
 	running = offload->running;
 	pthread_mutex_unlock(&offload->lock);
+	finish_jobs(offload);
 	if (running)
 		return;
 	close(offload->bell_fd);

@@ -7,7 +7,7 @@ import subprocess
 import far_side
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GLOBUS_STREAMS_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("GS_BUILD", ROOT / "build"))
 PROGRAM = BUILD / "cli" / "globus-streams"
 
 

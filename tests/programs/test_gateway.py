@@ -4,6 +4,7 @@ import base64
 import calendar
 import concurrent.futures
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -740,3 +741,26 @@ def test_many_requests_at_once(gateway):
     assert len(set(made)) == 300
     state = json.loads((gateway.state / "state.json").read_text())
     assert {t["id"] for t in state["tunnels"]} == set(made)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_what_was_answered_is_kept_when_it_ends_amid_requests(gateway, how):
+    made = []
+
+    def create():
+        while True:
+            try:
+                made.append(gateway.create())
+            except (OSError, http.client.HTTPException):
+                return
+
+    for _ in range(3):
+        gateway.token()
+        target = len(made) + 40
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for _ in range(8):
+                pool.submit(create)
+            wait_for(lambda: len(made) > target)
+            assert gateway.stop(how) == (0 if how == signal.SIGTERM else -how)
+        gateway.start()
+        assert {t["id"] for t in gateway.call("GET", "/v2/tunnels?page[limit]=1000")[1]["data"]} >= set(made)

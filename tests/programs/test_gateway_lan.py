@@ -373,6 +373,37 @@ def test_a_secret_on_one_side_only(gateway, listen, side):
         assert sock.recv(1) == b"x"
 
 
+def with_descriptors(count, state):
+    return Gateway(state, wrapper=("sh", "-c", f'ulimit -n {count}; exec "$@"', "sh"))
+
+
+def test_busy_beyond_its_limit(tmp_path, listen):
+    gateway = with_descriptors(638, tmp_path / "state")  # enough for (638 - 512) / 6 calls
+    tunnel = through(gateway, listen(echo))
+    socks = [call(tunnel) for _ in range(21)]
+    assert refused(tunnel) == lab.BUSY
+    for sock in socks:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+        sock.close()
+    wait_for(lambda: len(os.listdir(f"/proc/{gateway.process.pid}/fd")) < 30)
+    call(tunnel).close()
+    assert gateway.stop() == 0
+
+
+def test_out_of_descriptors(tmp_path, listen):
+    gateway = with_descriptors(64, tmp_path / "state")
+    tunnel = through(gateway, listen(echo))
+    strangers = [socket.create_connection(tunnel.contact, timeout=5) for _ in range(100)]
+    with socket.create_connection(tunnel.contact, timeout=5):
+        for sock in strangers:
+            sock.close()
+    with call(tunnel) as sock:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+    assert gateway.stop() == 0
+
+
 # --- the listener ---
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lab import PROGRAMS, PYTHON, need, write_conf
+from lab import PROGRAMS, PYTHON, free_port, need, wait_listening, write_conf
 
 TALK = PROGRAMS / "talk"
 VIRTUAL = ipaddress.ip_network("198.18.0.0/15")
@@ -78,6 +78,18 @@ def test_same_fake_port(lab):
         assert here.ok() == f"this is {tunnel.id}"
         there.ok()
     assert address_of(one, port=4321) != address_of(two, port=two.fake_port)
+
+
+def test_another_port_of_a_mapped_name(lab):
+    """A name that is mapped on one port leads where it always led on another."""
+    elsewhere = free_port()
+    tunnel = lab.tunnel(mapped=["localhost:8443"])
+    there = tunnel.listen(TALK, "listen", tunnel.port, "through the tunnel")
+    other = lab.start(TALK, "listen", elsewhere, "directly")
+    wait_listening(elsewhere, other)
+    assert tunnel.call(TALK, "call", "localhost", 8443, "one").ok() == "through the tunnel"
+    assert tunnel.call(TALK, "call", "localhost", elsewhere, "two").ok() == "directly"
+    assert there.ok() == "one" and other.ok() == "two"
 
 
 def test_other_names_are_libcs(tunnel):

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from lab import need
+from lab import PROGRAMS, need
 from processes import wait_for
 
 
@@ -42,12 +42,9 @@ def test_half_close_ends_both(tunnel):
 
 
 def test_half_close_leaves_the_other_way_open(tunnel):
-    """One side's end of input is not the connection's: the other may go on talking after it."""
-    there = tunnel.listen(need("nc.openbsd"), "-l", "-N", tunnel.port, stdin="open")
+    """One side's end of input is not the connection's: this listener answers after it."""
+    there = tunnel.listen(PROGRAMS / "talk", "listen", tunnel.port, "late answer\n")
     here = tunnel.call(need("nc.openbsd"), "-N", tunnel.name, tunnel.fake_port, stdin="question\n")
-    wait_for("the question", lambda: there.out == "question\n")
-    there.process.stdin.write(b"late answer\n")
-    there.process.stdin.close()
     assert here.ok() == "late answer\n"
     assert there.ok() == "question\n"
 
