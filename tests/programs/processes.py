@@ -72,7 +72,8 @@ class Program:
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
                 self.command, stdout=out, stderr=err, env=env, cwd=cwd or folder,
-                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, start_new_session=True)
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                preexec_fn=os.setpgrp)  # a job of its own, as a shell would make it
         self.pid = self.process.pid
         if stdin not in (None, "open"):
             self.process.stdin.write(stdin.encode())

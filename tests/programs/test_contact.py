@@ -33,17 +33,18 @@ def test_moved_between_launches(own_lab, own_gateway):
 def test_moved_during_a_launch(own_lab, own_gateway):
     """A program that runs on calls again after the move: one refresh, and its next connect succeeds."""
     tunnel = own_lab.tunnel(ttl=100_000)
-    there = tunnel.listen(need("ncat"), "-l", "-k", "-c", "cat", tunnel.port)
-    talk = f'"{TALK}" call {tunnel.name} {tunnel.fake_port}'
-    here = tunnel.call("/bin/sh", "-c", f"{talk} first; read line; {talk} second", stdin="open")
-    wait_for("the first answer", lambda: here.out == "first")
+    listen, call = f'"{TALK}" listen {tunnel.port}', f'"{TALK}" call {tunnel.name} {tunnel.fake_port}'
+    there = tunnel.listen("/bin/sh", "-c", f"{listen} one; {listen} two")
+    here = tunnel.call("/bin/sh", "-c", f"{call} first; read line; {call} second", stdin="open")
+    wait_for("the first answer", lambda: here.out == "one")
+    wait_listening(tunnel.port, there)
     before = tunnel.contact
     restart_on_other_ports(own_gateway)
     here.process.stdin.write(b"\n")
     here.process.stdin.close()
-    assert here.ok() == "firstsecond"
+    assert here.ok() == "onetwo"
+    assert there.ok() == "firstsecond"
     assert tunnel.contact != before
-    assert there.running()
 
 
 def test_not_known_yet(lab, tunnel):

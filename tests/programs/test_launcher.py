@@ -96,15 +96,20 @@ def test_inherited_descriptors_are_the_commands_alone(lab, tunnel):
     assert here.ok() == "x 0\n"
 
 
-def test_debug_goes_to_stderr_or_a_file(lab, tunnel):
+@pytest.mark.parametrize("where", ["stderr", "file"])
+def test_debug(lab, tunnel, where):
+    """What the tool does, on stderr or in a file, without the secret and without touching stdout."""
     log = lab.folder / "debug.log"
-    for options in (["-d"], ["-l", log]):
-        here = tunnel.call(TALK, "resolve", tunnel.name, tunnel.fake_port, options=options)
-        assert len(here.ok().splitlines()) == 1
-        text = here.err if options == ["-d"] else log.read_text()
-        assert tunnel.name in text or tunnel.id in text
-        assert not any(secret in text for secret in tunnel.secrets())
-    assert here.err == ""
+    there = tunnel.listen(TALK, "listen", tunnel.port, "answer")
+    here = tunnel.call(TALK, "call", tunnel.name, tunnel.fake_port, "question",
+                       options=["-d"] if where == "stderr" else ["-l", log])
+    assert here.ok() == "answer"
+    text = here.err if where == "stderr" else log.read_text()
+    assert tunnel.name in text or tunnel.id in text
+    assert not any(secret in text for secret in tunnel.secrets())
+    if where == "file":
+        assert here.err == ""
+    there.ok()
 
 
 def test_daemon_calls_after_the_launcher_has_returned(lab, tunnel):
