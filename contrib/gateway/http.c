@@ -222,7 +222,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	*state = NULL;
 }
 
-static void on_log(void *context, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0)))
+on_log(void *context, const char *format, va_list args)
 {
 	char line[256];
 

@@ -59,23 +59,15 @@ static void free_port(struct later *later)
 	free(container_of(later, struct lan_port, free_later));
 }
 
-/* A listening socket, not at the port to avoid: another is made while the first still holds it. */
 static int listen_at(const struct gateway *gateway, uint16_t wanted, uint16_t avoid, uint16_t *port)
 {
 	union address address = gateway->address;
-	cleanup_fd int fd = -1;
+	int fd = -1;
 
-	address.v4.sin_port = htons(wanted); /* sin6_port lies at the same place */
-	fd = net_listen(&address, port);
-	if (fd < 0 && wanted) {
-		address.v4.sin_port = 0;
+	address_set_port(&address, wanted);
+	if (wanted)
 		fd = net_listen(&address, port);
-	}
-	if (fd >= 0 && avoid && *port == avoid) {
-		address.v4.sin_port = 0;
-		return net_listen(&address, port);
-	}
-	return steal_fd(&fd);
+	return fd < 0 ? net_listen_elsewhere(&address, avoid, port) : fd;
 }
 
 int lan_port_open(struct gateway *gateway, struct tunnel *tunnel, uint16_t wanted, uint16_t avoid)

@@ -10,7 +10,7 @@ void log_init(bool verbose)
 	details = verbose;
 }
 
-static void write_line(const char *format, va_list args)
+static void __attribute__((format(printf, 1, 0))) write_line(const char *format, va_list args)
 {
 	flockfile(stderr);
 	fputs("globus-streams-gateway: ", stderr);

@@ -108,43 +108,24 @@ static void load(struct store *store, const struct state_dir *dir)
 
 /* --- the HTTP port --- */
 
-static int try_port(struct gateway *gateway, uint16_t wanted, int *error)
-{
-	union address address = gateway->options->address;
-	uint16_t port;
-	int fd;
-
-	address.v4.sin_port = htons(wanted); /* sin6_port lies at the same place */
-	fd = net_listen(&address, &port);
-	if (fd < 0) {
-		*error = fd;
-		return -1;
-	}
-	gateway->address = address;
-	gateway->address.v4.sin_port = htons(port);
-	return fd;
-}
-
 /* --port; else the one of the last run; else, and with --new-ports, any. */
 static int listen_http(struct gateway *gateway)
 {
-	uint16_t wanted = (uint16_t)gateway->options->port, last = gateway->store.http_port;
-	cleanup_fd int held = -1;
-	int fd = -1, error = 0;
+	const struct options *options = gateway->options;
+	uint16_t last = gateway->store.http_port, port = 0;
+	int fd = -1;
 
-	if (!wanted && last && !gateway->options->new_ports)
-		fd = try_port(gateway, last, &error);
+	gateway->address = options->address;
+	address_set_port(&gateway->address, options->port ? (uint16_t)options->port : last);
+	if (options->port || (last && !options->new_ports))
+		fd = net_listen(&gateway->address, &port);
+	if (fd < 0 && !options->port)
+		fd = net_listen_elsewhere(&gateway->address, options->new_ports ? last : 0, &port);
 	if (fd < 0)
-		fd = try_port(gateway, wanted, &error);
-	if (fd >= 0 && !wanted && gateway->options->new_ports &&
-	    address_port(&gateway->address) == last) {
-		held = fd; /* the same by chance: hold it while another is taken */
-		fd = try_port(gateway, 0, &error);
-	}
-	if (fd < 0)
-		die("the HTTP port cannot be opened", error);
-	gateway->store.changed |= gateway->store.http_port != address_port(&gateway->address);
-	gateway->store.http_port = address_port(&gateway->address);
+		die("the HTTP port cannot be opened", fd);
+	address_set_port(&gateway->address, port);
+	gateway->store.changed |= last != port;
+	gateway->store.http_port = port;
 	return fd;
 }
 

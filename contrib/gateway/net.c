@@ -65,6 +65,14 @@ uint16_t address_port(const union address *address)
 						       : address->v6.sin6_port);
 }
 
+void address_set_port(union address *address, uint16_t port)
+{
+	if (address->any.sa_family == AF_INET)
+		address->v4.sin_port = htons(port);
+	else
+		address->v6.sin6_port = htons(port);
+}
+
 socklen_t address_length(const union address *address)
 {
 	return address->any.sa_family == AF_INET ? sizeof(address->v4) : sizeof(address->v6);
@@ -90,7 +98,7 @@ int net_listen(const union address *address, uint16_t *port)
 {
 	int on = 1, off = 0, family = address->any.sa_family;
 	cleanup_fd int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	union address bound;
+	union address bound = {0};
 	socklen_t len = sizeof(bound);
 
 	if (fd < 0)
@@ -102,6 +110,18 @@ int net_listen(const union address *address, uint16_t *port)
 	    getsockname(fd, &bound.any, &len) < 0)
 		return -errno;
 	*port = address_port(&bound);
+	return steal_fd(&fd);
+}
+
+int net_listen_elsewhere(const union address *address, uint16_t avoid, uint16_t *port)
+{
+	union address any = *address;
+	cleanup_fd int fd = -1;
+
+	address_set_port(&any, 0);
+	fd = net_listen(&any, port);
+	if (fd >= 0 && avoid && *port == avoid)
+		return net_listen(&any, port); /* while the first still holds it */
 	return steal_fd(&fd);
 }
 

@@ -27,6 +27,7 @@ int address_parse(const char *text, uint16_t port, union address *address);
 /* The address alone, as text; one that is IPv4 in IPv6 clothes is written as IPv4. */
 void address_host(const union address *address, char text[ADDRESS_TEXT_MAX]);
 uint16_t address_port(const union address *address);
+void address_set_port(union address *address, uint16_t port);
 socklen_t address_length(const union address *address);
 bool address_is_wildcard(const union address *address);
 
@@ -36,6 +37,9 @@ void address_contact(const union address *address, struct contact *contact);
 /* A non-blocking socket that listens at the address, port 0 for any that is free; *port says which
  * it is. The descriptor or -errno. */
 int net_listen(const union address *address, uint16_t *port);
+
+/* The same, whatever the address's port, at any that is free but one (0: none). */
+int net_listen_elsewhere(const union address *address, uint16_t avoid, uint16_t *port);
 
 /* A non-blocking socket with TCP_NODELAY that is being connected: the descriptor or -errno. */
 int net_connect(const union address *address);

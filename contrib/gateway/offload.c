@@ -8,7 +8,7 @@
 
 #include "contrib/gateway/cleanup.h"
 
-#define STACK_SIZE (256 * 1024) /* the resolver needs some */
+#define STACK_SIZE (1024 * 1024) /* the resolver needs some */
 
 struct offload {
 	struct loop *loop;
