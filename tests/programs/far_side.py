@@ -5,6 +5,7 @@ answer, to demand another login, or to answer with a page of HTML. It keeps ever
 """
 
 import base64
+import hashlib
 import json
 import re
 import threading
@@ -88,7 +89,7 @@ class FarSide:
     def __init__(self):
         self.requests, self.tunnels, self.secrets, self.events = [], {}, {}, {}
         self.rules = []  # (method, path pattern, callable(request, default) -> Answer)
-        self.tokens = {}
+        self.tokens, self.codes, self.refresh, self.revoked = {}, {}, {}, set()
         self.lifetime = 172800
         self.lock = threading.Lock()
         self.server = Server(("127.0.0.1", 0), Handler)
@@ -121,6 +122,16 @@ class FarSide:
     def active(self, **attributes):
         return self.tunnel("ACTIVE", initiator_ip_address="127.0.0.1", initiator_port=4711,
                            listener_ip_address="10.0.2.164", listener_port=8888, **attributes)
+
+    def log_in(self, address):
+        """What a user does in a browser: the code for what the address asks, or the redirect with it."""
+        url = urlparse(address)
+        asked = {k: v[0] for k, v in parse_qs(url.query).items()}
+        assert url.path == "/v2/oauth2/authorize" and asked["response_type"] == "code"
+        assert asked["code_challenge_method"] == "S256" and asked["access_type"] == "offline"
+        code = "code-" + uuid.uuid4().hex
+        self.codes[code] = asked
+        return code, asked
 
     # What Globus does.
 
@@ -182,22 +193,37 @@ class FarSide:
     def auth(self, request):
         form = request.form()
         if request.path.endswith("/revoke"):
+            self.tokens.pop(form["token"], None)
             return Answer(200, {"active": False})
+        if request.path.endswith("/userinfo"):
+            token = (request.headers.get("Authorization") or "").removeprefix("Bearer ")
+            if self.tokens.get(token) != "auth.globus.org":
+                return Answer(401, {"error": "invalid_token"})
+            return Answer(200, {"sub": CLIENT_ID, "preferred_username": "ada@example.org", "name": "Ada",
+                                "email": "ada@example.org", "novelty": []})
         if form.get("grant_type") == "client_credentials":
             given = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
             if request.headers.get("Authorization") != "Basic " + given:
                 return Answer(401, {"error": "invalid_client"})
         elif form.get("grant_type") == "refresh_token":
-            if not form["refresh_token"].startswith("refresh-"):
+            if not form["refresh_token"].startswith("refresh-") or form["refresh_token"] in self.revoked:
                 return Answer(400, {"error": "invalid_grant"})
+            form["scope"] = next(s for s, refresh in self.refresh.items() if refresh == form["refresh_token"])
+        elif form.get("grant_type") == "authorization_code":
+            asked = self.codes.pop(form["code"], None)
+            challenge = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest())
+            if (not asked or asked["code_challenge"] != challenge.decode().rstrip("=")
+                    or asked["redirect_uri"] != form["redirect_uri"] or asked["client_id"] != form["client_id"]):
+                return Answer(400, {"error": "invalid_grant"})
+            form["scope"] = asked["scope"]
         grants = []
-        for scope in form.get("scope", TRANSFER_SCOPE).split():
-            server = scope.split(":")[4]
-            refresh = None if form["grant_type"] == "client_credentials" else "refresh-" + server
-            if server in (TRANSFER, ENDPOINT):
-                grants.append(self.new_token(server, scope, refresh))
-            else:
-                grants.append(self.new_token("auth.globus.org", scope, refresh))
+        scopes = form.get("scope", TRANSFER_SCOPE).split()
+        about_user = " ".join(s for s in scopes if s in ("openid", "profile", "email"))
+        for scope in [s for s in scopes if s.startswith("urn:")] + ([about_user] if about_user else []):
+            server = scope.split(":")[4] if scope != about_user else "auth.globus.org"
+            if form["grant_type"] != "client_credentials":
+                self.refresh.setdefault(scope, "refresh-" + uuid.uuid4().hex)
+            grants.append(self.new_token(server, scope, self.refresh.get(scope)))
         return Answer(200, dict(grants[0], other_tokens=grants[1:]))
 
     def missing(self, what):

@@ -140,10 +140,10 @@ def test_token_refused_for_good(cli, far):
     (Answer(403, {"code": "ConsentRequired", "required_scope": "urn:a", "description": "d"}), 4, ["urn:a"]),
     (Answer(401, {"authorization_parameters": {"session_message": "Use your work account",
                                                "session_required_single_domain": ["example.org"]}}), 4,
-     ["Use your work account", "--domain example.org"]),
+     ["Use your work account", "--domain 'example.org'"]),
     (Answer(403, {"errors": [{"code": "x", "authorization_parameters": {
         "session_message": "MFA please", "session_required_policies": ["p1", "p2"]}}]}), 4,
-     ["MFA please", "--policy p1,p2"]),
+     ["MFA please", "--policy 'p1,p2'"]),
 ])
 def test_answers_that_are_no_help(cli, far, answer, status, hints):
     tunnel = initialized(cli, far)
