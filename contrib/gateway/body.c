@@ -198,13 +198,45 @@ void body_constant(struct body *body, const char *path, const char *text)
 
 /* --- the whole --- */
 
+/* Bytes of the UTF-8 character at text, 0 where there is none (RFC 3629: not longer than needed, no
+ * surrogates, nothing past U+10FFFF). */
+static size_t utf8_character(const unsigned char *text)
+{
+	size_t len = *text < 0x80 ? 1 : *text < 0xc2 ? 0 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : 4;
+
+	if (*text > 0xf4)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((*text == 0xe0 && text[1] < 0xa0) || (*text == 0xed && text[1] > 0x9f) ||
+	    (*text == 0xf0 && text[1] < 0x90) || (*text == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+/* cJSON takes any bytes, and would give them back in an answer. */
+static bool is_utf8(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t len;
+
+	for (; *at; at += len) {
+		len = utf8_character(at);
+		if (len == 0)
+			return false;
+	}
+	return true;
+}
+
 void body_init(struct body *body, const struct request *request)
 {
 	cJSON *where;
 
 	body->errors = cJSON_CreateArray();
 	body->json = NULL;
-	if (strlen(request->body) == request->body_len)
+	if (strlen(request->body) == request->body_len && is_utf8(request->body))
 		body->json = cJSON_ParseWithOpts(request->body, NULL, true);
 	if (cJSON_IsObject(body->json))
 		return;

@@ -24,10 +24,10 @@
  * moment to arrive.
  */
 
-#define HELD_MAX      (1024 * 1024)  /* bytes in one pipe; what a way can cost in memory */
-#define TURN_MAX      (4 * HELD_MAX) /* bytes moved in a turn before others have theirs */
-#define PATIENCE      1000           /* ms for what a broken socket left behind */
-#define PATIENCE_STEP 10             /* ms */
+#define HELD_MAX      (1024 * 1024) /* bytes in one pipe; what a way can cost in memory */
+#define TURN_MAX      HELD_MAX      /* bytes moved in a turn before others have theirs */
+#define PATIENCE      1000          /* ms for what a broken socket left behind */
+#define PATIENCE_STEP 10            /* ms */
 
 enum progress {
 	WAITING, /* for one of the sockets */

@@ -439,6 +439,18 @@ def test_bodies_that_are_no_object(gateway, body):
     assert status == 422 and len(answer["detail"]) >= 1
 
 
+@pytest.mark.parametrize("label, good", [
+    (b"\xc3\xa4", True), (b"\xe2\x82\xac", True), (b"\xf0\x9f\x98\x80", True), (b"\xf4\x8f\xbf\xbf", True),
+    (b"\x80", False), (b"\xc3", False), (b"\xc0\xaf", False), (b"\xe0\x80\xaf", False), (b"\xed\xa0\x80", False),
+    (b"\xf0\x80\x80\xaf", False), (b"\xf4\x90\x80\x80", False), (b"\xf5\x80\x80\x80", False), (b"\xff", False)])
+def test_text_is_utf8(gateway, label, good):
+    body = json.dumps(gateway.tunnel_body(label="LABEL")).encode().replace(b"LABEL", label)
+    status, answer = gateway.call("POST", "/v2/tunnels", body)
+    assert status == (201 if good else 422)
+    if good:
+        assert answer["data"]["attributes"]["label"].encode() == label
+
+
 def test_several_errors_at_once(gateway):
     status, answer = gateway.call("POST", "/v2/tunnels", {"data": {"attributes": {"label": 1}}})
     assert status == 422
