@@ -6,6 +6,7 @@
  *
  *     INCOMING  the handshake runs          READY  authenticated, in its listener's queue
  *     INJECTED  in the program's table, under a number that it has not been told yet
+ *     TELLING   it is being told
  *
  * A blocking accept() is held; meanwhile the duplicate is kept and watched. A non-blocking one
  * returns EAGAIN where nothing is ready, and a bell (bell.h) wakes the program when something is. A
@@ -81,13 +82,24 @@ static void tidy(struct supervisor *s, uint32_t index)
 static void queue(struct supervisor *s, uint32_t listener, uint32_t index)
 {
 	struct list *ready = &at(s, listener)->ready;
-	s->state->conns[index].state = CONN_READY;
+	s->state->conns[index].ready_at = loop_now();
 	s->state->conns[index].next = NONE;
+	s->state->conns[index].state = CONN_READY;
 	if (ready->first == NONE)
 		ready->first = index;
 	else
 		s->state->conns[ready->last].next = index;
 	ready->last = index;
+}
+
+static void queue_first(struct supervisor *s, uint32_t listener, uint32_t index)
+{
+	struct list *ready = &at(s, listener)->ready;
+	s->state->conns[index].next = ready->first;
+	ready->first = index;
+	if (ready->last == NONE)
+		ready->last = index;
+	s->state->conns[index].state = CONN_READY;
 }
 
 static void unqueue_first(struct supervisor *s, uint32_t listener)
@@ -139,7 +151,10 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
+	conn->calls = call;
+	conn->state = CONN_TELLING;
 	if (notify_return(s->state, call, conn->number) < 0) {
+		conn->state = CONN_INJECTED;
 		conn->group = target_group(conn->tid);
 		log_debug("accept was interrupted: descriptor %d is owed", conn->number);
 		supervisor_sweep_later(s);
@@ -163,20 +178,21 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 		notify_fail(s->state, call_index, -err == EPERM ? EFAULT : -err);
 		return;
 	}
-	if (call->args[3] & SOCK_NONBLOCK)
-		fcntl(conn->fd, F_SETFL, O_NONBLOCK);
-	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
-	if (number < 0) {
-		if (call->args[3] & SOCK_NONBLOCK)
-			fcntl(conn->fd, F_SETFL, 0);
-		notify_fail(s->state, call_index, -number); /* -ENOENT: it is gone, and this too */
-		return;
-	}
+	/* from here on it may be in that table: whoever takes over looks there */
 	unqueue_first(s, listener);
 	at(s, listener)->owed++;
 	conn->tid = (int)call->notif.pid;
-	conn->number = number;
+	conn->number = -1;
 	conn->state = CONN_INJECTED;
+	fcntl(conn->fd, F_SETFL, call->args[3] & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
+	if (number < 0) {
+		at(s, listener)->owed--;
+		queue_first(s, listener, index);
+		notify_fail(s->state, call_index, -number); /* -ENOENT: it is gone, and this too */
+		return;
+	}
+	conn->number = number;
 	tell(s, call_index, index);
 }
 
@@ -226,6 +242,8 @@ static void report_stranger(struct supervisor *s, const struct conn *conn, const
 	address_format(&conn->peer, peer);
 	s->state->counters.refused++;
 	log_debug("refused %s: %s", peer, why);
+	if (conn->la.received == 0)
+		return; /* a look at the port, not an attempt */
 	/* the source port changes with each; a line for each host is enough */
 	union address host = conn->peer;
 	address_set_port(&host, 0);
@@ -265,25 +283,29 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	}
 	struct conn *conn = &s->state->conns[index];
 	conn->state = CONN_INCOMING;
-	conn->fd = steal_fd(fd);
 	conn->peer = *peer;
 	conn->listener = listener;
 	conn->began = loop_now();
 	conn->deadline = conn->began + HANDSHAKE;
-	at(s, listener)->incoming++;
 	if (lan_begin_answerer(conn) < 0) {
-		drop_incoming(s, index);
+		conn_give(s->state, index);
 		return;
 	}
+	/* the descriptor makes it whole; for a moment it has two owners, never none */
+	atomic_signal_fence(memory_order_seq_cst);
+	conn->fd = *fd;
+	steal_fd(fd);
+	at(s, listener)->incoming++;
 	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
 	drive(s, index);
 }
 
 /* Take what the kernel has queued. 0, or -errno where the socket does not listen any more. */
-static int drain(struct supervisor *s, uint32_t listener, int listening)
+static int take_queued(struct supervisor *s, uint32_t listener, int listening)
 {
 	for (int i = 0; i < ACCEPT_AT_A_TIME; i++) {
 		union address peer;
+		s->state->accepting = listener;
 		cleanup_fd int fd = socket_accept(listening, &peer);
 		if (fd == -EAGAIN)
 			return 0;
@@ -299,6 +321,13 @@ static int drain(struct supervisor *s, uint32_t listener, int listening)
 			take_in(s, listener, &fd, &peer);
 	}
 	return 0;
+}
+
+static int drain(struct supervisor *s, uint32_t listener, int listening)
+{
+	int err = take_queued(s, listener, listening);
+	s->state->accepting = NONE;
+	return err;
 }
 
 /* --- the call --- */
@@ -377,6 +406,102 @@ void accept_event(struct supervisor *s, uint32_t index)
 	tidy(s, listener);
 }
 
+/* --- taking over: recover.c has found the objects and put the calls in their lists --- */
+
+/* Was the program told? The kernel cannot say afterwards; but while the call still waits it was
+ * not, and a call that is gone was answered, save where a signal came in the same microsecond. */
+static void recover_telling(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	const struct call *call = &s->state->calls[conn->calls];
+	if (call->slot.used && (int)call->notif.pid == conn->tid && notify_valid(s->state, call)) {
+		conn->state = CONN_INJECTED;
+		at(s, conn->listener)->owed++;
+		return;
+	}
+	close_fd(&conn->fd);
+	conn_give(s->state, index);
+}
+
+/* Where the connection may be in a program's table already: its number there, or back to the queue.
+ */
+static void recover_injected(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	if (conn->number < 0)
+		conn->number = target_find_socket(conn->tid, conn->fd);
+	if (conn->number >= 0) {
+		conn->group = target_group(conn->tid);
+		at(s, conn->listener)->owed++;
+	} else {
+		queue_first(s, conn->listener, index);
+	}
+}
+
+/* Put it where it belongs in the order of authentication. */
+static void recover_ready(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	struct list *ready = &at(s, conn->listener)->ready;
+	uint32_t *place = &ready->first;
+	while (*place != NONE && s->state->conns[*place].ready_at <= conn->ready_at)
+		place = &s->state->conns[*place].next;
+	conn->next = *place;
+	*place = index;
+	for (ready->last = ready->first; s->state->conns[ready->last].next != NONE;)
+		ready->last = s->state->conns[ready->last].next;
+}
+
+void accept_recover_conn(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	if (conn->state == CONN_READY)
+		recover_ready(s, index);
+	else if (conn->state == CONN_INJECTED)
+		recover_injected(s, index);
+	else if (conn->state == CONN_TELLING)
+		recover_telling(s, index);
+	else
+		at(s, conn->listener)->incoming++;
+}
+
+void accept_resume(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
+	if (lan_resume(conn) < 0) {
+		report_stranger(s, conn, "other bytes than the handshake's moved");
+		drop_incoming(s, index);
+	} else {
+		drive(s, index);
+	}
+}
+
+void accept_recover_stray(struct supervisor *s, int fd)
+{
+	union address peer;
+	uint32_t listener = s->state->accepting;
+	if (socket_peer(fd, &peer) < 0)
+		memset(&peer, 0, sizeof(peer));
+	if (!bell_take(s, &peer))
+		take_in(s, listener, &fd, &peer);
+	if (fd >= 0)
+		close(fd);
+}
+
+void accept_recover_listener(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = at(s, index);
+	if (listener->fd >= 0)
+		loop_watch(&s->loop, listener->fd, EPOLLIN,
+			   supervisor_id(s, OBJECT_LISTENER, index));
+	if (listener->bell >= 0)
+		loop_watch(&s->loop, listener->bell, EPOLLRDHUP,
+			   supervisor_id(s, OBJECT_BELL, index));
+	offer(s, index);
+	tidy(s, index);
+}
+
 void accept_deadline(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
@@ -398,6 +523,8 @@ void accept_call_deadline(struct supervisor *s, uint32_t call)
 
 void accept_listener_event(struct supervisor *s, uint32_t index)
 {
+	if (at(s, index)->fd < 0)
+		return; /* an event of the same batch ended the hold */
 	if (drain(s, index, at(s, index)->fd) < 0) {
 		/* shutdown() of a listening socket ends every accept() on it */
 		while (at(s, index)->calls != NONE) {
@@ -414,6 +541,7 @@ void accept_bell_event(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = at(s, index);
 	bell_stop(s, index);
+	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->address));
 	/* nobody listens there any more: as in the kernel, what was queued is gone */
 	while (listener->ready.first != NONE) {
 		uint32_t conn = listener->ready.first;

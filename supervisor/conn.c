@@ -19,19 +19,25 @@ uint32_t conn_find(const struct state *state, uint64_t cookie)
 	return index;
 }
 
+void conn_put(struct state *state, uint32_t index)
+{
+	struct conn *conn = &state->conns[index];
+	uint32_t *first = &state->buckets[conn->cookie % COOKIE_BUCKETS];
+	conn->next = *first;
+	*first = index;
+	state->connecting++;
+}
+
 uint32_t conn_add(struct state *state, uint64_t cookie, int fd)
 {
 	uint32_t index = conn_take(state);
 	if (index == NONE)
 		return NONE;
 	struct conn *conn = &state->conns[index];
-	uint32_t *first = &state->buckets[cookie % COOKIE_BUCKETS];
 	conn->cookie = cookie;
 	conn->fd = fd;
 	conn->began = loop_now();
-	conn->next = *first;
-	*first = index;
-	state->connecting++;
+	conn_put(state, index);
 	return index;
 }
 

@@ -11,6 +11,9 @@ uint32_t conn_find(const struct state *state, uint64_t cookie);
 /* A conn for a socket that has none; it takes the duplicate fd. NONE: too many. */
 uint32_t conn_add(struct state *state, uint64_t cookie, int fd);
 
+/* Put it where conn_find() looks. */
+void conn_put(struct state *state, uint32_t conn);
+
 /* Forget it; no call may wait for it. */
 void conn_forget(struct supervisor *s, uint32_t conn);
 

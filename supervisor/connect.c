@@ -62,16 +62,20 @@ static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 static void succeed(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
-	for (uint32_t call = conn->calls; call != NONE; call = s->state->calls[call].next)
+	for (uint32_t call = conn->calls; conn->fd >= 0 && call != NONE;
+	     call = s->state->calls[call].next)
 		if (s->state->calls[call].kind == CALL_CONNECT) /* so that the next says EISCONN */
 			socket_connect(conn->fd, &conn->peer);
+	conn->state = CONN_DONE;
 	/* the program must find no descriptor of ours when it closes its own */
 	conn_drop_socket(s, conn);
 	log_debug("connected, after %llu us",
 		  (unsigned long long)((loop_now() - conn->began) / 1000));
 	s->state->counters.connects++;
-	conn_answer(s, conn, 0);
-	conn_forget(s, index);
+	if (conn_answer(s, conn, 0) || conn->told)
+		conn_forget(s, index);
+	else /* interrupted at the last moment: connect() comes again and must not find EISCONN */
+		set_deadline(s, index, loop_now() + KEEP_RESULT);
 }
 
 static void fail(struct supervisor *s, uint32_t index, int error, const char *why)
@@ -328,26 +332,26 @@ static uint64_t patience(struct supervisor *s, const struct conn *conn)
 	return slow ? MILLISECOND / 10 : HOLD_NONBLOCKING;
 }
 
+static bool contact_known(const struct supervisor *s, const struct conn *conn)
+{
+	if (conn->tunnel != NONE)
+		return s->state->tunnels[conn->tunnel].contact.sa.sa_family != 0;
+	uint64_t resolved = s->state->names[conn->name].resolved;
+	return resolved && resolved + REALLY_FRESH > conn->began;
+}
+
 /* The call waits for the conn; then the conn is begun. */
 static void begin(struct supervisor *s, uint32_t call_index, uint32_t index)
 {
 	struct conn *conn = at(s, index);
 	struct call *call = &s->state->calls[call_index];
-	conn->tid = conn->group = (int)call->notif.pid;
-	conn->number = (int)call->args[0];
-	conn->nonblocking = socket_is_nonblocking(conn->fd);
 	uint64_t wait = patience(s, conn);
 	hold(s, call_index, CALL_CONNECT, index);
 	if (wait) {
 		call->deadline = conn->began + wait;
 		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
 	}
-	bool known;
-	if (conn->tunnel != NONE)
-		known = s->state->tunnels[conn->tunnel].contact.sa.sa_family != 0;
-	else
-		known = s->state->names[conn->name].resolved + REALLY_FRESH > conn->began;
-	if (known)
+	if (contact_known(s, conn))
 		start_tcp(s, index);
 	else
 		want_lookup(s, index);
@@ -373,7 +377,10 @@ static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool
 		 bool nonblocking)
 {
 	struct conn *conn = at(s, index);
-	if (conn->state == CONN_FAILED) {
+	if (conn->state == CONN_DONE) {
+		conn_forget(s, index);
+		notify_return(s->state, call_index, 0);
+	} else if (conn->state == CONN_FAILED) {
 		int error = conn->error;
 		conn_forget(s, index);
 		notify_fail(s->state, call_index, error);
@@ -422,6 +429,11 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 	conn->tunnel = route->tunnel;
 	conn->name = route->name;
 	conn->asked = *asked;
+	conn->tid = conn->group = (int)s->state->calls[call].notif.pid;
+	conn->number = (int)s->state->calls[call].args[0];
+	conn->nonblocking = socket_is_nonblocking(conn->fd);
+	atomic_signal_fence(memory_order_seq_cst);
+	conn->whole = true;
 	begin(s, call, index);
 }
 
@@ -517,7 +529,8 @@ void so_error_call(struct supervisor *s, uint32_t index)
 	}
 	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	uint32_t found = fd < 0 ? NONE : conn_find(s->state, socket_cookie(fd));
-	if (found == NONE || at(s, found)->state == CONN_TCP || !notify_valid(s->state, call)) {
+	if (found == NONE || at(s, found)->state == CONN_TCP || at(s, found)->state == CONN_DONE ||
+	    !notify_valid(s->state, call)) {
 		notify_pass(s->state, index);
 	} else if (at(s, found)->state == CONN_FAILED) {
 		conn_answer_so_error(s, index, at(s, found)->error);
@@ -541,7 +554,7 @@ void connect_event(struct supervisor *s, uint32_t index)
 void connect_deadline(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
-	if (conn->state == CONN_FAILED)
+	if (conn->state == CONN_FAILED || conn->state == CONN_DONE)
 		conn_forget(s, index);
 	else if (conn->state == CONN_LOOKUP && conn->error)
 		fail(s, index, conn->error, NULL);
@@ -557,7 +570,7 @@ bool connect_sweep(struct supervisor *s)
 	bool more = false;
 	for (uint32_t i = 0; s->state->connecting && i < s->state->conn_pool.top; i++) {
 		struct conn *conn = at(s, i);
-		if (!conn->slot.used || conn->state > CONN_AUTH)
+		if (!conn->slot.used || conn->state > CONN_AUTH || conn->fd < 0)
 			continue;
 		if (conn->calls == NONE && !conn_wanted(s, conn))
 			conn_forget(s, i);
@@ -565,4 +578,43 @@ bool connect_sweep(struct supervisor *s)
 			more = true;
 	}
 	return more;
+}
+
+/* --- taking over --- */
+
+void connect_recover_conn(struct supervisor *s, uint32_t index)
+{
+	conn_put(s->state, index);
+	if (at(s, index)->deadline)
+		set_deadline(s, index, at(s, index)->deadline);
+}
+
+void connect_resume(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	switch (conn->state) {
+	case CONN_LOOKUP:
+		if (!conn->retried && contact_known(s, conn))
+			start_tcp(s, index);
+		else
+			want_lookup(s, index);
+		return;
+	case CONN_DONE:
+		succeed(s, index);
+		return;
+	case CONN_TCP:
+		if (socket_tcp_state(conn->fd) == TCP_CLOSE && !conn->told)
+			start_tcp(s,
+				  index); /* it was about to be sent, or its error was not told */
+		else
+			watch(s, index, EPOLLOUT);
+		return;
+	case CONN_AUTH:
+		if (lan_resume(conn) < 0)
+			fail(s, index, EPROTO,
+			     "the program wrote or read before the connection was there");
+		else
+			drive(s, index);
+		return;
+	}
 }

@@ -1,6 +1,7 @@
 #ifndef GS_FD_H
 #define GS_FD_H
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 /* Close at the end of the scope. close() is never retried: Linux always frees the number. */
@@ -19,10 +20,13 @@ static inline int steal_fd(int *fd)
 	return taken;
 }
 
+/* Forget the number, then close: whoever takes over in between must not find a number that may be
+ * another descriptor's by then. What nobody knows any more it closes itself. */
 static inline void close_fd(int *fd)
 {
-	fd_cleanup(fd);
-	*fd = -1;
+	int closed = steal_fd(fd);
+	atomic_signal_fence(memory_order_seq_cst);
+	fd_cleanup(&closed);
 }
 
 #endif

@@ -24,8 +24,8 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
-#define MAX_RESTARTS_AT_ONCE 5 /* within … */
-#define RESTART_SECONDS      10
+#define RETRY_MS     100 /* where no supervisor can be started … */
+#define MAX_FAILURES 20  /* … so often */
 
 struct keeper {
 	const struct launch *launch;
@@ -34,8 +34,7 @@ struct keeper {
 	int command_socket;
 	int signals;
 	bool launcher_gone, command_gone;
-	uint64_t restarts_since;
-	int restarts;
+	int failures; /* to start a supervisor, in a row */
 };
 
 /* What ps shows. The command line must not be the launcher's, or `pkill -f` meant for the program
@@ -92,23 +91,23 @@ static void start_supervisor(struct keeper *keeper)
 		log_warn("the supervisor cannot be started: %s", strerror(errno));
 }
 
-static void restart_supervisor(struct keeper *keeper, int status)
+/* It died: start another, at once the first time and then at a bounded rate. Where none can be
+ * started the programs must not wait for ever: their calls fail with ENOSYS once nobody listens. */
+static void supervisor_died(struct keeper *keeper, int status)
 {
-	uint64_t now = loop_now();
 	keeper->supervisor = -1;
-	log_debug("the supervisor ended with status 0x%x", status);
-	if (now - keeper->restarts_since > RESTART_SECONDS * SECOND) {
-		keeper->restarts_since = now;
-		keeper->restarts = 0;
-	}
-	if (++keeper->restarts > 1000) {
-		log_warn("the supervisor ends again and again: connections through the tunnel fail "
-			 "now");
-		close_fd(&keeper->state->notify_fd); /* calls give ENOSYS, none hangs */
-		return;
-	}
+	log_debug("the supervisor ended with status 0x%x", (unsigned)status);
 	keeper->state->counters.restarts++;
+}
+
+static void restart_supervisor(struct keeper *keeper)
+{
 	start_supervisor(keeper);
+	keeper->failures = keeper->supervisor < 0 ? keeper->failures + 1 : 0;
+	if (keeper->failures > MAX_FAILURES) {
+		log_warn("connections through the tunnel fail from now on");
+		close_fd(&keeper->state->notify_fd);
+	}
 }
 
 static void stop_supervisor(struct keeper *keeper)
@@ -205,15 +204,16 @@ static void make_descriptors(struct keeper *keeper)
 static void detach(struct keeper *keeper)
 {
 	const struct launch *launch = keeper->launch;
-	const int ours[] = {launch->report_fd,
-			    launch->warn_fd,
-			    launch->debug_fd,
-			    keeper->state->supervisor_wakes,
-			    keeper->state->keeper_wakes,
-			    keeper->state->notify_fd,
-			    keeper->signals,
-			    keeper->command_socket};
-	close_inherited(ours, sizeof(ours) / sizeof(*ours));
+	const int ours[KEPT_MAX] = {launch->report_fd,
+				    launch->warn_fd,
+				    launch->debug_fd,
+				    keeper->state->supervisor_wakes,
+				    keeper->state->keeper_wakes,
+				    keeper->state->notify_fd,
+				    keeper->signals,
+				    keeper->command_socket};
+	memcpy(keeper->state->kept, ours, sizeof(ours));
+	close_inherited(ours, KEPT_MAX);
 	setsid(); /* terminal signals are for the command */
 	if (chdir("/") < 0)
 		log_debug("chdir: %s", strerror(errno));
@@ -251,13 +251,12 @@ static void start(struct keeper *keeper)
 
 /* --- the loop --- */
 
-/* Is no process with the filter left? The kernel lets go of a filter a moment after its process can be
- * reaped: wait so many milliseconds for it. */
+/* Is no process with the filter left? The kernel lets go of a filter a moment after its process can
+ * be reaped: wait so many milliseconds for it. */
 static bool all_gone(const struct keeper *keeper, int patience)
 {
 	struct pollfd filter = {.fd = keeper->state->notify_fd};
-	return filter.fd < 0 ||
-	       (poll(&filter, 1, patience) > 0 && filter.revents & POLLHUP);
+	return filter.fd < 0 || (poll(&filter, 1, patience) > 0 && filter.revents & POLLHUP);
 }
 
 _Noreturn static void finish(struct keeper *keeper)
@@ -294,7 +293,7 @@ static void reap(struct keeper *keeper)
 		if (pid == keeper->command)
 			command_changed(keeper, status);
 		else if (pid == keeper->supervisor && (WIFEXITED(status) || WIFSIGNALED(status)))
-			restart_supervisor(keeper, status);
+			supervisor_died(keeper, status);
 	}
 }
 
@@ -317,7 +316,7 @@ static void loop(struct keeper *keeper)
 			[LAUNCHER] = {keeper->launcher_gone ? -1 : keeper->launch->report_fd, 0, 0},
 		};
 		eventfd_t count;
-		if (poll(fds, COUNT, -1) < 0)
+		if (poll(fds, COUNT, keeper->supervisor < 0 ? RETRY_MS : -1) < 0)
 			continue;
 		if (fds[WAKE].revents) {
 			eventfd_read(keeper->state->keeper_wakes, &count);
@@ -330,6 +329,8 @@ static void loop(struct keeper *keeper)
 			reap(keeper);
 		if (keeper->command_gone && all_gone(keeper, 0))
 			finish(keeper);
+		if (keeper->supervisor < 0 && keeper->state->notify_fd >= 0 && !all_gone(keeper, 0))
+			restart_supervisor(keeper);
 	}
 }
 

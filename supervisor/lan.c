@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/socket.h"
 #include "supervisor/tunnel.h"
 
 static int fresh_nonce(uint8_t nonce[LAN_AUTH_NONCE])
@@ -125,7 +126,8 @@ static bool read_info(int fd, struct tcp_info *info)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0;
 }
 
-bool lan_alone(const struct conn *conn)
+/* Bytes that were sent and read on this socket in all. */
+static bool totals(const struct conn *conn, uint64_t *sent, uint64_t *received)
 {
 	struct tcp_info before, after;
 	int unacked = 0, unread = 0;
@@ -135,7 +137,43 @@ bool lan_alone(const struct conn *conn)
 			return false;
 	} while (before.tcpi_bytes_acked != after.tcpi_bytes_acked ||
 		 before.tcpi_bytes_received != after.tcpi_bytes_received);
-	/* bytes_acked counts the SYN */
-	return after.tcpi_bytes_acked - 1 + (uint64_t)unacked == conn->la.sent &&
-	       after.tcpi_bytes_received - (uint64_t)unread == conn->la.received;
+	/* bytes_acked counts the SYN on the side that connects, bytes_received a FIN that has come
+	 */
+	bool connected = conn->state < CONN_INCOMING;
+	bool fin = socket_fin_came(after.tcpi_state);
+	*sent = after.tcpi_bytes_acked - connected + (uint64_t)unacked;
+	*received = after.tcpi_bytes_received - fin - (uint64_t)unread;
+	return true;
+}
+
+bool lan_alone(const struct conn *conn)
+{
+	uint64_t sent, received;
+	return totals(conn, &sent, &received) && sent == conn->la.sent &&
+	       received == conn->la.received;
+}
+
+int lan_resume(struct conn *conn)
+{
+	uint64_t sent, received;
+	if (!totals(conn, &sent, &received))
+		return -EPROTO;
+	uint64_t out = sent - conn->la.sent, in = received - conn->la.received;
+	size_t len;
+	switch (lan_auth_need(&conn->la)) {
+	case LAN_AUTH_NEED_SEND:
+		lan_auth_output(&conn->la, &len);
+		if (in != 0 || out > len)
+			return -EPROTO;
+		lan_auth_sent(&conn->la, out);
+		return 0;
+	case LAN_AUTH_NEED_RECV:
+		lan_auth_input(&conn->la, &len);
+		if (out != 0 || in > len)
+			return -EPROTO;
+		lan_auth_received(&conn->la, in);
+		return 0;
+	default:
+		return in || out ? -EPROTO : 0;
+	}
 }

@@ -14,6 +14,10 @@ int lan_begin_answerer(struct conn *conn);
  * *why (static) says in a few words how. */
 int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, const char **why);
 
+/* For one who takes over: find out from the socket how far the frames have got. 0, or -EPROTO:
+ * other bytes than the handshake's have moved. */
+int lan_resume(struct conn *conn);
+
 /* Have the far end's listener been called perhaps? Then the handshake must not be started over. */
 bool lan_committed(const struct conn *conn);
 

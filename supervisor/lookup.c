@@ -97,9 +97,9 @@ int lookup_read(struct state *state, uint32_t index)
 		lookup->text[lookup->len] = '\0';
 	}
 	take(state, index);
-	close(lookup->fd);
-	lookup->fd = -1;
+	int fd = lookup->fd;
 	lookup->stage = LOOKUP_IDLE;
+	close(fd);
 	return 0;
 }
 

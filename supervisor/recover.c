@@ -1,6 +1,219 @@
+/*
+ * Taking over from a supervisor that died. It may have died between any two instructions; what
+ * stands in the state is true, and what it had begun and not recorded is told by the kernel:
+ *
+ *     a call        waits still, or was answered or taken back: ID_VALID
+ *     a handshake   how many bytes have moved: the socket's counters (lan_resume)
+ *     an injection  whether the socket is in the program's table (accept_recover_conn)
+ *     an accept     a socket that no conn owns, while a listener's queue was being taken in
+ *
+ * Lists, chains and counts are made anew from the objects. All other descriptors that nobody owns
+ * were open for the length of one function, and are closed.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/log.h"
+#include "supervisor/notify.h"
+#include "supervisor/socket.h"
 #include "supervisor/supervisor.h"
+
+#define MAX_FD       65536
+#define MAX_ATTEMPTS 8 /* at a call whose supervisors die */
+
+static void forget_lists(struct state *state)
+{
+	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
+	state->connecting = state->held = 0;
+	for (uint32_t i = 0; i < state->conn_pool.top; i++)
+		if (state->conns[i].state < CONN_INJECTED)
+			state->conns[i].calls = NONE;
+	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
+		struct listener *listener = &state->listeners[i];
+		listener->calls = listener->ready.first = listener->ready.last = NONE;
+		listener->incoming = listener->owed = 0;
+	}
+}
+
+/* Had it been filled in? What was only half there belongs to a call that will come again. */
+static bool whole(const struct state *state, const struct conn *conn)
+{
+	if (conn->state >= CONN_INCOMING)
+		return conn->fd >= 0 && state->listeners[conn->listener].slot.used;
+	return conn->whole && (conn->fd >= 0 || conn->state >= CONN_DONE);
+}
+
+static void recover_conns(struct supervisor *s)
+{
+	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
+		struct conn *conn = &s->state->conns[i];
+		if (!conn->slot.used)
+			continue;
+		if (!whole(s->state, conn)) {
+			close_fd(&conn->fd);
+			conn->slot.used = false;
+		} else if (conn->state >= CONN_INCOMING) {
+			accept_recover_conn(s, i);
+		} else {
+			connect_recover_conn(s, i);
+		}
+	}
+}
+
+/* --- descriptors --- */
+
+static void own(bool *owned, int fd)
+{
+	if (fd >= 0 && fd < MAX_FD)
+		owned[fd] = true;
+}
+
+static void mark_owned(const struct supervisor *s, bool *owned)
+{
+	const struct state *state = s->state;
+	own(owned, s->loop.epoll);
+	for (int i = 0; i < KEPT_MAX; i++)
+		own(owned, state->kept[i]);
+	for (uint32_t i = 0; i < state->conn_pool.top; i++)
+		if (state->conns[i].slot.used)
+			own(owned, state->conns[i].fd);
+	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
+		if (!state->listeners[i].slot.used)
+			continue;
+		own(owned, state->listeners[i].fd);
+		own(owned, state->listeners[i].bell);
+	}
+}
+
+/* Only what a supervisor opens: the keeper works on this table meanwhile. */
+static bool may_be_left_over(const char *what)
+{
+	return strncmp(what, "socket:", 7) == 0 || strstr(what, "[pidfd]") ||
+	       strncmp(what, "pidfd:", 6) == 0 || strstr(what, "[eventpoll]") ||
+	       strncmp(what, "/memfd:hosts", 12) == 0;
+}
+
+/* A connection that was accepted and not recorded, not another duplicate of a program's socket. */
+static bool is_stray(const struct state *state, int fd)
+{
+	union address here, peer, listener;
+	if (state->accepting == NONE || !state->listeners[state->accepting].slot.used)
+		return false;
+	listener = state->listeners[state->accepting].address;
+	return !socket_is_listening(fd) && socket_peer(fd, &peer) == 0 &&
+	       socket_name(fd, &here) == 0 && here.in.sin_port == listener.in.sin_port;
+}
+
+static void sort_out(struct supervisor *s, int fd, const char *what)
+{
+	if (!may_be_left_over(what))
+		return;
+	if (strncmp(what, "socket:", 7) == 0 && is_stray(s->state, fd))
+		accept_recover_stray(s, fd);
+	else
+		close(fd);
+}
+
+static void recover_descriptors(struct supervisor *s)
+{
+	bool *owned = calloc(MAX_FD, sizeof(*owned));
+	DIR *dir = opendir("/proc/self/fd");
+	if (owned && dir) {
+		mark_owned(s, owned);
+		own(owned, dirfd(dir));
+		for (struct dirent *entry; (entry = readdir(dir));) {
+			char what[64];
+			int fd = (int)strtol(entry->d_name, NULL, 10);
+			ssize_t len = readlinkat(dirfd(dir), entry->d_name, what, sizeof(what) - 1);
+			if (len <= 0 || fd >= MAX_FD || owned[fd])
+				continue;
+			what[len] = '\0';
+			sort_out(s, fd, what);
+		}
+	}
+	if (dir)
+		closedir(dir);
+	free(owned);
+	s->state->accepting = NONE;
+}
+
+/* --- calls --- */
+
+/* Held calls go back into their lists; false: it has to be looked at from the start. */
+static bool hold_again(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	bool accepts = call->kind == CALL_ACCEPT;
+	const struct slot *slot = accepts ? &s->state->listeners[call->owner].slot
+					  : &s->state->conns[call->owner].slot;
+	if (call->state != CALL_HELD || call->owner == NONE || !slot->used ||
+	    (accepts && s->state->listeners[call->owner].fd < 0))
+		return false;
+	uint64_t deadline = call->deadline;
+	supervisor_hold(s, index, call->kind, supervisor_list_of(s, call), call->owner);
+	if (deadline)
+		loop_at(&s->loop, deadline, supervisor_id(s, OBJECT_CALL, index));
+	return true;
+}
+
+static void recover_calls(struct supervisor *s, bool held)
+{
+	for (uint32_t i = 0; i < s->state->call_pool.top; i++) {
+		struct call *call = &s->state->calls[i];
+		if (!call->slot.used || i == s->state->receiving)
+			continue;
+		if (call->notif.id == 0 || !notify_valid(s->state, call))
+			call->slot.used = false;
+		else if (held && !hold_again(s, i))
+			call->state = CALL_RECEIVED;
+		else if (!held && call->state == CALL_RECEIVED && ++call->attempts > MAX_ATTEMPTS)
+			notify_fail(s->state, i, EIO);
+		else if (!held && call->state == CALL_RECEIVED)
+			supervisor_dispatch(s, i);
+	}
+}
+
+/* RECV had filled the call, and its number was not told any more. */
+static void recover_receiving(struct state *state)
+{
+	if (state->receiving != NONE && state->calls[state->receiving].notif.id != 0)
+		state->receiving = NONE;
+	if (state->receiving != NONE && !state->calls[state->receiving].slot.used)
+		state->receiving = NONE;
+}
+
+static void go_on(struct supervisor *s)
+{
+	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
+		struct conn *conn = &s->state->conns[i];
+		if (conn->slot.used && conn->state <= CONN_DONE)
+			connect_resume(s, i);
+		else if (conn->slot.used && conn->state == CONN_INCOMING)
+			accept_resume(s, i);
+	}
+	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
+		if (s->state->listeners[i].slot.used)
+			accept_recover_listener(s, i);
+}
 
 void recover(struct supervisor *s)
 {
-	(void)s;
+	if (s->state->counters.restarts == 0)
+		return;
+	log_debug("taking over");
+	recover_receiving(s->state);
+	forget_lists(s->state);
+	recover_conns(s);
+	recover_calls(s, true);
+	state_rebuild_pools(s->state);
+	recover_descriptors(s);
+	go_on(s);
+	recover_calls(s, false);
+	supervisor_sweep_later(s);
 }

@@ -78,6 +78,11 @@ int socket_tcp_state(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_state : 0;
 }
 
+bool socket_fin_came(int tcp_state)
+{
+	return tcp_state == TCP_CLOSE_WAIT || tcp_state == TCP_LAST_ACK || tcp_state == TCP_CLOSING;
+}
+
 uint64_t socket_timeout(int fd, int name)
 {
 	struct timeval time = {0};
@@ -162,4 +167,13 @@ int socket_name(int fd, union address *name)
 	if (getsockname(fd, (struct sockaddr *)&raw, &len) < 0)
 		return -errno;
 	return address_from(name, &raw, len);
+}
+
+int socket_peer(int fd, union address *peer)
+{
+	struct sockaddr_storage raw;
+	socklen_t len = sizeof(raw);
+	if (getpeername(fd, (struct sockaddr *)&raw, &len) < 0)
+		return -errno;
+	return address_from(peer, &raw, len);
 }

@@ -26,6 +26,9 @@ bool socket_is_listening(int fd);
 /* TCP_ESTABLISHED, TCP_CLOSE, … of <netinet/tcp.h>; 0: not known. */
 int socket_tcp_state(int fd);
 
+/* Is that the state of a connection whose peer has sent FIN? */
+bool socket_fin_came(int tcp_state);
+
 /* SO_RCVTIMEO or SO_SNDTIMEO in ns; 0: none. */
 uint64_t socket_timeout(int fd, int option);
 
@@ -50,6 +53,8 @@ void socket_allow_ipv4(int fd);
  * -EAGAIN: none is there. */
 int socket_accept(int fd, union address *peer);
 
-int socket_name(int fd, union address *name); /* getsockname, canonical: 0 or -errno */
+/* getsockname and getpeername, canonical: 0 or -errno. */
+int socket_name(int fd, union address *name);
+int socket_peer(int fd, union address *peer);
 
 #endif

@@ -16,7 +16,8 @@ struct state *state_create(void)
 	mlock(state, offsetof(struct state, buckets));
 	state->notify_fd = state->supervisor_wakes = state->keeper_wakes = -1;
 	state->call_pool.free = state->conn_pool.free = state->listener_pool.free = NONE;
-	state->receiving = NONE;
+	state->receiving = state->accepting = NONE;
+	memset(state->kept, 0xff, sizeof(state->kept));       /* -1 */
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
 	return state;
 }
@@ -60,6 +61,22 @@ static void give(struct pool *pool, void *objects, size_t size, uint32_t index)
 	take(&(state)->name##_pool, (state)->name##s, sizeof(*(state)->name##s), max)
 #define GIVE(state, name, index)                                                                   \
 	give(&(state)->name##_pool, (state)->name##s, sizeof(*(state)->name##s), index)
+
+/* Make the free list anew: what is not in use. */
+static void rebuild(struct pool *pool, void *objects, size_t size)
+{
+	pool->free = NONE;
+	for (uint32_t i = pool->top; i-- > 0;)
+		if (!slot_at(objects, size, i)->used)
+			give(pool, objects, size, i);
+}
+
+void state_rebuild_pools(struct state *state)
+{
+	rebuild(&state->call_pool, state->calls, sizeof(*state->calls));
+	rebuild(&state->conn_pool, state->conns, sizeof(*state->conns));
+	rebuild(&state->listener_pool, state->listeners, sizeof(*state->listeners));
+}
 
 uint32_t call_take(struct state *state)
 {

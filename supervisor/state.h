@@ -39,6 +39,7 @@
 #define VIRTUAL_ADDRESSES (1 << 17) /* 198.18.0.0/15 */
 #define BASE_PATH_MAX     4096
 #define LOOKUP_TEXT_MAX   512
+#define KEPT_MAX          8
 
 #define NANOSECOND  1ull
 #define MILLISECOND (1000000 * NANOSECOND)
@@ -116,6 +117,7 @@ enum call_kind { CALL_CONNECT, CALL_SO_ERROR, CALL_ACCEPT, CALL_QUESTION };
 struct call {
 	struct slot slot;
 	uint8_t state, kind;
+	uint8_t attempts;        /* of supervisors that took over: one that kills each has to end */
 	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
 	uint32_t owner;          /* the conn, listener or tunnel that it waits for */
 	uint32_t next, previous; /* in the owner's list */
@@ -131,16 +133,19 @@ enum conn_state {
 	CONN_LOOKUP, /* its contact is being fetched */
 	CONN_TCP,    /* SYN sent */
 	CONN_AUTH,   /* handshake */
-	CONN_FAILED, /* the result waits for the application's question; no descriptor */
+	CONN_DONE, /* it is there; kept until a program that a signal interrupted has asked again */
+	CONN_FAILED, /* over; kept until the program has asked */
 	/* accepted: the descriptor is ours */
 	CONN_INCOMING, /* handshake */
 	CONN_READY,    /* authenticated, in the listener's queue */
-	CONN_INJECTED, /* added to a process's table as number, which has not been told yet */
+	CONN_INJECTED, /* in a process's table as number (-1: perhaps), and it has not been told */
+	CONN_TELLING,  /* it is being told */
 };
 
 struct conn {
 	struct slot slot;
 	uint8_t state;
+	bool whole;       /* being made: filled in */
 	bool told;        /* connect() has returned EINPROGRESS: an event loop may be waiting */
 	bool retried;     /* with a contact fetched anew */
 	bool plain;       /* no handshake */
@@ -152,9 +157,10 @@ struct conn {
 	uint32_t tunnel;   /* NONE: to a mapped name's own address */
 	uint32_t name;     /* that name; else NONE */
 	uint32_t listener; /* of an accepted one */
-	uint32_t calls;    /* first of those that wait */
+	uint32_t calls;    /* first of those that wait; INJECTED, TELLING: the one that gets it */
 	uint32_t next;     /* in the bucket of its cookie, or in the listener's queue */
 	uint64_t cookie, began, deadline;
+	uint64_t ready_at;   /* when it was authenticated: its place in the queue */
 	union address asked; /* what the application asked for */
 	union address peer;  /* where it is connected to, or who connected */
 	struct lan_auth la;
@@ -217,7 +223,9 @@ struct state {
 	uint16_t
 		name_at[VIRTUAL_ADDRESSES]; /* by virtual address: 1 + index of the name, 0: none */
 	struct pool call_pool, conn_pool, listener_pool;
-	uint32_t receiving;                             /* the call into which RECV writes; NONE */
+	uint32_t receiving; /* the call into which RECV writes; NONE */
+	uint32_t accepting; /* the listener whose queue is being taken in; NONE */
+	int kept[KEPT_MAX]; /* descriptors that are neither an object's nor left over */
 	uint32_t buckets[COOKIE_BUCKETS];               /* connects, by cookie */
 	struct lookup lookups[MAX_TUNNELS + MAX_NAMES]; /* of tunnels, then of names */
 	struct tunnel tunnels[MAX_TUNNELS];
@@ -240,6 +248,9 @@ uint32_t listener_take(struct state *state);
 void call_give(struct state *state, uint32_t call);
 void conn_give(struct state *state, uint32_t conn);
 void listener_give(struct state *state, uint32_t listener);
+
+/* For a supervisor that takes over: find out which places are free. */
+void state_rebuild_pools(struct state *state);
 
 /* The list of calls that starts at *first, oldest first. */
 void calls_append(struct state *state, uint32_t *first, uint32_t call);

@@ -85,7 +85,7 @@ void supervisor_release(struct supervisor *s, uint32_t index, uint32_t *list)
 	s->state->held--;
 }
 
-static uint32_t *list_of(struct supervisor *s, const struct call *call)
+uint32_t *supervisor_list_of(struct supervisor *s, const struct call *call)
 {
 	return call->kind == CALL_ACCEPT ? &s->state->listeners[call->owner].calls
 					 : &s->state->conns[call->owner].calls;
@@ -97,7 +97,7 @@ void supervisor_sweep(struct supervisor *s)
 		struct call *call = &s->state->calls[i];
 		if (!call->slot.used || call->state != CALL_HELD || notify_valid(s->state, call))
 			continue;
-		supervisor_release(s, i, list_of(s, call));
+		supervisor_release(s, i, supervisor_list_of(s, call));
 		notify_forget(s->state, i);
 	}
 	bool more = connect_sweep(s);
@@ -171,7 +171,7 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 	}
 }
 
-static void dispatch(struct supervisor *s, uint32_t index)
+void supervisor_dispatch(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	for (size_t i = 0; i < 6; i++)
@@ -190,7 +190,7 @@ static void receive(struct supervisor *s)
 		uint32_t index;
 		int err = notify_receive(s->state, &index);
 		if (err == 0)
-			dispatch(s, index);
+			supervisor_dispatch(s, index);
 		else if (err == -ENOSPC)
 			log_warn("too many calls wait: others have to wait in the kernel");
 		if (err == -ENOSPC || poll(&more, 1, 0) <= 0 || !(more.revents & POLLIN))

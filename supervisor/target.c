@@ -109,24 +109,27 @@ uint64_t socket_cookie(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
 }
 
-/* Does any descriptor of the process name the socket with this inode? */
-static bool search_descriptors(int tid, ino_t inode)
+int target_find_socket(int tid, int fd)
 {
 	char path[64], wanted[64], found[64];
+	struct stat stat;
+	int number = -1;
+	if (fstat(fd, &stat) < 0)
+		return -1;
 	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
-	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)stat.st_ino);
 	DIR *dir = opendir(path);
-	bool has = false;
-	for (struct dirent *entry; dir && !has && (entry = readdir(dir));) {
+	for (struct dirent *entry; dir && number < 0 && (entry = readdir(dir));) {
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, found, sizeof(found) - 1);
 		if (len > 0) {
 			found[len] = '\0';
-			has = strcmp(found, wanted) == 0;
+			if (strcmp(found, wanted) == 0)
+				number = (int)strtol(entry->d_name, NULL, 10);
 		}
 	}
 	if (dir)
 		closedir(dir);
-	return has;
+	return number;
 }
 
 bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate)
@@ -134,6 +137,5 @@ bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie
 	cleanup_fd int fd = target_descriptor_of(state, tid, number);
 	if (fd >= 0 && socket_cookie(fd) == cookie)
 		return true;
-	struct stat stat;
-	return fstat(duplicate, &stat) == 0 && search_descriptors(tid, stat.st_ino);
+	return target_find_socket(tid, duplicate) >= 0;
 }

@@ -28,6 +28,9 @@ int target_descriptor_of(struct state *state, int tid, int number);
  * descriptors if not. Errors count as no. */
 bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate);
 
+/* The number under which the thread's table has the socket that we have as fd, or -1. */
+int target_find_socket(int tid, int fd);
+
 /* The process of a thread, or -ESRCH. */
 int target_group(int tid);
 
