@@ -39,6 +39,7 @@ extern const struct command command_root;
 extern const struct command login_command;
 extern const struct command logout_command;
 extern const struct command whoami_command;
+extern const struct command doctor_command;
 
 /* environment … */
 extern const struct command environment_initialize_command;

@@ -44,13 +44,8 @@ static const struct command access_point_command = {
 };
 
 static const struct command *const root_commands[] = {
-	&login_command,
-	&logout_command,
-	&whoami_command,
-	&environment_command,
-	&tunnel_command,
-	&access_point_command,
-	NULL,
+	&login_command,  &logout_command,       &whoami_command, &environment_command,
+	&tunnel_command, &access_point_command, &doctor_command, NULL,
 };
 
 const struct command command_root = {

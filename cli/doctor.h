@@ -1,0 +1,35 @@
+#ifndef GS_DOCTOR_H
+#define GS_DOCTOR_H
+
+/* globus-streams doctor: what a support desk would ask, each question tried, not guessed. */
+
+#include "cli/cli.h"
+#include "cli/environment.h"
+#include "cli/transfer.h"
+
+enum verdict { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_FAILED };
+
+struct doctor {
+	struct cli *cli;
+	cJSON *report; /* with --format json: an array */
+	unsigned warnings, failures;
+};
+
+/* One line of the report. what: a few words; the rest: what was found, and what to do. */
+__attribute__((format(printf, 4, 5))) void doctor_say(struct doctor *doctor, enum verdict verdict,
+						      const char *what, const char *format, ...);
+
+/* The same with what cli->failure says, which it takes away. */
+void doctor_say_failure(struct doctor *doctor, enum verdict verdict, const char *what);
+
+/* This machine: kernel, rights, shim. */
+void doctor_machine(struct doctor *doctor);
+
+/* The login, and whether Transfer answers. False: it does not. */
+bool doctor_services(struct doctor *doctor);
+
+/* One tunnel's environment, from its conf file to the program that listens. online: Transfer
+ * answers. */
+void doctor_tunnel(struct doctor *doctor, const char *base_dir, const char *id, bool online);
+
+#endif
