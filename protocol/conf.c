@@ -283,6 +283,9 @@ static int view_all(const struct conf *conf, struct conf_view *view, const char 
 	if (view_number(conf, CONF_FAKE_PORT, &port) < 0 || port > UINT16_MAX)
 		return -EINVAL;
 	view->fake_port = (uint16_t)port;
+	*why = "is missing: the file is not whole";
+	if (!view->fake_port && !view->contact.port && !view->listener.port)
+		return -EINVAL;
 	*key = *why = NULL;
 	return 0;
 }

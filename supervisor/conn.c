@@ -150,3 +150,15 @@ void conn_report(const struct supervisor *s, const struct conn *conn, int error,
 	log_warn("cannot connect to %s (access point %s): %s; %s", to, peer,
 		 why ? why : strerror(error), advice(error));
 }
+
+void conn_debug(const struct supervisor *s, const struct conn *conn, const char *what)
+{
+	char to[CONTACT_HOST_MAX + ADDRESS_TEXT], peer[ADDRESS_TEXT] = "no contact";
+	if (!log_debugging())
+		return;
+	route_describe(s->state, conn, to, sizeof(to));
+	if (conn->peer.sa.sa_family)
+		address_format(&conn->peer, peer);
+	log_line(LOG_DEBUG, "process %d, connection to %s by %s: %s (%llu us)", conn->tid, to, peer,
+		 what, (unsigned long long)((loop_now() - conn->began) / 1000));
+}

@@ -36,4 +36,7 @@ bool conn_wanted(struct supervisor *s, struct conn *conn);
 /* Say in one line what went wrong and what to do. why: a few words, or NULL. */
 void conn_report(const struct supervisor *s, const struct conn *conn, int error, const char *why);
 
+/* A debug line: what happens to it, and when. */
+void conn_debug(const struct supervisor *s, const struct conn *conn, const char *what);
+
 #endif

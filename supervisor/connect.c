@@ -69,8 +69,7 @@ static void succeed(struct supervisor *s, uint32_t index)
 	conn->state = CONN_DONE;
 	/* the program must find no descriptor of ours when it closes its own */
 	conn_drop_socket(s, conn);
-	log_debug("connected, after %llu us",
-		  (unsigned long long)((loop_now() - conn->began) / 1000));
+	conn_debug(s, conn, conn->plain ? "connected" : "authenticated");
 	s->state->counters.connects++;
 	if (conn_answer(s, conn, 0) || conn->told)
 		conn_forget(s, index);
@@ -119,6 +118,7 @@ static void want_lookup(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
 	conn->state = CONN_LOOKUP;
+	conn_debug(s, conn, "its contact is fetched");
 	loop_unwatch(&s->loop, conn->fd);
 	lookup_want(s->state, conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name));
 }
@@ -136,10 +136,7 @@ static void fail_or_retry(struct supervisor *s, uint32_t index, int error, const
 			socket_disconnect(conn->fd);
 			socket_take_error(conn->fd);
 		}
-		log_debug("the contact failed (%s): fetching it anew",
-			  why     ? why
-			  : error ? strerror(error)
-				  : "no TCP connection");
+		conn_debug(s, conn, why ? why : "the contact failed");
 		want_lookup(s, index);
 		return;
 	}
@@ -220,11 +217,12 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
 	uint64_t now = loop_now();
+	conn_debug(s, conn, "TCP is up");
 	if (conn->tunnel != NONE)
 		s->state->tunnels[conn->tunnel].slow = now - conn->began > HOLD_NONBLOCKING;
 	/* a program that has given up must not call the far listener */
 	if (!conn_wanted(s, conn)) {
-		log_debug("the program has closed its socket: nothing is called");
+		conn_debug(s, conn, "the program has closed its socket: nothing is called");
 		conn_pass(s, conn);
 		conn_forget(s, index);
 		return;
@@ -367,6 +365,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 		s->state->tunnels[conn->tunnel].slow = true;
 	conn->group = target_group(conn->tid);
 	conn->told = true;
+	conn_debug(s, conn, "the program is told EINPROGRESS");
 	if (conn->state != CONN_TCP && conn->nonblocking)
 		set_deadline(s, index, loop_now() + HOLD_LOOP);
 	notify_fail(s->state, call_index, EINPROGRESS);
@@ -434,6 +433,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 	conn->nonblocking = socket_is_nonblocking(conn->fd);
 	atomic_signal_fence(memory_order_seq_cst);
 	conn->whole = true;
+	conn_debug(s, conn, conn->nonblocking ? "asked for, non-blocking" : "asked for");
 	begin(s, call, index);
 }
 

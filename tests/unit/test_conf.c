@@ -220,7 +220,7 @@ START_TEST(view_unset)
 	ck_assert_uint_eq(view.listener.port, 0);
 	ck_assert_uint_eq(view.mapped_count, 0);
 	ck_assert_int_eq(view.expiration, 0);
-	ck_assert_ptr_null(fault_of("lankey=x\nlankey_id=none\nlan_auth=none\n"));
+	ck_assert_ptr_null(fault_of("fake_port=1000\nlankey=x\nlankey_id=none\nlan_auth=none\n"));
 	ck_assert(!view.secured);
 }
 END_TEST
@@ -242,6 +242,8 @@ START_TEST(view_bad)
 		{"tunnel_expiration_time=nan", CONF_EXPIRATION},
 		{"fake_port=65536", CONF_FAKE_PORT},
 		{"fake_port=x", CONF_FAKE_PORT},
+		{"", CONF_FAKE_PORT},
+		{"lankey=x\nlankey_id=13fb1936-c8dd-4c6b-9af3-394075c08424", CONF_FAKE_PORT},
 	};
 	for (size_t i = 0; i < COUNT(bad); i++)
 		ck_assert_str_eq(fault_of(bad[i].text), bad[i].key);
@@ -250,7 +252,8 @@ END_TEST
 
 START_TEST(view_limits)
 {
-	char text[CONF_MAPPED_MAX * 8 + 64] = "globus_contact=", key[LAN_AUTH_KEY_MAX + 128];
+	char text[CONF_MAPPED_MAX * 8 + 96] = "fake_port=1000\nglobus_contact=",
+					key[LAN_AUTH_KEY_MAX + 128];
 	for (int i = 0; i < CONF_MAPPED_MAX; i++)
 		strcat(text, i ? ",a:1" : "a:1");
 	ck_assert_ptr_null(fault_of(text));
