@@ -111,7 +111,7 @@ static int run_show(struct cli *cli, const void *values, char **words)
 const struct command access_point_list_command = {
 	.name = "list",
 	.words = "[TEXT]",
-	.summary = "list stream access points, those with TEXT in name, organization or id",
+	.summary = "list access points; with TEXT in name, organization or id",
 	.words_max = 1,
 	.run = run_list,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cleanup.h"
+#include "cli/completion.h"
 #include "cli/say.h"
 #include "cli/suggest.h"
 
@@ -182,6 +183,8 @@ int command_main(const struct command *root, int argc, char **argv)
 	say_setup(false);
 	argc = argc > 0 ? argc - 1 : 0;
 	argv++;
+	if (argc > 0 && strcmp(argv[0], "__complete") == 0)
+		return completion_print(root, common_options, argc - 1, argv + 1);
 	void *values = NULL;
 	int status = find(&cli, &place, &argc, argv);
 	if (status == 0) {

@@ -63,13 +63,6 @@ def test_wrong_usage(cli, far, words, hint):
     assert far.requests == [] and cli.files() == {}
 
 
-def test_help_fits_a_screen(cli):
-    for words in ((), ("environment",), ("environment", "initialize"), ("environment", "contact-lookup"),
-                  ("tunnel",), ("tunnel", "create"), ("tunnel", "show")):
-        out = cli.run(*words, "--help").ok()
-        assert len(out.splitlines()) <= 40 and max(map(len, out.splitlines())) <= 80, out
-
-
 def test_unknown_tunnel(cli, far):
     unknown = "0e8a675b-6b84-4220-89e4-a6a7a0d823fb"
     for words in (("tunnel", "show"), ("environment", "initialize"),

@@ -1,0 +1,10 @@
+# fish completion for globus-streams and globus-streams-run. The words come from the program itself.
+
+function __globus_streams_words
+    set -l before (commandline -opc)
+    $before[1] __complete $before[2..-1] (commandline -ct) 2>/dev/null
+end
+
+complete -c globus-streams -f -a '(__globus_streams_words)'
+complete -c globus-streams -l base-dir -r -F
+complete -c globus-streams-run -n '__fish_is_first_token' -a '(globus-streams __complete environment show "")'
