@@ -261,7 +261,9 @@ START_TEST(view_limits)
 	ck_assert_str_eq(fault_of(strcat(text, ",a:1")), CONF_GLOBUS_CONTACT);
 
 	for (size_t len = LAN_AUTH_KEY_MAX; len <= LAN_AUTH_KEY_MAX + 1; len++) {
-		char *at = stpcpy(key, "lankey_id=13fb1936-c8dd-4c6b-9af3-394075c08424\nlankey=");
+		char *at = stpcpy(
+			key,
+			"fake_port=1000\nlankey_id=13fb1936-c8dd-4c6b-9af3-394075c08424\nlankey=");
 		memset(at, 'k', len);
 		at[len] = '\0';
 		const char *fault = fault_of(key);
