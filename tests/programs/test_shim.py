@@ -1,0 +1,103 @@
+"""The shim in programs that no supervisor watches: as if it were not there."""
+
+import subprocess
+
+import pytest
+
+from lab import PROGRAMS, PYTHON, SHIM, SOURCE, need
+
+# A network without a way out: what libc cannot find in its files, it gives up on at once.
+ALONE = ["unshare", "--map-root-user", "--net"]
+
+
+def with_and_without(lab, *command, env=None):
+    """(status, output, errors) of a command without the shim, and with it."""
+    results = []
+    for shim in (None, str(SHIM)):
+        program = lab.start(*command, env=(env or {}) | {"LD_PRELOAD": shim})
+        results.append((program.wait(), program.out, program.err))
+    return results
+
+
+def test_every_function_says_the_same(bare_lab):
+    without, with_shim = with_and_without(bare_lab, need(ALONE[0]), *ALONE[1:], PROGRAMS / "resolve")
+    assert without[0] == 0 and without[1].count("\n") > 1000
+    assert with_shim == without
+
+
+def compile_with(lab, name, *compiler):
+    output = lab.folder / name
+    lab.start(*compiler, "-D_GNU_SOURCE", "-g", "-o", output, SOURCE / "src/resolve.c").ok()
+    return output
+
+
+@pytest.mark.parametrize("options", [["-static-libasan"], ["-shared-libasan"]], ids=["static", "shared"])
+def test_under_address_sanitizer(bare_lab, options):
+    """Its own wrappers and ours stand behind each other. A shared runtime has to be told that it need not
+    come first: it refuses every preloaded library."""
+    flags = [] if options == ["-shared-libasan"] else options
+    program = compile_with(bare_lab, "resolve-asan", need("gcc"), "-fsanitize=address", *flags)
+    env = {"ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+    without, with_shim = with_and_without(bare_lab, need(ALONE[0]), *ALONE[1:], program, env=env)
+    assert without[0] == 0 and without[1].count("\n") > 1000
+    assert with_shim == without
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_in_a_program_with_musl(bare_lab, host):
+    without, with_shim = with_and_without(bare_lab, PROGRAMS / "talk-musl-dynamic", "resolve", host, 80)
+    assert without[0] == 0
+    assert with_shim == without
+
+
+def test_with_another_preloaded_library(bare_lab):
+    """Before it and behind it: each calls the next."""
+    source, library = bare_lab.folder / "other.c", bare_lab.folder / "libother.so"
+    source.write_text("""
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdio.h>
+int getaddrinfo(const char *n, const char *s, const struct addrinfo *h, struct addrinfo **l)
+{
+	int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+		dlsym(RTLD_NEXT, "getaddrinfo");
+	fputs("the other one\\n", stderr);
+	return next(n, s, h, l);
+}
+""")
+    bare_lab.start(need("gcc"), "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source).ok()
+    for order in (f"{library}:{SHIM}", f"{SHIM}:{library}"):
+        program = bare_lab.start(PROGRAMS / "talk", "resolve", "localhost", 80, env={"LD_PRELOAD": order})
+        assert program.ok() in ("127.0.0.1\n", "::1\n")
+        assert program.err == "the other one\n"
+
+
+def test_threads_and_forks(bare_lab):
+    """Names asked for by many threads at once, and by children of a process that asks."""
+    code = ("import os, socket, threading\n"
+            "def ask():\n"
+            "    for _ in range(200): socket.getaddrinfo('localhost', 80); socket.gethostbyname('localhost')\n"
+            "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+            "[t.start() for t in threads]\n"
+            "for _ in range(8):\n"
+            "    pid = os.fork()\n"
+            "    if not pid: ask(); os._exit(0)\n"
+            "    assert os.waitpid(pid, 0)[1] == 0\n"
+            "[t.join() for t in threads]")
+    bare_lab.start(PYTHON, "-c", code, env={"LD_PRELOAD": str(SHIM)}).ok()
+
+
+def test_needs_no_library_and_no_version():
+    """Any libc can load it: it names neither a library nor a version of a symbol."""
+    dynamic = subprocess.run([need("readelf"), "-dVW", SHIM], capture_output=True, text=True,
+                             check=True).stdout
+    assert "NEEDED" not in dynamic and "GLIBC" not in dynamic
+    assert "INIT" not in dynamic and "TEXTREL" not in dynamic
+
+
+def test_exports_its_functions_only():
+    symbols = subprocess.run([need("nm"), "-D", "--defined-only", SHIM], capture_output=True, text=True,
+                             check=True).stdout
+    assert sorted(line.split()[-1] for line in symbols.splitlines()) == [
+        "getaddrinfo", "gethostbyaddr", "gethostbyaddr_r", "gethostbyname", "gethostbyname2",
+        "gethostbyname2_r", "gethostbyname_r", "getnameinfo"]
