@@ -242,5 +242,3 @@ def one_warning(program, *parts):
     for part in parts:
         assert re.search(part, lines[0], re.I), f"no {part!r} in: {lines[0]}"
     return lines[0]
-
-

@@ -59,10 +59,10 @@ def test_with_another_preloaded_library(bare_lab):
 #include <stdio.h>
 int getaddrinfo(const char *n, const char *s, const struct addrinfo *h, struct addrinfo **l)
 {
-	int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
-		dlsym(RTLD_NEXT, "getaddrinfo");
-	fputs("the other one\\n", stderr);
-	return next(n, s, h, l);
+    int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+        dlsym(RTLD_NEXT, "getaddrinfo");
+    fputs("the other one\\n", stderr);
+    return next(n, s, h, l);
 }
 """)
     bare_lab.start(need("gcc"), "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source).ok()
