@@ -27,17 +27,24 @@ int environment_init(struct environment *environment, struct cli *cli, const cha
 	return 0;
 }
 
+/* A lock without a conf file beside it was only for a look, or for what failed. */
+static void drop_idle_lock(struct environment *environment)
+{
+	cleanup_free char *path = NULL;
+	if (environment->lock < 0)
+		return;
+	if (asprintf(&path, "%s/%s.conf", environment->base, environment->id) < 0)
+		path = NULL;
+	else if (access(path, F_OK) < 0 && errno == ENOENT)
+		environment_remove_lock(environment);
+}
+
 void environment_finish(struct environment *environment)
 {
+	drop_idle_lock(environment);
+	environment_unlock(environment);
 	conf_finish(&environment->conf);
 	free(environment->base);
-	/* A lock without a conf file beside it was only for a look, or for what failed. */
-	cleanup_free char *path = NULL;
-	if (environment->lock >= 0 && environment->base &&
-	    asprintf(&path, "%s/%s.conf", environment->base, environment->id) >= 0 &&
-	    access(path, F_OK) < 0 && errno == ENOENT)
-		environment_remove_lock(environment);
-	environment_unlock(environment);
 	*environment = (struct environment){.lock = -1};
 }
 
