@@ -104,6 +104,7 @@ static int request(struct cli *cli, const struct call *call, const char *token, 
 	if (http_perform(cli->http, &request, &response, &cli->failure) < 0)
 		return -1;
 	*status = response.status;
+	cli->tries = response.tries;
 	*answer = json_parse(response.body, response.len);
 	if (*answer && !cJSON_IsObject(*answer)) {
 		json_wipe(*answer);

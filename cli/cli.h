@@ -15,6 +15,7 @@ struct cli {
 	bool asked;  /* for a login: once a run */
 	struct failure failure;
 	struct http *http; /* NULL until cli_http() */
+	int tries;         /* that the last call took */
 };
 
 /* The HTTP client, made when first needed; NULL with cli->failure. */

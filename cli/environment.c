@@ -80,7 +80,8 @@ int environment_lock(struct environment *environment, struct cli *cli)
 		return failure_memory(&cli->failure);
 	int fd = file_make_folder(environment->base);
 	if (fd == 0)
-		fd = file_lock(path, LOCK_SECONDS, &environment->waited);
+		fd = file_lock(path, LOCK_SECONDS, say_lock_tick, &environment->waited);
+	say_waiting(NULL);
 	if (fd == -ETIMEDOUT)
 		return failure_set(&cli->failure, STATUS_FAILED,
 				   "another globus-streams has held %s for %d s; end it, and try "

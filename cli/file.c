@@ -219,7 +219,7 @@ static int try_lock(const char *path)
 	return held;
 }
 
-int file_lock(const char *path, unsigned seconds, int *waited)
+int file_lock(const char *path, unsigned seconds, void (*tick)(void), int *waited)
 {
 	struct timespec now, end;
 	clock_gettime(CLOCK_MONOTONIC, &end);
@@ -231,6 +231,8 @@ int file_lock(const char *path, unsigned seconds, int *waited)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec >= end.tv_sec)
 			return -ETIMEDOUT;
+		if (tick)
+			tick();
 		nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_NS}, NULL);
 	}
 }

@@ -28,9 +28,9 @@ int file_replace(const char *path, const char *data, size_t len);
 void file_sweep(const char *path);
 
 /* Take the lock file (0600, made where missing), waiting at most seconds; *waited tells whether
- * another process had it. A descriptor, whose close() gives the lock back (process death too), or
- * -errno: -ETIMEDOUT, or what open() said. */
-int file_lock(const char *path, unsigned seconds, int *waited);
+ * another process had it; tick, where not NULL, is called all the time. A descriptor, whose close()
+ * gives the lock back (process death too), or -errno: -ETIMEDOUT, or what open() said. */
+int file_lock(const char *path, unsigned seconds, void (*tick)(void), int *waited);
 
 /* Remove the lock file while holding it: those who wait for it see that and make another. */
 void file_unlink_lock(const char *path);

@@ -185,6 +185,10 @@ static void prepare(struct http *http, const struct http_request *request)
 		set(easy, CURLOPT_POSTFIELDSIZE, 0L);
 		set(easy, CURLOPT_POSTFIELDS, "");
 	}
+	/* On a connection that was kept, libcurl repeats a request whose answer was lost, and does
+	 * not tell; who deletes has to know, since the second answer is that nothing is there. */
+	if (strcmp(request->method, "DELETE") == 0)
+		set(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (request->user) {
 		set(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		set(easy, CURLOPT_USERNAME, request->user);
@@ -289,10 +293,9 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 			   request->service, request->url, cause, counted);
 }
 
-int http_perform(struct http *http, const struct http_request *request,
-		 struct http_response *response, struct failure *failure)
+static int perform(struct http *http, const struct http_request *request,
+		   struct http_response *response, struct failure *failure)
 {
-	*response = (struct http_response){0};
 	for (int n = 0;; n++) {
 		bool too_long;
 		CURLcode code = try(http, request, response, &too_long);
@@ -310,6 +313,21 @@ int http_perform(struct http *http, const struct http_request *request,
 		say_verbose("%s: next try in %ld ms", request->service, ms);
 		pause_ms(ms);
 	}
+}
+
+int http_perform(struct http *http, const struct http_request *request,
+		 struct http_response *response, struct failure *failure)
+{
+	char what[80];
+	bool waiting = say_is_waiting();
+	*response = (struct http_response){0};
+	snprintf(what, sizeof(what), "waiting for %s", request->service);
+	if (!waiting)
+		say_waiting(what);
+	int err = perform(http, request, response, failure);
+	if (!waiting)
+		say_waiting(NULL);
+	return err;
 }
 
 char *http_form(struct http *http, const char *const *pairs)

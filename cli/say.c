@@ -120,6 +120,18 @@ void say_waiting(const char *what)
 	say_tick();
 }
 
+bool say_is_waiting(void)
+{
+	return say.waiting[0];
+}
+
+void say_lock_tick(void)
+{
+	if (!say_is_waiting())
+		say_waiting("waiting for another globus-streams");
+	say_tick();
+}
+
 void say_tick(void)
 {
 	static const char turn[] = {'|', '/', '-', '\\'};

@@ -18,6 +18,10 @@ SAY_FORMAT void say_verbose(const char *format, ...); /* with -v only; never a s
  * away. say_tick() moves it; call it as often as you like. */
 void say_waiting(const char *what);
 void say_tick(void);
+bool say_is_waiting(void);
+
+/* The tick of who waits for another process's lock. */
+void say_lock_tick(void);
 
 /* Whether stdout takes colours. */
 bool say_colours_stdout(void);

@@ -210,7 +210,8 @@ int tokens_lock(int *waited, struct failure *failure)
 	int fd = file_make_folder(folder);
 	*waited = 0;
 	if (fd == 0)
-		fd = file_lock(path, LOCK_SECONDS, waited);
+		fd = file_lock(path, LOCK_SECONDS, say_lock_tick, waited);
+	say_waiting(NULL);
 	if (fd >= 0)
 		return fd;
 	if (fd == -ETIMEDOUT)

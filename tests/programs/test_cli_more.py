@@ -93,6 +93,17 @@ def test_tunnel_update_stop_delete(cli, far):
     cli.run("tunnel", "delete", tunnel).failed(1)
 
 
+def test_a_delete_whose_answer_was_lost(cli, far):
+    tunnel = far.tunnel("STOPPED")
+
+    def lost(request, usual):
+        usual()
+        return Answer(200, reset=True)
+
+    far.rule("DELETE", ".*", lost, times=1)
+    assert tunnel in cli.run("tunnel", "delete", tunnel).ok() and far.tunnels == {}
+
+
 def test_stop_waits(cli, far):
     tunnel = far.active()
 

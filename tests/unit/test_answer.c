@@ -85,6 +85,9 @@ START_TEST(test_parse)
 	static const char *const bad[] = {"", " ", "{", "{}x", "nul", "<html>", "{\"a\":}", "[1,]"};
 	for (size_t i = 0; i < COUNT(bad); i++)
 		ck_assert_ptr_null(json_parse(bad[i], strlen(bad[i])));
+	static const char whole[] = "{\"data\":[{\"id\":\"x\",\"n\":-1.5e3,\"t\":[true,null]}]}";
+	for (size_t len = 0; len < sizeof(whole) - 1; len++)
+		ck_assert_ptr_null(json_parse(whole, len));
 	cJSON *document = json_parse(" {} \n", 5);
 	ck_assert(cJSON_IsObject(document));
 	json_wipe(document);
