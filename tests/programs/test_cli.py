@@ -276,6 +276,25 @@ def test_tokens_are_kept_between_runs(cli, far):
     assert far.count("POST", "/v2/oauth2/token") == 3
 
 
+def test_headers(cli, far):
+    cli.run("tunnel", "create", INITIATOR_AP, LISTENER_AP).ok()
+    token, create = far.requests
+    assert token.headers["Authorization"].startswith("Basic ")
+    assert token.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert create.headers["Authorization"].removeprefix("Bearer ") in far.tokens
+    assert create.headers["Content-Type"] == create.headers["Accept"] == "application/json"
+    assert create.headers["User-Agent"].startswith("globus-streams/") and "Expect" not in create.headers
+
+
+def test_proxies_from_the_environment(cli, far):
+    """The proxy is asked for names that exist nowhere else."""
+    tunnel = far.active()
+    elsewhere = {"http_proxy": far.url, "no_proxy": None, "GLOBUS_SDK_SERVICE_URL_AUTH": "http://auth.invalid/",
+                 "GLOBUS_SDK_SERVICE_URL_TRANSFER": "http://transfer.invalid"}
+    assert "ACTIVE" in cli.run("tunnel", "show", tunnel, env=elsewhere).ok()
+    assert [r.headers["Host"] for r in far.requests] == ["auth.invalid", "transfer.invalid"]
+
+
 def test_one_connection_serves_a_run(cli, far):
     tunnel = far.tunnel()
     cli.run("environment", "initialize", "--listener-contact-string", "[::1]:8888", tunnel).ok()
