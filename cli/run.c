@@ -13,7 +13,7 @@
 #include "cli/options.h"
 #include "cli/run_setup.h"
 #include "cli/run_wait.h"
-#include "supervisor/keeper.h"
+#include "supervisor/launch.h"
 #include "supervisor/notify.h"
 
 static const struct option_spec specs[] = {
@@ -25,6 +25,8 @@ static const struct option_spec specs[] = {
 	 offsetof(struct run_options, ports)},
 	{0, "base-dir", "DIR", "folder of the conf files (default ~/.globus/streams)", OPTION_TEXT,
 	 offsetof(struct run_options, base_dir)},
+	{0, "attach", "SOCKET", "use the supervisor that listens there, instead of one of our own",
+	 OPTION_TEXT, offsetof(struct run_options, attach)},
 	{0, "hosts", NULL, "show the tunnels' names to position-independent static programs too",
 	 OPTION_FLAG, offsetof(struct run_options, hosts)},
 	{0, "allow-io-uring", NULL,
@@ -119,7 +121,7 @@ static int run(struct run_options *options, struct launch *launch)
 	if (keeper == 0) {
 		close(report[0]);
 		close(warn[0]);
-		keeper_run(launch);
+		launch_run(launch);
 	}
 	close(report[1]);
 	close(warn[1]);

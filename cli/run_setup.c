@@ -14,6 +14,7 @@
 #include "cli/cleanup.h"
 #include "cli/conf_file.h"
 #include "cli/run_elf.h"
+#include "supervisor/attach.h"
 #include "supervisor/tunnel.h"
 
 #define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
@@ -34,6 +35,12 @@ void run_error(const char *format, ...)
 	fprintf(stderr, "globus-streams-run: %s\n", text);
 }
 
+struct setup {
+	const struct run_options *options;
+	struct state *state;
+	char base[BASE_PATH_MAX]; /* folder of the conf files */
+};
+
 /* --- tunnels --- */
 
 static int check_expiry(const char *id, int64_t expiration)
@@ -51,12 +58,12 @@ static int check_expiry(const char *id, int64_t expiration)
 	return 1;
 }
 
-static int add_view(struct state *state, const char *id, const struct conf_view *view)
+static int add_view(const struct setup *setup, const char *id, const struct conf_view *view)
 {
 	int err = check_expiry(id, view->expiration);
 	if (err)
 		return err;
-	err = tunnel_add(state, id, view);
+	err = tunnel_add(setup->state, id, setup->base, view);
 	if (err == 0 || err == -EEXIST)
 		return 0;
 	if (err == -EDOM)
@@ -68,9 +75,30 @@ static int add_view(struct state *state, const char *id, const struct conf_view 
 	return 1;
 }
 
-/* Read the conf of a tunnel and add it, once. */
-static int add_tunnel(struct state *state, const char *text)
+/* A supervisor that runs already has to know it too, with the ports that are not in the conf. */
+static void tell_supervisor(const struct setup *setup, const char *id, const struct conf_view *view)
 {
+	struct control_tunnel message = {.view = *view};
+	if (setup->state->channel_fd < 0)
+		return;
+	snprintf(message.id, sizeof(message.id), "%s", id);
+	snprintf(message.base, sizeof(message.base), "%s", setup->base);
+	for (size_t i = 0; i < setup->options->ports.count && i < MAX_PORTS; i++)
+		message.ports[i] = (uint16_t)strtoul(setup->options->ports.items[i], NULL, 10);
+	int err = attach_tunnel(setup->state->channel_fd, &message);
+	explicit_bzero(&message, sizeof(message));
+	if (err == 0)
+		return;
+	run_error("the supervisor does not take tunnel %s (%s): this command has its own", id,
+		  strerror(-err));
+	close(setup->state->channel_fd);
+	setup->state->channel_fd = -1;
+}
+
+/* Read the conf of a tunnel and add it, once. */
+static int add_tunnel(const struct setup *setup, const char *text)
+{
+	struct state *state = setup->state;
 	uint8_t bytes[UUID_BYTES];
 	char id[UUID_TEXT + 1];
 	struct conf conf;
@@ -84,9 +112,9 @@ static int add_tunnel(struct state *state, const char *text)
 		return 2;
 	}
 	uuid_format(bytes, id);
-	if (tunnel_find(state, id) != NONE)
+	if (tunnel_find(state, id, setup->base) != NONE)
 		return 0;
-	if (conf_file_read(state->base, id, &conf, &why) < 0) {
+	if (conf_file_read(setup->base, id, &conf, &why) < 0) {
 		run_error("%s", why ? why : "no memory");
 		return 1;
 	}
@@ -94,10 +122,12 @@ static int add_tunnel(struct state *state, const char *text)
 	conf_finish(&conf);
 	if (err < 0) {
 		run_error("%s/%s.conf: %s %s: initialize this environment again with --force",
-			  state->base, id, key, wrong);
+			  setup->base, id, key, wrong);
 		return 1;
 	}
-	err = add_view(state, id, &view);
+	err = add_view(setup, id, &view);
+	if (err == 0)
+		tell_supervisor(setup, id, &view);
 	conf_view_wipe(&view);
 	return err;
 }
@@ -117,7 +147,7 @@ static int add_port(struct state *state, uint32_t tunnel, const char *text)
 }
 
 /* GLOBUS_STREAMS_INTERCEPT_PORT_<port>=<tunnel id> */
-static int add_intercepted(struct state *state)
+static int add_intercepted(const struct setup *setup)
 {
 	for (char **variable = environ; *variable; variable++) {
 		char port[8];
@@ -126,34 +156,35 @@ static int add_intercepted(struct state *state)
 			continue;
 		const char *start = *variable + sizeof(INTERCEPT) - 1;
 		snprintf(port, sizeof(port), "%.*s", (int)(equals - start), start);
-		int status = add_tunnel(state, equals + 1);
+		int status = add_tunnel(setup, equals + 1);
 		uint8_t bytes[UUID_BYTES];
 		char id[UUID_TEXT + 1];
 		if (status)
 			return status;
 		uuid_parse(equals + 1, bytes);
 		uuid_format(bytes, id);
-		status = add_port(state, tunnel_find(state, id), port);
+		status = add_port(setup->state, tunnel_find(setup->state, id, setup->base), port);
 		if (status)
 			return status;
 	}
 	return 0;
 }
 
-static int add_tunnels(const struct run_options *options, struct state *state)
+static int add_tunnels(const struct setup *setup)
 {
+	const struct run_options *options = setup->options;
 	for (size_t i = 0; i < options->tunnel_count; i++) {
-		int status = add_tunnel(state, options->tunnels[i]);
+		int status = add_tunnel(setup, options->tunnels[i]);
 		if (status)
 			return status;
 	}
 	for (size_t i = 0; i < options->ports.count; i++)
-		for (uint32_t tunnel = 0; tunnel < state->tunnel_count; tunnel++) {
-			int status = add_port(state, tunnel, options->ports.items[i]);
+		for (uint32_t tunnel = 0; tunnel < setup->state->tunnel_count; tunnel++) {
+			int status = add_port(setup->state, tunnel, options->ports.items[i]);
 			if (status)
 				return status;
 		}
-	return add_intercepted(state);
+	return add_intercepted(setup);
 }
 
 /* --- paths --- */
@@ -190,20 +221,35 @@ static const char *find_shim(void)
 	return shim;
 }
 
-static int set_paths(const struct run_options *options, struct state *state)
+static int set_paths(struct setup *setup)
 {
-	cleanup_free char *base = conf_file_base(options->base_dir);
-	cleanup_free char *whole = base ? realpath(base, NULL) : NULL;
+	cleanup_free char *base = conf_file_base(setup->options->base_dir);
 	cleanup_free char *cli = beside("globus-streams");
-	if (!base || strlen(whole ? whole : base) >= sizeof(state->base)) {
-		run_error("no folder for conf files: %s",
-			  base ? "its path is too long" : strerror(errno));
+	if (!base) {
+		run_error("no folder for conf files: %s", strerror(errno));
 		return 1;
 	}
 	/* the keeper leaves this folder */
-	strcpy(state->base, whole ? whole : base);
-	snprintf(state->cli, sizeof(state->cli), "%s", cli ? cli : "globus-streams");
+	if (!realpath(base, setup->base))
+		snprintf(setup->base, sizeof(setup->base), "%s", base);
+	snprintf(setup->state->cli, sizeof(setup->state->cli), "%s", cli ? cli : "globus-streams");
 	return 0;
+}
+
+/* The supervisor that --attach or the environment names. */
+static int find_supervisor(struct setup *setup)
+{
+	const char *path = setup->options->attach;
+	if (!path)
+		path = getenv("GLOBUS_STREAMS_SUPERVISOR");
+	if (!path || !*path)
+		return 0;
+	setup->state->channel_fd = attach_open(path);
+	if (setup->state->channel_fd >= 0)
+		return 0;
+	run_error("no supervisor at %s: %s; start one with `globus-streams-supervisor --socket %s`",
+		  path, strerror(-setup->state->channel_fd), path);
+	return 1;
 }
 
 static int open_log(const struct run_options *options, struct launch *launch)
@@ -227,9 +273,12 @@ int run_setup(const struct run_options *options, struct launch *launch)
 		run_error("cannot start: %s", strerror(errno));
 		return 1;
 	}
-	int status = set_paths(options, state);
+	struct setup setup = {.options = options, .state = state};
+	int status = set_paths(&setup);
 	if (status == 0)
-		status = add_tunnels(options, state);
+		status = find_supervisor(&setup);
+	if (status == 0)
+		status = add_tunnels(&setup);
 	if (status == 0)
 		status = open_log(options, launch);
 	if (status)

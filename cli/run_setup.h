@@ -4,11 +4,11 @@
 /* From the launcher's options to a launch: confs, ports, names, what the filter has to see. */
 
 #include "cli/options.h"
-#include "supervisor/keeper.h"
+#include "supervisor/launch.h"
 
 struct run_options {
 	bool debug, hosts, allow_io_uring, help, version;
-	const char *log, *base_dir;
+	const char *log, *base_dir, *attach;
 	struct option_list ports;
 	char **tunnels;
 	size_t tunnel_count;

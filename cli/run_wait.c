@@ -16,6 +16,7 @@
 
 #include "cli/run_setup.h"
 #include "protocol/control.h"
+#include "supervisor/pass.h"
 
 struct waiting {
 	struct run_wait *wait;
@@ -173,26 +174,16 @@ static void take_report(struct waiting *waiting, const struct report *report)
 static void read_report(struct waiting *waiting)
 {
 	struct report report;
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {&report, sizeof(report)};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.room,
-				 .msg_controllen = sizeof(control.room)};
-	ssize_t got = recvmsg(waiting->wait->report_fd, &message, MSG_CMSG_CLOEXEC);
-	if (got < 0 && errno == EINTR)
+	int fd, got = pass_receive(waiting->wait->report_fd, &report, sizeof(report), &fd);
+	if (got == -EINTR)
 		return;
 	if (got != sizeof(report)) {
 		run_error("gs-keeper was ended: connections through the tunnel fail from now on");
 		end(waiting, 1);
 		return;
 	}
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(&waiting->pidfd, CMSG_DATA(header), sizeof(waiting->pidfd));
+	if (fd >= 0)
+		waiting->pidfd = fd;
 	take_report(waiting, &report);
 }
 

@@ -11,6 +11,8 @@
  *    descriptor closed, and in other namespaces.
  *
  * 2. The keeper's reports to the launcher, one a SOCK_SEQPACKET message.
+ *
+ * 3. A supervisor's control socket, further down.
  */
 
 #include <assert.h>
@@ -68,5 +70,52 @@ struct report {
 	int32_t value;
 };
 static_assert(sizeof(struct report) == 8, "wire size");
+
+/*
+ * 3. What launchers say to a supervisor that runs already: SOCK_SEQPACKET, one message a packet,
+ * each answered by a CONTROL_REPLY before the next is sent. Only processes of the owner are
+ * listened to (SO_PEERCRED). First the tunnels, then the program; then the connection stays open as
+ * long as the program's keeper lives.
+ */
+
+#define CONTROL_MAX 16384 /* bytes of a message */
+
+enum control_op {
+	CONTROL_REPLY = 1,
+	CONTROL_TUNNEL = 2, /* struct control_tunnel */
+	CONTROL_ATTACH = 3, /* struct control_attach, with the listener descriptor (SCM_RIGHTS) */
+	CONTROL_STATUS = 4, /* the header alone; answered by struct control_status */
+	CONTROL_STOP = 5,   /* the header alone: end, once no program is attached */
+};
+
+struct control_header {
+	uint8_t version, op;
+	uint16_t reserved;
+	uint32_t size; /* of the whole message */
+};
+
+struct control_reply {
+	struct control_header header;
+	int32_t error; /* 0 or a positive errno */
+	uint32_t reserved;
+};
+
+struct control_attach {
+	struct control_header header;
+	int32_t pid; /* of the command */
+	uint32_t reserved;
+};
+
+struct control_status {
+	struct control_header header;
+	int32_t pid; /* of gs-supervisor */
+	uint32_t programs, tunnels, names;
+	uint32_t calls, connecting, listeners, incoming;
+	uint64_t notifications, connects, accepts, refused, restarts;
+};
+
+static_assert(sizeof(struct control_header) == 8 && sizeof(struct control_reply) == 16 &&
+		      sizeof(struct control_attach) == 16 && sizeof(struct control_status) == 80,
+	      "wire sizes");
 
 #endif

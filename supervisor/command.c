@@ -8,47 +8,20 @@
 #include <unistd.h>
 
 #include "supervisor/filter.h"
-
-union fd_message {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(int))];
-};
+#include "supervisor/pass.h"
 
 static void say(int socket, int stage, int error, int fd)
 {
 	struct command_word word = {stage, error};
-	struct iovec iov = {&word, sizeof(word)};
-	union fd_message control = {0};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (fd >= 0) {
-		message.msg_control = control.room;
-		message.msg_controllen = sizeof(control.room);
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	}
-	if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+	if (pass_send(socket, &word, sizeof(word), fd) < 0)
 		_exit(1);
 }
 
 int command_listener(int socket, struct command_word *word)
 {
-	struct iovec iov = {word, sizeof(*word)};
-	union fd_message control = {0};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.room,
-				 .msg_controllen = sizeof(control.room)};
-	int fd = -1;
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof(*word)) {
+	int fd;
+	if (pass_receive(socket, word, sizeof(*word), &fd) != sizeof(*word))
 		*word = (struct command_word){STAGE_KEEPER, ECHILD};
-		return -1;
-	}
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 	return fd;
 }
 

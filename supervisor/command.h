@@ -3,7 +3,7 @@
 
 /* The command's own process, between fork and exec. */
 
-#include "supervisor/keeper.h"
+#include "supervisor/launch.h"
 
 /* What it tells the keeper over their SOCK_SEQPACKET pair: stage STAGE_NONE and the listener
  * descriptor (SCM_RIGHTS) once the filter is in place, or where and why it failed (a positive

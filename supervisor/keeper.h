@@ -2,32 +2,52 @@
 #define GS_KEEPER_H
 
 /*
- * The keeper: child subreaper and ancestor of everything in a launch. It starts the command, which
- * carries the filter, and the supervisor, which shares its descriptor table and its mapping, and
- * stays until the last process with the filter is gone. It parses nothing that comes from outside.
+ * The keeper: it starts the supervisor, which shares its descriptor table and its mapping, starts
+ * another when one dies, lends it a hand, and runs lookups. It parses nothing that comes from
+ * outside. There is one in each launch (launch.h), where it is child subreaper and ancestor of the
+ * command too, and one in the daemon (daemon.h), which has no command.
  */
 
-#include <signal.h>
+#include <stddef.h>
+#include <sys/types.h>
 
-#include "protocol/control.h"
-#include "supervisor/filter.h"
 #include "supervisor/state.h"
 
-struct launch {
+struct keeper {
 	struct state *state;
-	struct filter_wants wants;
-	char *const *command;  /* NULL-terminated */
-	const char *preload;   /* for LD_PRELOAD, or NULL */
-	int report_fd;         /* SOCK_SEQPACKET: struct report to the launcher */
-	int warn_fd, debug_fd; /* log.h; -1: none */
-	pid_t launcher;
-	sigset_t mask;                 /* the command's signal mask … */
-	struct sigaction child_action; /* … and what it does on SIGCHLD */
-	char *title;                   /* where the command line stands that ps shows … */
-	size_t title_room;             /* … and its length in bytes */
+	char *title;       /* where the command line stands that ps shows … */
+	size_t title_room; /* … and its length in bytes */
+	int signals;       /* signalfd */
+	pid_t supervisor;  /* -1: none */
+	int failures;      /* to start one, in a row */
 };
 
-/* Run the keeper in this process, a child of the launcher, with all signals blocked. */
-_Noreturn void keeper_run(const struct launch *launch);
+/* Make what keeper and supervisor wake each other with; signals (none of which may be pending
+ * unblocked) come by keeper->signals. 0 or -errno. */
+int keeper_init(struct keeper *keeper, const sigset_t *signals);
+
+/* Leave the caller's descriptors, session, folder and limits: ours (KEPT_MAX of them, -1 for none)
+ * stay open, beside what the state names. */
+void keeper_detach(struct keeper *keeper, const int *ours, size_t count);
+
+/* Start the supervisor, or another; where none can be started it is tried again later, and at last
+ * the programs are let go: their calls fail with ENOSYS, none hangs. */
+void keeper_start_supervisor(struct keeper *keeper);
+
+/* Kill it and wait for it. */
+void keeper_stop_supervisor(struct keeper *keeper);
+
+/* Is there any other child? None: nothing that the command has left behind is alive, since it would
+ * be ours by now. Lookups count as children. */
+bool keeper_has_children(void);
+
+/* One turn of the keeper's loop: wait until one of count descriptors in fds has an event, helping
+ * the supervisor meanwhile. */
+struct pollfd;
+void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count);
+
+/* What ps shows for this process. The command line must not be the launcher's, or `pkill -f` meant
+ * for the program would hit us. */
+void keeper_set_name(const struct keeper *keeper, const char *name);
 
 #endif

@@ -120,7 +120,8 @@ static void become(const struct state *state, uint32_t index, int out)
 		execlp("getent", "getent", "ahosts", state->names[index - MAX_TUNNELS].host, NULL);
 	else
 		execl(state->cli, "globus-streams", "environment", "contact-lookup", "--refresh",
-		      "--numeric", "--base-dir", state->base, state->tunnels[index].id, NULL);
+		      "--numeric", "--base-dir", state->lookups[index].base,
+		      state->tunnels[index].id, NULL);
 	dprintf(STDERR_FILENO, "%s cannot be run: %s\n",
 		index >= MAX_TUNNELS ? "getent" : state->cli, strerror(errno));
 	_exit(127);

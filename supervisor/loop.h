@@ -19,6 +19,8 @@ enum object {
 	OBJECT_LISTENER, /* a listener's duplicate */
 	OBJECT_BELL,     /* a listener's bell */
 	OBJECT_LOOKUP,   /* a tunnel's lookup */
+	OBJECT_CONTROL,  /* the control socket */
+	OBJECT_CLIENT,   /* a connection to it */
 	OBJECT_SWEEP,    /* time to look after held calls */
 };
 

@@ -8,15 +8,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int notify_receive(struct state *state, uint32_t *index)
+static int descriptor(const struct state *state, const struct call *call)
+{
+	return state->programs[call->program].notify_fd;
+}
+
+int notify_receive(struct state *state, uint32_t program, uint32_t *index)
 {
 	uint32_t taken = state->receiving != NONE ? state->receiving : call_take(state);
 	if (taken == NONE)
 		return -ENOSPC;
 	state->receiving = taken;
 	struct call *call = &state->calls[taken];
+	call->program = program;
 	/* The kernel wants zeros, and only a call that it has filled has an id. */
-	if (ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_RECV, &call->notif) < 0)
+	if (ioctl(descriptor(state, call), SECCOMP_IOCTL_NOTIF_RECV, &call->notif) < 0)
 		return -errno;
 	state->receiving = NONE;
 	state->counters.notifications++;
@@ -27,7 +33,7 @@ int notify_receive(struct state *state, uint32_t *index)
 bool notify_valid(const struct state *state, const struct call *call)
 {
 	uint64_t id = call->notif.id;
-	return ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+	return ioctl(descriptor(state, call), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 void notify_forget(struct state *state, uint32_t call)
@@ -39,7 +45,10 @@ static int answer(struct state *state, uint32_t index, int64_t value, int error,
 {
 	struct seccomp_notif_resp resp = {
 		.id = state->calls[index].notif.id, .val = value, .error = -error, .flags = flags};
-	int err = ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+	int err =
+		ioctl(descriptor(state, &state->calls[index]), SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0
+			? -errno
+			: 0;
 	notify_forget(state, index);
 	return err;
 }
@@ -66,7 +75,7 @@ int notify_inject(const struct state *state, const struct call *call, int fd, bo
 					  .newfd_flags = cloexec ? O_CLOEXEC : 0};
 	int number;
 	do
-		number = ioctl(state->notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+		number = ioctl(descriptor(state, call), SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 	while (number < 0 && errno == EINTR);
 	return number < 0 ? -errno : number;
 }

@@ -8,10 +8,11 @@
 
 #include "supervisor/state.h"
 
-/* Receive one notification into a fresh call; *index says which. The descriptor must be readable,
- * or this blocks. 0; -ENOENT: it was taken back meanwhile; -ENOSPC: no call is free; other -errno.
+/* Receive one notification of a program into a fresh call; *index says which. The descriptor must
+ * be readable, or this blocks. 0; -ENOENT: it was taken back meanwhile; -ENOSPC: no call is free;
+ * other -errno.
  */
-int notify_receive(struct state *state, uint32_t *index);
+int notify_receive(struct state *state, uint32_t program, uint32_t *index);
 
 /* Is the call still waiting? False: what was read of its program may be another's. */
 bool notify_valid(const struct state *state, const struct call *call);

@@ -80,6 +80,12 @@ static void mark_owned(const struct supervisor *s, bool *owned)
 	own(owned, s->loop.epoll);
 	for (int i = 0; i < KEPT_MAX; i++)
 		own(owned, state->kept[i]);
+	own(owned, state->control_fd);
+	own(owned, state->supervisor_pidfd);
+	for (uint32_t i = 0; i < MAX_CLIENTS; i++)
+		own(owned, state->clients[i]);
+	for (uint32_t i = 0; i < state->program_pool.top; i++)
+		own(owned, state->programs[i].notify_fd);
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
 		if (state->conns[i].slot.used)
 			own(owned, state->conns[i].fd);

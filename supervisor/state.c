@@ -14,10 +14,13 @@ struct state *state_create(void)
 		return NULL;
 	/* Best effort: the limit for locked memory may be small. */
 	mlock(state, offsetof(struct state, buckets));
-	state->notify_fd = state->supervisor_wakes = state->keeper_wakes = -1;
-	state->call_pool.free = state->conn_pool.free = state->listener_pool.free = NONE;
+	state->control_fd = state->channel_fd = state->supervisor_wakes = state->keeper_wakes =
+		state->supervisor_pidfd = -1;
+	state->program_pool.free = state->call_pool.free = NONE;
+	state->conn_pool.free = state->listener_pool.free = NONE;
 	state->receiving = state->accepting = NONE;
 	memset(state->kept, 0xff, sizeof(state->kept));       /* -1 */
+	memset(state->clients, 0xff, sizeof(state->clients)); /* -1 */
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
 	return state;
 }
@@ -73,9 +76,18 @@ static void rebuild(struct pool *pool, void *objects, size_t size)
 
 void state_rebuild_pools(struct state *state)
 {
+	rebuild(&state->program_pool, state->programs, sizeof(*state->programs));
 	rebuild(&state->call_pool, state->calls, sizeof(*state->calls));
 	rebuild(&state->conn_pool, state->conns, sizeof(*state->conns));
 	rebuild(&state->listener_pool, state->listeners, sizeof(*state->listeners));
+}
+
+uint32_t program_take(struct state *state)
+{
+	uint32_t index = TAKE(state, program, MAX_PROGRAMS);
+	if (index != NONE)
+		state->programs[index].notify_fd = -1;
+	return index;
 }
 
 uint32_t call_take(struct state *state)
@@ -107,6 +119,11 @@ uint32_t listener_take(struct state *state)
 	listener->fd = listener->bell = -1;
 	listener->calls = listener->ready.first = listener->ready.last = NONE;
 	return index;
+}
+
+void program_give(struct state *state, uint32_t program)
+{
+	GIVE(state, program, program);
 }
 
 void call_give(struct state *state, uint32_t call)

@@ -7,6 +7,7 @@
  * processes share (clone with CLONE_FILES); the next one goes on from there. So nothing in here is
  * a pointer, and whatever is about to happen outside is written here before it happens.
  *
+ *     programs  launches whose filters are served
  *     tunnels   from the conf files: contact, secret, listening ports
  *     names     host names and their virtual addresses
  *     calls     notifications received and not answered; RECV writes straight into them
@@ -29,6 +30,8 @@
 
 #define NONE              UINT32_MAX
 #define MAX_TUNNELS       1024
+#define MAX_PROGRAMS      1024
+#define MAX_CLIENTS       1100 /* connections to the control socket: one a launch, and those that ask */
 #define MAX_NAMES         2048
 #define MAX_CALLS         32768
 #define MAX_CONNS         32768
@@ -99,10 +102,18 @@ struct name {
 enum lookup_stage { LOOKUP_IDLE, LOOKUP_WANTED, LOOKUP_RUNNING };
 
 struct lookup {
-	_Atomic uint8_t stage; /* enum lookup_stage */
-	_Atomic int fd;        /* what it says, while RUNNING */
+	_Atomic uint8_t stage;    /* enum lookup_stage */
+	_Atomic int fd;           /* what it says, while RUNNING */
+	char base[BASE_PATH_MAX]; /* of a tunnel: the folder of its conf file */
 	uint32_t len;
 	char text[LOOKUP_TEXT_MAX];
+};
+
+/* --- programs --- */
+
+struct program {
+	struct slot slot;
+	int notify_fd; /* its filter's listener descriptor */
 };
 
 /* --- calls --- */
@@ -117,7 +128,8 @@ enum call_kind { CALL_CONNECT, CALL_SO_ERROR, CALL_ACCEPT, CALL_QUESTION };
 struct call {
 	struct slot slot;
 	uint8_t state, kind;
-	uint8_t attempts;        /* of supervisors that took over: one that kills each has to end */
+	uint8_t attempts; /* of supervisors that took over: one that kills each has to end */
+	uint32_t program;
 	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
 	uint32_t owner;          /* the conn, listener or tunnel that it waits for */
 	uint32_t next, previous; /* in the owner's list */
@@ -205,13 +217,16 @@ struct counters {
 };
 
 struct state {
-	int notify_fd;        /* the filter's listener descriptor */
+	int control_fd;       /* where launchers attach; -1: they do not */
+	int channel_fd;       /* a supervisor that runs already serves this launch; -1: ours does */
 	int supervisor_wakes; /* eventfd: for the supervisor */
+	int supervisor_pidfd; /* the keeper's, of the supervisor */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
+	bool stopping;            /* the daemon ends once no program is left */
+	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
 	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
 	bool yama;                /* only the keeper may look into the programs */
-	char base[BASE_PATH_MAX]; /* folder of the conf files */
 	char cli[BASE_PATH_MAX];  /* path of globus-streams */
 
 	struct hand hand;
@@ -222,7 +237,7 @@ struct state {
 	uint64_t contact_keys[MAX_TUNNELS]; /* of each tunnel's contact; 0: none. See tunnel.c */
 	uint16_t
 		name_at[VIRTUAL_ADDRESSES]; /* by virtual address: 1 + index of the name, 0: none */
-	struct pool call_pool, conn_pool, listener_pool;
+	struct pool program_pool, call_pool, conn_pool, listener_pool;
 	uint32_t receiving; /* the call into which RECV writes; NONE */
 	uint32_t accepting; /* the listener whose queue is being taken in; NONE */
 	int kept[KEPT_MAX]; /* descriptors that are neither an object's nor left over */
@@ -230,6 +245,7 @@ struct state {
 	struct lookup lookups[MAX_TUNNELS + MAX_NAMES]; /* of tunnels, then of names */
 	struct tunnel tunnels[MAX_TUNNELS];
 	struct name names[MAX_NAMES];
+	struct program programs[MAX_PROGRAMS];
 	struct call calls[MAX_CALLS];
 	struct conn conns[MAX_CONNS];
 	struct listener listeners[MAX_LISTENERS];
@@ -242,9 +258,11 @@ struct state *state_create(void);
 void state_destroy(struct state *state);
 
 /* Take a zeroed object (slot kept) out of a pool: its index, or NONE where all are taken. */
+uint32_t program_take(struct state *state);
 uint32_t call_take(struct state *state);
 uint32_t conn_take(struct state *state);
 uint32_t listener_take(struct state *state);
+void program_give(struct state *state, uint32_t program);
 void call_give(struct state *state, uint32_t call);
 void conn_give(struct state *state, uint32_t conn);
 void listener_give(struct state *state, uint32_t listener);

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/control.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
@@ -38,6 +39,8 @@ struct object_id supervisor_id(const struct supervisor *s, enum object kind, uin
 		id.gen = s->state->conns[index].slot.gen;
 	else if (kind == OBJECT_CALL)
 		id.gen = s->state->calls[index].slot.gen;
+	else if (kind == OBJECT_NOTIFY)
+		id.gen = s->state->programs[index].slot.gen;
 	else if (kind == OBJECT_LISTENER || kind == OBJECT_BELL)
 		id.gen = s->state->listeners[index].slot.gen;
 	return id;
@@ -51,6 +54,8 @@ static bool stands(const struct supervisor *s, struct object_id id)
 		slot = &s->state->conns[id.index].slot;
 	else if (id.kind == OBJECT_CALL)
 		slot = &s->state->calls[id.index].slot;
+	else if (id.kind == OBJECT_NOTIFY)
+		slot = &s->state->programs[id.index].slot;
 	else if (id.kind == OBJECT_LISTENER || id.kind == OBJECT_BELL)
 		slot = &s->state->listeners[id.index].slot;
 	return !slot || (slot->used && ((slot->gen ^ id.gen) & 0xffffff) == 0);
@@ -183,12 +188,12 @@ void supervisor_dispatch(struct supervisor *s, uint32_t index)
 }
 
 /* Receive eagerly: what is queued in the kernel can be taken back by any signal. */
-static void receive(struct supervisor *s)
+static void receive(struct supervisor *s, uint32_t program)
 {
-	struct pollfd more = {.fd = s->state->notify_fd, .events = POLLIN};
+	struct pollfd more = {.fd = s->state->programs[program].notify_fd, .events = POLLIN};
 	for (int i = 0; i < RECEIVE_MOST; i++) {
 		uint32_t index;
-		int err = notify_receive(s->state, &index);
+		int err = notify_receive(s->state, program, &index);
 		if (err == 0)
 			supervisor_dispatch(s, index);
 		else if (err == -ENOSPC)
@@ -196,6 +201,24 @@ static void receive(struct supervisor *s)
 		if (err == -ENOSPC || poll(&more, 1, 0) <= 0 || !(more.revents & POLLIN))
 			return;
 	}
+}
+
+void supervisor_watch_program(struct supervisor *s, uint32_t program)
+{
+	loop_watch(&s->loop, s->state->programs[program].notify_fd, EPOLLIN,
+		   supervisor_id(s, OBJECT_NOTIFY, program));
+}
+
+/* No process with its filter is left. */
+static void program_ended(struct supervisor *s, uint32_t index)
+{
+	if (s->state->control_fd < 0)
+		_exit(0);
+	supervisor_sweep(s); /* its calls are gone */
+	loop_unwatch(&s->loop, s->state->programs[index].notify_fd);
+	close_fd(&s->state->programs[index].notify_fd);
+	program_give(s->state, index);
+	eventfd_write(s->state->keeper_wakes, 1);
 }
 
 /* --- events --- */
@@ -234,9 +257,16 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 		return;
 	switch ((enum object)id.kind) {
 	case OBJECT_NOTIFY:
-		if (!(events & EPOLLIN)) /* no process with the filter is left */
-			_exit(0);
-		receive(s);
+		if (events & EPOLLIN)
+			receive(s, id.index);
+		else
+			program_ended(s, id.index);
+		return;
+	case OBJECT_CONTROL:
+		control_accept(s);
+		return;
+	case OBJECT_CLIENT:
+		control_event(s, id.index);
 		return;
 	case OBJECT_WAKE:
 		watch_lookups(s);
@@ -312,9 +342,12 @@ _Noreturn void supervisor_run(struct state *state)
 	socket_init();
 	if (loop_init(&s.loop) < 0)
 		_exit(1);
-	loop_watch(&s.loop, state->notify_fd, EPOLLIN, (struct object_id){.kind = OBJECT_NOTIFY});
+	for (uint32_t i = 0; i < state->program_pool.top; i++)
+		if (state->programs[i].slot.used && state->programs[i].notify_fd >= 0)
+			supervisor_watch_program(&s, i);
 	loop_watch(&s.loop, state->supervisor_wakes, EPOLLIN,
 		   (struct object_id){.kind = OBJECT_WAKE});
+	control_recover(&s);
 	recover(&s);
 	for (;;) {
 		int count = loop_wait(&s.loop, events, EVENTS);

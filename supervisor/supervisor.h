@@ -26,6 +26,9 @@ void supervisor_release(struct supervisor *s, uint32_t call, uint32_t *list);
 void supervisor_sweep_later(struct supervisor *s);
 void supervisor_sweep(struct supervisor *s); /* now */
 
+/* Receive what a program's filter hands over from now on. */
+void supervisor_watch_program(struct supervisor *s, uint32_t program);
+
 /* The program that made the call cannot be looked into: say so once, let the kernel have the call.
  */
 void supervisor_blind(struct supervisor *s, uint32_t call, int error);

@@ -18,15 +18,23 @@ static int add_names(struct state *state, uint32_t index, const struct conf_view
 	return err;
 }
 
-int tunnel_add(struct state *state, const char *id, const struct conf_view *view)
+/* Do the mapped names lead nowhere yet, or into this tunnel? */
+static bool names_free(const struct state *state, uint32_t index, const struct conf_view *view)
 {
-	if (tunnel_find(state, id) != NONE)
-		return -EEXIST;
-	if (state->tunnel_count == MAX_TUNNELS)
-		return -ENOSPC;
-	uint32_t index = state->tunnel_count++;
+	for (size_t i = 0; i < view->mapped_count; i++) {
+		uint32_t name = names_find(state, view->mapped[i].host);
+		uint32_t route = name == NONE
+					 ? NONE
+					 : names_route(&state->names[name], view->mapped[i].port);
+		if (route != NONE && route != index)
+			return false;
+	}
+	return true;
+}
+
+static int take_view(struct state *state, uint32_t index, const struct conf_view *view)
+{
 	struct tunnel *tunnel = &state->tunnels[index];
-	snprintf(tunnel->id, sizeof(tunnel->id), "%s", id);
 	tunnel->secured = view->secured;
 	tunnel->initiates = view->listener.port == 0;
 	memcpy(tunnel->key, view->key, sizeof(tunnel->key));
@@ -44,10 +52,32 @@ int tunnel_add(struct state *state, const char *id, const struct conf_view *view
 	return add_names(state, index, view);
 }
 
-uint32_t tunnel_find(const struct state *state, const char *id)
+int tunnel_add(struct state *state, const char *id, const char *base, const struct conf_view *view)
+{
+	if (tunnel_find(state, id, base) != NONE)
+		return -EEXIST;
+	if (state->tunnel_count == MAX_TUNNELS)
+		return -ENOSPC;
+	if (strlen(base) >= sizeof(state->lookups[0].base))
+		return -ENAMETOOLONG;
+	if (!names_free(state, NONE, view))
+		return -EDOM;
+	uint32_t index = state->tunnel_count++;
+	strcpy(state->tunnels[index].id, id);
+	strcpy(state->lookups[index].base, base);
+	return take_view(state, index, view);
+}
+
+int tunnel_renew(struct state *state, uint32_t index, const struct conf_view *view)
+{
+	return names_free(state, index, view) ? take_view(state, index, view) : -EDOM;
+}
+
+uint32_t tunnel_find(const struct state *state, const char *id, const char *base)
 {
 	for (uint32_t i = 0; i < state->tunnel_count; i++)
-		if (strcmp(state->tunnels[i].id, id) == 0)
+		if (strcmp(state->tunnels[i].id, id) == 0 &&
+		    strcmp(state->lookups[i].base, base) == 0)
 			return i;
 	return NONE;
 }

@@ -6,12 +6,18 @@
 #include "protocol/conf.h"
 #include "supervisor/state.h"
 
-/* Add a tunnel (id in lower case) and its names. 0; -EEXIST: it is there already; -ENOSPC: too many
- * tunnels or names; -EDOM: a mapped host and port leads to another tunnel already. */
-int tunnel_add(struct state *state, const char *id, const struct conf_view *view);
+/* Add a tunnel (id in lower case) and its names; base: the folder of its conf file. 0; -EEXIST: it
+ * is there already; -ENOSPC: too many tunnels or names; -EDOM: a mapped host and port leads to
+ * another tunnel already; -ENAMETOOLONG. */
+int tunnel_add(struct state *state, const char *id, const char *base, const struct conf_view *view);
 
-/* The tunnel of that id, or NONE. */
-uint32_t tunnel_find(const struct state *state, const char *id);
+/* The conf of a tunnel that is there may have changed: take its secret, contact and names. Errors
+ * as above, and -ENOENT. */
+int tunnel_renew(struct state *state, uint32_t tunnel, const struct conf_view *view);
+
+/* The tunnel of that id whose conf file lies in base, or NONE: a daemon may serve both ends of one.
+ */
+uint32_t tunnel_find(const struct state *state, const char *id, const char *base);
 
 /* Let it listen on port too. 0 or -ENOSPC. */
 int tunnel_listen(struct state *state, uint32_t tunnel, uint16_t port);

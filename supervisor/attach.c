@@ -1,0 +1,68 @@
+#include "supervisor/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/pass.h"
+
+#define REPLY_SECONDS 5
+
+static_assert(sizeof(struct control_tunnel) <= CONTROL_MAX, "fits into a message");
+
+static bool of_same_user(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == geteuid();
+}
+
+int attach_open(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct timeval limit = {.tv_sec = REPLY_SECONDS};
+	if (snprintf(to.sun_path, sizeof(to.sun_path), "%s", path) >= (int)sizeof(to.sun_path))
+		return -ENAMETOOLONG;
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return -errno;
+	if (!of_same_user(fd))
+		return -EPERM;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return steal_fd(&fd);
+}
+
+/* Send a message whose header is filled in here, and wait for the reply. */
+static int ask(int channel, enum control_op op, struct control_header *header, size_t size, int fd)
+{
+	struct control_reply reply;
+	int none;
+	*header = (struct control_header){CONTROL_VERSION, (uint8_t)op, 0, (uint32_t)size};
+	int err = pass_send(channel, header, size, fd);
+	if (err < 0)
+		return err;
+	int got = pass_receive(channel, &reply, sizeof(reply), &none);
+	if (none >= 0)
+		close(none);
+	if (got < 0)
+		return got == -EAGAIN ? -ETIMEDOUT : got;
+	if (got != sizeof(reply) || reply.header.op != CONTROL_REPLY)
+		return -EPROTO;
+	return -reply.error;
+}
+
+int attach_tunnel(int channel, struct control_tunnel *message)
+{
+	return ask(channel, CONTROL_TUNNEL, &message->header, sizeof(*message), -1);
+}
+
+int attach_program(int channel, int notify_fd, pid_t command)
+{
+	struct control_attach message = {.pid = command};
+	return ask(channel, CONTROL_ATTACH, &message.header, sizeof(message), notify_fd);
+}

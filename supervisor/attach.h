@@ -1,0 +1,32 @@
+#ifndef GS_ATTACH_H
+#define GS_ATTACH_H
+
+/* A launch's side of a supervisor that runs already: protocol/control.h, 3. */
+
+#include <sys/types.h>
+
+#include "protocol/conf.h"
+#include "protocol/control.h"
+#include "supervisor/state.h"
+
+/* A tunnel on its way: what the conf file says, checked by the launcher. */
+struct control_tunnel {
+	struct control_header header;
+	char id[UUID_TEXT + 1];
+	char base[BASE_PATH_MAX];  /* the folder of its conf file */
+	uint16_t ports[MAX_PORTS]; /* beside the listener contact's */
+	struct conf_view view;
+};
+
+/* Connect to the supervisor at path, which must be of the same user: a descriptor, or -errno
+ * (-EPERM: another user's). */
+int attach_open(const char *path);
+
+/* Tell it a tunnel. 0 or -errno. message's header is filled in here. */
+int attach_tunnel(int channel, struct control_tunnel *message);
+
+/* Hand it the listener descriptor of a command. 0; -EPERM: it may not look into the command (Yama).
+ */
+int attach_program(int channel, int notify_fd, pid_t command);
+
+#endif

@@ -1,0 +1,251 @@
+#include "supervisor/launch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/attach.h"
+#include "supervisor/command.h"
+#include "supervisor/fd.h"
+#include "supervisor/hand.h"
+#include "supervisor/keeper.h"
+#include "supervisor/log.h"
+#include "supervisor/pass.h"
+
+struct running {
+	const struct launch *launch;
+	struct keeper keeper;
+	pid_t command;
+	int command_socket;
+	int notify_fd; /* the state's own, once it is there */
+	bool launcher_gone, command_gone;
+};
+
+/* --- reports to the launcher --- */
+
+static void report(const struct running *running, uint8_t op, uint8_t stage, int value,
+		   uint8_t last)
+{
+	struct report message = {CONTROL_VERSION, op, stage, last, value};
+	if (send(running->launch->report_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+		return; /* the launcher is gone: nobody to tell */
+}
+
+static void report_started(const struct running *running)
+{
+	struct report message = {CONTROL_VERSION, REPORT_STARTED, STAGE_NONE, 0, running->command};
+	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, running->command, 0);
+	if (pass_send(running->launch->report_fd, &message, sizeof(message), pidfd) < 0)
+		return;
+}
+
+/* Tell the launcher what failed and end. */
+_Noreturn static void give_up(struct running *running, int stage, int error)
+{
+	report(running, REPORT_FAILED, (uint8_t)stage, error, 1);
+	keeper_stop_supervisor(&running->keeper);
+	if (running->command > 0)
+		kill(running->command, SIGKILL);
+	_exit(1);
+}
+
+/* --- start --- */
+
+static int fork_command(struct running *running)
+{
+	int ends[2];
+	struct state *state = running->launch->state;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	/* the secrets are not for the command, not even before it execs */
+	madvise(state, sizeof(*state), MADV_DONTFORK);
+	running->command = fork();
+	if (running->command == 0) {
+		close(ends[0]);
+		command_run(running->launch, ends[1]);
+	}
+	madvise(state, sizeof(*state), MADV_DOFORK);
+	close(ends[1]);
+	running->command_socket = ends[0];
+	return running->command < 0 ? -errno : 0;
+}
+
+/* May we look into what we started? Yama's ptrace_scope 2 and 3 say no, also to an ancestor. */
+static int probe_ptrace(const struct running *running)
+{
+	static const char probe = 1;
+	char found = 0;
+	int got = hand_own_read(running->command, (uint64_t)(uintptr_t)&probe, &found, 1);
+	return got == 1 && found == 1 ? 0 : got < 0 ? got : -EFAULT;
+}
+
+static void detach(struct running *running)
+{
+	const struct launch *launch = running->launch;
+	const int ours[] = {launch->report_fd,  launch->warn_fd,         launch->debug_fd,
+			    running->notify_fd, running->command_socket, launch->state->channel_fd};
+	keeper_detach(&running->keeper, ours, sizeof(ours) / sizeof(*ours));
+}
+
+/* The filter is served by a supervisor that runs already, or by one of our own. */
+static void serve(struct running *running)
+{
+	struct state *state = running->launch->state;
+	if (state->channel_fd >= 0) {
+		int err = attach_program(state->channel_fd, running->notify_fd, running->command);
+		if (err == 0)
+			return;
+		log_warn("the supervisor cannot be attached to (%s): this command has its own",
+			 strerror(-err));
+		close_fd(&state->channel_fd);
+	}
+	uint32_t program = program_take(state);
+	state->programs[program].notify_fd = running->notify_fd;
+	keeper_start_supervisor(&running->keeper);
+}
+
+static void start(struct running *running)
+{
+	struct command_word word;
+	sigset_t child;
+	char go = 1;
+	int err = fork_command(running);
+	if (err < 0)
+		give_up(running, STAGE_KEEPER, -err);
+	running->notify_fd = command_listener(running->command_socket, &word);
+	if (running->notify_fd < 0)
+		give_up(running, word.stage, word.error);
+	err = probe_ptrace(running);
+	if (err < 0)
+		give_up(running, STAGE_PTRACE, -err);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	err = keeper_init(&running->keeper, &child);
+	if (err < 0)
+		give_up(running, STAGE_KEEPER, -err);
+	detach(running);
+	serve(running);
+	if (running->keeper.supervisor < 0 && running->launch->state->channel_fd < 0)
+		give_up(running, STAGE_KEEPER, EAGAIN);
+	if (send(running->command_socket, &go, sizeof(go), MSG_NOSIGNAL) < 0)
+		give_up(running, STAGE_KEEPER, errno);
+	/* nothing more comes when exec succeeds */
+	if (recv(running->command_socket, &word, sizeof(word), 0) == sizeof(word))
+		give_up(running, word.stage, word.error);
+	close_fd(&running->command_socket);
+	report_started(running);
+}
+
+/* --- the loop --- */
+
+/* Is no process with the filter left? The kernel may let go of the filter some time after its
+ * process can be reaped, so a lack of children counts too. */
+static bool all_gone(const struct running *running)
+{
+	struct pollfd filter = {.fd = running->notify_fd};
+	/* POLLNVAL: it was closed, since no supervisor can be started */
+	return !keeper_has_children() ||
+	       (poll(&filter, 1, 0) > 0 && filter.revents & (POLLHUP | POLLNVAL));
+}
+
+_Noreturn static void finish(struct running *running)
+{
+	keeper_stop_supervisor(&running->keeper);
+	_exit(0);
+}
+
+static void command_changed(struct running *running, int status)
+{
+	if (WIFSTOPPED(status)) {
+		report(running, REPORT_STOPPED, STAGE_NONE, WSTOPSIG(status), 0);
+	} else if (WIFCONTINUED(status)) {
+		report(running, REPORT_CONTINUED, STAGE_NONE, 0, 0);
+	} else {
+		running->command_gone = true;
+		bool last = all_gone(running);
+		if (last) /* so that nothing of us is left when the launcher returns */
+			keeper_stop_supervisor(&running->keeper);
+		report(running, REPORT_EXITED, STAGE_NONE, status, last);
+		if (last)
+			_exit(0);
+	}
+}
+
+static void reap(struct running *running)
+{
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+	while (read(running->keeper.signals, &info, sizeof(info)) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
+		if (pid == running->command)
+			command_changed(running, status);
+}
+
+static void launcher_ended(struct running *running)
+{
+	running->launcher_gone = true;
+	/* it stays until the command ends, unless it was killed: then the command goes too */
+	if (!running->command_gone)
+		kill(running->command, SIGKILL);
+}
+
+/* The supervisor that served us has ended: serve from here on. */
+static void channel_ended(struct running *running)
+{
+	struct state *state = running->launch->state;
+	log_warn("the supervisor that this command was attached to has ended: it has its own now");
+	close_fd(&state->channel_fd);
+	serve(running);
+}
+
+static void loop(struct running *running)
+{
+	struct state *state = running->launch->state;
+	enum { SIGNALS, FILTER, LAUNCHER, CHANNEL, COUNT };
+	for (;;) {
+		struct pollfd fds[COUNT] = {
+			[SIGNALS] = {running->keeper.signals, POLLIN, 0},
+			[FILTER] = {running->notify_fd, 0, 0},
+			[LAUNCHER] = {running->launcher_gone ? -1 : running->launch->report_fd, 0,
+				      0},
+			[CHANNEL] = {state->channel_fd, POLLIN, 0},
+		};
+		keeper_turn(&running->keeper, fds, COUNT);
+		if (fds[LAUNCHER].revents & POLLHUP)
+			launcher_ended(running);
+		if (fds[SIGNALS].revents)
+			reap(running);
+		bool gone = all_gone(running);
+		if (running->command_gone && gone)
+			finish(running);
+		if (fds[CHANNEL].revents && !gone)
+			channel_ended(running);
+		else if (running->keeper.supervisor < 0 && state->channel_fd < 0 && !gone)
+			keeper_start_supervisor(&running->keeper);
+	}
+}
+
+_Noreturn void launch_run(const struct launch *launch)
+{
+	struct running running = {.launch = launch,
+				  .keeper = {.state = launch->state,
+					     .title = launch->title,
+					     .title_room = launch->title_room,
+					     .supervisor = -1}};
+	log_init(launch->warn_fd, launch->debug_fd);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	start(&running);
+	keeper_set_name(&running.keeper, "gs-keeper");
+	loop(&running);
+	_exit(0);
+}

@@ -1,0 +1,148 @@
+/* globus-streams-supervisor: a supervisor for many launches. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "supervisor/daemon.h"
+
+struct options {
+	bool debug, help, version;
+	const char *socket, *log;
+};
+
+/* What each option is, for getopt_long(3) and for the help. */
+static const struct {
+	struct option option;
+	const char *metavar, *help;
+} table[] = {
+	{{"socket", required_argument, NULL, 's'},
+	 "=PATH",
+	 "where launches attach (default: the socket that systemd passes)"},
+	{{"debug", no_argument, NULL, 'd'}, "", "tell on stderr what happens"},
+	{{"log", required_argument, NULL, 'l'}, "=FILE", "tell it in FILE instead"},
+	{{"help", no_argument, NULL, 'h'}, "", "show this and end"},
+	{{"version", no_argument, NULL, 'V'}, "", "show the version and end"},
+};
+#define COUNT (sizeof(table) / sizeof(*table))
+
+static int complain(int status, const char *what, const char *why)
+{
+	fprintf(stderr, "globus-streams-supervisor: %s%s%s\n", what, why ? ": " : "",
+		why ? why : "");
+	return status;
+}
+
+static void help(void)
+{
+	printf("Usage: globus-streams-supervisor [OPTION]... --socket PATH\n"
+	       "Serve the commands that `globus-streams-run --attach PATH` runs.\n\n");
+	for (size_t i = 0; i < COUNT; i++) {
+		int width = printf("  -%c, --%s%s", table[i].option.val, table[i].option.name,
+				   table[i].metavar);
+		printf("%*s%s\n", 24 - width, "", table[i].help);
+	}
+}
+
+/* 0, or -EINVAL after getopt_long() has said why. */
+static int parse(int argc, char **argv, struct options *options)
+{
+	struct option all[COUNT + 1] = {0};
+	for (size_t i = 0; i < COUNT; i++)
+		all[i] = table[i].option;
+	for (int letter; (letter = getopt_long(argc, argv, "s:dl:hV", all, NULL)) != -1;) {
+		switch (letter) {
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'd':
+			options->debug = true;
+			break;
+		case 'l':
+			options->log = optarg;
+			break;
+		case 'h':
+			options->help = true;
+			break;
+		case 'V':
+			options->version = true;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	complain(2, argv[optind], "is no option");
+	return -EINVAL;
+}
+
+static const char *explain(int err)
+{
+	switch (err) {
+	case -EADDRINUSE:
+		return "a supervisor listens there already";
+	case -EPERM:
+		return "its folder belongs to another user, or others may write to it";
+	case -ENOTSOCK:
+		return "no --socket, and systemd has passed none; see --help";
+	default:
+		return strerror(-err);
+	}
+}
+
+/* The program beside us that looks contacts up. */
+static void set_cli(struct state *state)
+{
+	ssize_t len = readlink("/proc/self/exe", state->cli, sizeof(state->cli) - 32);
+	char *slash = len > 0 ? memrchr(state->cli, '/', (size_t)len) : NULL;
+	if (!slash)
+		slash = state->cli - 1;
+	strcpy(slash + 1, "globus-streams");
+	if (access(state->cli, X_OK) < 0 && slash > state->cli) /* the build folder */
+		strcpy(slash + 1, "../cli/globus-streams");
+}
+
+static int open_debug(const struct options *options)
+{
+	if (options->log)
+		return open(options->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
+			    0600);
+	return options->debug ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct keeper keeper = {.title = argv[0]};
+	keeper.title_room = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+	if (parse(argc, argv, &options) < 0)
+		return complain(2, "see globus-streams-supervisor --help", NULL);
+	if (options.help || options.version) {
+		if (options.help)
+			help();
+		else
+			printf("globus-streams-supervisor %s\n", GS_VERSION);
+		return 0;
+	}
+	struct state *state = keeper.state = state_create();
+	if (!state)
+		return complain(1, "cannot start", strerror(errno));
+	set_cli(state);
+	state->control_fd = daemon_listen(options.socket);
+	if (state->control_fd < 0)
+		return complain(1, options.socket ? options.socket : "socket",
+				explain(state->control_fd));
+	int debug_fd = open_debug(&options);
+	if ((options.log || options.debug) && debug_fd < 0)
+		return complain(1, options.log ? options.log : "stderr", strerror(errno));
+	char *path = options.socket ? realpath(options.socket, NULL) : NULL;
+	int status = daemon_run(&keeper, debug_fd);
+	if (path)
+		unlink(path);
+	return status;
+}
