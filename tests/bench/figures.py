@@ -1,0 +1,255 @@
+"""The rows of the table. Each function measures some, both sides in turn, and yields them."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from stats import (GIGABITS, KIBIBYTES, MICROSECONDS, MILLISECONDS, NANOSECONDS, PER_SECOND, Goal, Row)
+from world import LAUNCH, LOOPBACK, PROGRAMS, RUN, Wrong, need, processes
+
+IN_PROCESS = "the same handshake in-process"
+NO_TOOL = "no tool"
+
+
+def in_turn(rounds, ours, theirs):
+    """Both functions, rounds times in turn, after one round each that does not count."""
+    ours(), theirs()
+    both = [(ours(), theirs()) for _ in range(rounds)]
+    return [a for a, _ in both], [b for _, b in both]
+
+
+# --- iperf3 ---
+
+def iperf(client, target, port, peer, streams, reverse, seconds=1):
+    """Bits a second that arrived, checked: so many streams, all to that port."""
+    command = [*client, "iperf3", "-c", target, "-p", port, "-t", seconds, "-P", streams, "-J"]
+    command += ["-R"] if reverse else []
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
+    result = json.loads(done.stdout or "{}")
+    if done.returncode or "error" in result:
+        raise Wrong(f"iperf3: {result.get('error')} {done.stderr}")
+    found = result["start"]["connected"]
+    if len(found) != streams or any(one["remote_port"] != peer for one in found):
+        raise Wrong(f"iperf3's connections went elsewhere: {found}")
+    if result["end"]["sum_received"]["bytes"] < 1 << 20:
+        raise Wrong("iperf3 moved next to nothing")
+    return result["end"]["sum_received"]["bits_per_second"]
+
+
+def iperf_pair(world):
+    """Two functions of (streams, reverse): through the tool at both ends, and through the same gateway
+    without it, by a tunnel whose legs are not secured."""
+    need("iperf3")
+    secured, plain = world.tunnel(), world.tunnel(initiator=False, listener=False)
+    run = [RUN, "--base-dir"]
+    world.background(*run, secured.listener, secured.id, "--", "iperf3", "-s", "-B", LOOPBACK, "-p",
+                     secured.port, port=secured.port)
+    world.background("iperf3", "-s", "-B", LOOPBACK, "-p", plain.port, port=plain.port)
+    call = [*run, secured.initiator, secured.id, "--"]
+    return (lambda *how: [iperf(call, secured.name, secured.fake_port, secured.contact, *how)],
+            lambda *how: [iperf([], LOOPBACK, plain.contact, plain.contact, *how)])
+
+
+def throughput(world, rounds=4, kinds=((1, False), (1, True), (8, False), (8, True))):
+    ours, theirs = iperf_pair(world)
+    for kind in kinds:
+        streams, reverse = kind
+        a, b = in_turn(rounds, lambda: ours(*kind), lambda: theirs(*kind))
+        yield Row(f"throughput, {streams} stream{'s' * (streams > 1)}, {'to us' if reverse else 'from us'}",
+                  NO_TOOL, GIGABITS, a, b, Goal(">= 0.98", ratio_min=0.98))
+
+
+# --- connections through the tunnel ---
+
+class Callers:
+    """The near side of a tunnel whose listener is a plain program: one worker under the tool, one that
+    does the handshake itself."""
+
+    def __init__(self, world):
+        self.tunnel = world.tunnel(listener=False)
+        self.server = world.server(self.tunnel, "plain")
+        self.ours = world.supervised(self.tunnel.initiator, self.tunnel.id)
+        self.theirs = world.worker()
+
+    def pair(self, command, *numbers):
+        return (lambda: self.ours.ask(command, *numbers, *self.tunnel.by_name()),
+                lambda: self.theirs.ask(command, *numbers, *self.tunnel.by_itself()))
+
+
+def connects(world, rounds=20):
+    callers = Callers(world)
+    a, b = in_turn(rounds, *callers.pair("connect", 50))
+    yield Row("tunnelled connect", IN_PROCESS, MICROSECONDS, a, b, Goal("<= 1.15", ratio_max=1.15))
+
+
+def storms(world, rounds=5, each=10, at_a_time=64):
+    callers = Callers(world)
+    ours, theirs = callers.pair("storm", at_a_time, each)
+    a, b = in_turn(rounds, lambda: rate(ours(), at_a_time * each), lambda: rate(theirs(), at_a_time * each))
+    yield Row(f"connects a second, {at_a_time} programs at a time", IN_PROCESS, PER_SECOND, a, b,
+              Goal(">= 0.7", ratio_min=0.7))
+
+
+def rate(nanoseconds, count):
+    return [count * 1e9 / one for one in nanoseconds]
+
+
+def accepts(world, rounds=20):
+    """The caller is the same plain program, the gateway calls the listeners; only these differ."""
+    goal = Goal("<= 1.25", ratio_max=1.25)
+    tool, itself = world.tunnel(initiator=False), world.tunnel(initiator=False)
+    world.server(tool, "tool")
+    world.server(itself, "itself")
+    caller = world.worker()
+    a, b = in_turn(rounds, lambda: caller.ask("accept", 50, *tool.by_itself()),
+                   lambda: caller.ask("accept", 50, *itself.by_itself()))
+    yield Row("accept of an authenticated connection", IN_PROCESS, MICROSECONDS, a, b, goal)
+
+    def direct(tunnel):
+        return LOOPBACK, tunnel.port, tunnel.port, tunnel.listener / f"{tunnel.id}.conf"
+    a, b = in_turn(rounds, lambda: caller.ask("accept", 50, *direct(tool)),
+                   lambda: caller.ask("accept", 50, *direct(itself)))
+    yield Row("accept, called without the gateway between", IN_PROCESS, MICROSECONDS, a, b,
+              note="the stricter form of the row above")
+
+
+def round_trips(world, rounds=20):
+    secured, plain = world.tunnel(), world.tunnel(initiator=False, listener=False)
+    world.server(secured, "tool")
+    world.server(plain, "plain")
+    ours, theirs = world.supervised(secured.initiator, secured.id), world.worker()
+    a, b = in_turn(rounds, lambda: ours.ask("exchange", 1000, *secured.by_name()),
+                   lambda: theirs.ask("exchange", 1000, *plain.by_itself()))
+    yield Row("round trip, established, 64 bytes", NO_TOOL, MICROSECONDS, a, b, Goal("<= 1.02", ratio_max=1.02))
+
+
+# --- calls that are not for a tunnel ---
+
+def passed(world, rounds=20):
+    """connect() under a launch that initiates; accept() and bind() under one that listens."""
+    tunnel, elsewhere = world.tunnel(), world.tunnel()
+    world.server(elsewhere, "plain")
+    where = (LOOPBACK, elsewhere.port, elsewhere.port, "-")
+    initiates, listens = (world.supervised(base, tunnel.id) for base in (tunnel.initiator, tunnel.listener))
+    without = world.worker()
+    a, b = in_turn(rounds, lambda: initiates.ask("connect", 50, *where),
+                   lambda: without.ask("connect", 50, *where))
+    yield Row("connect, not for a tunnel", NO_TOOL, MICROSECONDS, a, b,
+              Goal("<= 1.8, < 25 µs added", ratio_max=1.8, added_max=25))
+    for name, command in (("accept", "take"), ("bind", "bind")):
+        a, b = in_turn(rounds, lambda: listens.ask(command, 100), lambda: without.ask(command, 100))
+        yield Row(f"{name}, not for a tunnel", NO_TOOL, MICROSECONDS, a, b, Goal("< 25 µs added", added_max=25))
+
+
+CALLS = {"getppid": 50000, "read": 50000, "write": 50000, "sendto": 10000, "epoll_wait": 50000, "openat": 10000}
+
+
+def others(world, rounds=15):
+    """Calls that the filter lets pass, under a launch that initiates and listens."""
+    tunnel, second = world.tunnel(), world.tunnel()
+    both = world.folder / "both"
+    both.mkdir(mode=0o700)
+    for side, one in (("initiator", tunnel), ("listener", second)):
+        (both / f"{one.id}.conf").write_bytes((getattr(one, side) / f"{one.id}.conf").read_bytes())
+        (both / f"{one.id}.conf").chmod(0o600)
+    ours, theirs = world.supervised(both, tunnel.id, second.id), world.worker()
+    for name, count in CALLS.items():
+        a, b = in_turn(rounds, lambda: [ours.ask("call", name, count)[0] / count],
+                       lambda: [theirs.ask("call", name, count)[0] / count])
+        yield Row(f"{name}{NOTE.get(name, '')}", NO_TOOL, NANOSECONDS, a, b, Goal("< 60 ns added", added_max=60))
+
+
+NOTE = {"sendto": " and read, 1 byte", "openat": " and close", "epoll_wait": ", nothing there"}
+
+
+# --- launching ---
+
+def launches(world, rounds=60):
+    tunnel = world.tunnel()
+
+    def times(ours, theirs, count=rounds):
+        command = [PROGRAMS / "bench-launch", count, *ours, "---", *theirs]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise Wrong(f"bench-launch: {done.stderr}")
+        return ([[int(value)] for value in line.split()] for line in done.stdout.splitlines())
+    run = [RUN, "--base-dir", tunnel.initiator, tunnel.id, "--"]
+    supervised = subprocess.run([str(word) for word in run + ["grep", "^Seccomp:", "/proc/self/status"]],
+                                capture_output=True, text=True, timeout=30)
+    if supervised.stdout.split() != ["Seccomp:", "2"]:
+        raise Wrong(f"the launcher's command has no filter: {supervised}")
+    a, b = times([*run, "true"], ["true"])
+    yield Row("globus-streams-run T -- true", "true", MILLISECONDS, a, b, Goal("< 5 ms added", added_max=5))
+    a, b = times([LAUNCH, "--base-dir", tunnel.initiator, tunnel.id, "true"], ["/usr/bin/python3", "-c", "pass"],
+                 rounds // 2)
+    yield Row("globus-streams-launch.sh T true", "python3 -c pass", MILLISECONDS, a, b,
+              Goal("<= 0.5", ratio_max=0.5))
+
+
+# --- what keeper and supervisor take ---
+
+def memory(pids):
+    """KiB that are theirs alone, of all of these."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+            if line.startswith("Private_"):
+                total += int(line.split()[1])
+    return total
+
+
+def held_connections(world, count=10000):
+    """Memory of both sides' keeper and supervisor, idle and with connections open."""
+    tunnel = world.tunnel()
+    server = world.server(tunnel, "tool")
+    ours = world.supervised(tunnel.initiator, tunnel.id)
+    ours.ask("hold", 1, *tunnel.by_name())
+    sides = {"initiating": ours, "listening": server}
+    idle = {side: memory(worker.keepers().values()) for side, worker in sides.items()}
+    if ours.ask("hold", count, *tunnel.by_name()) != [count]:
+        raise Wrong("not so many connections are open")
+    for side, worker in sides.items():
+        if len(worker.keepers()) != 2:
+            raise Wrong("no keeper or no supervisor")
+        yield Row(f"memory, {side}, idle", "", KIBIBYTES, [[idle[side]]],
+                  goal=Goal("< 4096", value_max=4096))
+        yield Row(f"memory, {side}, {count} connections open", "its memory when idle", KIBIBYTES,
+                  [[memory(worker.keepers().values())]], [[idle[side]]], Goal("no more", ratio_max=1.02))
+    ours.ask("hold", 0, *tunnel.by_name())
+
+
+def processor_time(pids):
+    """Nanoseconds that they ran."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)
+
+
+def while_data_flows(world, seconds=2):
+    """Processor time of all keepers and supervisors of a transfer between its start and its end."""
+    tunnel = world.tunnel()
+    need("iperf3")
+    run = [RUN, "--base-dir"]
+    listens = world.background(*run, tunnel.listener, tunnel.id, "--", "iperf3", "-s", "-B", LOOPBACK, "-p",
+                               tunnel.port, port=tunnel.port)
+    words = [*run, tunnel.initiator, tunnel.id, "--", "iperf3", "-c", tunnel.name, "-p", tunnel.fake_port,
+             "-t", seconds + 1, "-J"]
+    calls = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    pids = [pid for root in (listens.pid, calls.pid) for pid, (name, _) in processes.descendants(root).items()
+            if name.startswith("gs-")]
+    if len(pids) != 4:
+        raise Wrong("not two keepers and two supervisors")
+    before = processor_time(pids)
+    time.sleep(seconds)
+    after = processor_time(pids)
+    result = json.loads(calls.communicate(timeout=30)[0])
+    speed = result["end"]["sum_received"]["bits_per_second"] / 1e9
+    if result["start"]["connected"][0]["remote_port"] != tunnel.contact or speed < 0.1:
+        raise Wrong("no data flowed")
+    yield Row("processor time while data flows, both sides", "", ("ms/s", 1e6), [[(after - before) / seconds]],
+              goal=Goal("0", value_max=0), note=f"while {speed:.1f} Gbit/s flowed")
+
+
+GROUPS = {"throughput": throughput, "round-trip": round_trips, "connect": connects, "accept": accepts,
+          "passed": passed, "calls": others, "storm": storms, "launch": launches,
+          "memory": held_connections, "processor": while_data_flows}
