@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -35,6 +36,8 @@
 
 #define HOLD_NONBLOCKING (20 * MILLISECOND) /* a non-blocking connect() */
 #define HOLD_LOOP        (2 * SECOND)       /* the handshake, where an event loop may be waiting */
+#define TCP_LIMIT        (10 * SECOND)      /* an access point is on the LAN */
+#define LOOKUP_LIMIT     (5 * SECOND)       /* fetching a contact anew, with an error to tell */
 #define HOLD_BLOCKING    (10 * SECOND)      /* the handshake, else */
 #define KEEP_RESULT      (60 * SECOND)      /* of a failure that nobody asked for */
 #define REALLY_FRESH     (30 * SECOND)      /* the real address of a mapped name */
@@ -120,7 +123,21 @@ static void want_lookup(struct supervisor *s, uint32_t index)
 	conn->state = CONN_LOOKUP;
 	conn_debug(s, conn, "its contact is fetched");
 	loop_unwatch(&s->loop, conn->fd);
+	if (conn->retried || conn->nonblocking)
+		set_deadline(s, index, loop_now() + (conn->nonblocking ? HOLD_LOOP : LOOKUP_LIMIT));
 	lookup_want(s->state, conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name));
+}
+
+/* May another contact help? Not once the far listener may have been called, and not where the
+ * access point knows the tunnel and has a reason. */
+static bool worth_a_lookup(const struct conn *conn)
+{
+	uint8_t code = conn->la.code;
+	if (conn->retried || conn->tunnel == NONE)
+		return false;
+	if (code == LAN_AUTH_NOT_ACTIVE)
+		return true;
+	return !lan_committed(conn) && (code == LAN_AUTH_OK || code == LAN_AUTH_UNKNOWN_KEY);
 }
 
 /* Give up on the contact, or fetch it anew. error 0: the kernel has it and will tell the program.
@@ -129,21 +146,43 @@ static void fail_or_retry(struct supervisor *s, uint32_t index, int error, const
 {
 	struct conn *conn = at(s, index);
 	conn->error = error;
-	if (!conn->retried && conn->tunnel != NONE &&
-	    (!lan_committed(conn) || conn->la.code == LAN_AUTH_NOT_ACTIVE)) {
-		conn->retried = true;
-		if (socket_tcp_state(conn->fd) != TCP_CLOSE) {
-			socket_disconnect(conn->fd);
-			socket_take_error(conn->fd);
-		}
-		conn_debug(s, conn, why ? why : "the contact failed");
-		want_lookup(s, index);
+	if (!worth_a_lookup(conn)) {
+		if (error == 0)
+			fail_in_kernel(s, index);
+		else
+			fail(s, index, error, why);
 		return;
 	}
-	if (error == 0)
-		fail_in_kernel(s, index);
-	else
-		fail(s, index, error, why);
+	conn->retried = true;
+	if (socket_tcp_state(conn->fd) != TCP_CLOSE) {
+		socket_disconnect(conn->fd);
+		socket_take_error(conn->fd);
+	}
+	conn_debug(s, conn, why ? why : error ? strerror(error) : "no TCP connection");
+	want_lookup(s, index);
+}
+
+/* What went wrong before the contact was fetched anew. */
+static const char *first_reason(const struct conn *conn)
+{
+	if (conn->la.fault != LAN_AUTH_NO_FAULT)
+		return lan_auth_why(&conn->la);
+	if (conn->error == ECONNRESET)
+		return "the peer closed the connection";
+	return conn->error ? strerror(conn->error) : "no TCP connection";
+}
+
+/* The lookup was in vain: tell what went wrong first, if anything did, and what it said. */
+static void lookup_failed(struct supervisor *s, uint32_t index, const char *text)
+{
+	struct conn *conn = at(s, index);
+	char both[LOOKUP_TEXT_MAX + 128];
+	bool tried = conn->peer.sa.sa_family != 0;
+	int error = conn->error ? conn->error : tried ? ECONNREFUSED : ENETUNREACH;
+	if (tried)
+		snprintf(both, sizeof(both), "%s (and fetching the contact anew: %s)",
+			 first_reason(conn), text);
+	fail(s, index, error, tried ? both : text);
 }
 
 static void lookup_over_for(struct supervisor *s, uint32_t index, const char *text)
@@ -165,15 +204,11 @@ static void lookup_over_for(struct supervisor *s, uint32_t index, const char *te
 		memset(&conn->la, 0, sizeof(conn->la));
 		start_tcp(s, index);
 	} else if (text[0]) {
-		fail(s, index,
-		     conn->error           ? conn->error
-		     : before.sa.sa_family ? ECONNREFUSED
-					   : ENETUNREACH,
-		     text);
+		lookup_failed(s, index, text);
 	} else if (before.sa.sa_family && conn->error == 0) {
 		fail_in_kernel(s, index);
 	} else {
-		fail(s, index, conn->error ? conn->error : ENETUNREACH, NULL);
+		fail(s, index, conn->error ? conn->error : ENETUNREACH, first_reason(conn));
 	}
 }
 
@@ -306,7 +341,7 @@ static void start_tcp(struct supervisor *s, uint32_t index)
 	}
 	conn->peer = to;
 	conn->state = CONN_TCP;
-	conn->deadline = 0; /* TCP has its own */
+	set_deadline(s, index, loop_now() + TCP_LIMIT);
 	int err = socket_connect(conn->fd, &conn->peer);
 	/* on this host it is up at once */
 	if (err == -EINPROGRESS && socket_tcp_state(conn->fd) == TCP_ESTABLISHED)
@@ -556,12 +591,16 @@ void connect_deadline(struct supervisor *s, uint32_t index)
 	struct conn *conn = at(s, index);
 	if (conn->state == CONN_FAILED || conn->state == CONN_DONE)
 		conn_forget(s, index);
-	else if (conn->state == CONN_LOOKUP && conn->error)
-		fail(s, index, conn->error, NULL);
+	else if (conn->state == CONN_TCP)
+		fail_or_retry(s, index, ETIMEDOUT, "no answer within 10 s");
+	else if (conn->state == CONN_AUTH)
+		fail(s, index, ETIMEDOUT, "the access point does not answer");
+	else if (conn->peer.sa.sa_family && conn->error == 0)
+		fail_in_kernel(s, index);
+	else if (conn->peer.sa.sa_family)
+		fail(s, index, conn->error, first_reason(conn));
 	else
-		fail(s, index, ETIMEDOUT,
-		     conn->state == CONN_LOOKUP ? "no contact in time"
-						: "the access point does not answer");
+		fail(s, index, ETIMEDOUT, "no contact in time");
 }
 
 /* Programs that died, or closed the socket while it connects. */

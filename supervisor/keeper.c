@@ -1,5 +1,6 @@
 #include "supervisor/keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -143,6 +144,7 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 {
 	struct state *state = keeper->state;
 	int *kept = state->kept;
+	assert(count + 3 <= KEPT_MAX);
 	memcpy(kept, ours, count * sizeof(*ours));
 	kept[count++] = keeper->signals;
 	kept[count++] = state->supervisor_wakes;

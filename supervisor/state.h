@@ -31,7 +31,7 @@
 #define NONE              UINT32_MAX
 #define MAX_TUNNELS       1024
 #define MAX_PROGRAMS      1024
-#define MAX_CLIENTS       1100 /* connections to the control socket: one a launch, and those that ask */
+#define MAX_CLIENTS       1100 /* connections to the control socket */
 #define MAX_NAMES         2048
 #define MAX_CALLS         32768
 #define MAX_CONNS         32768
@@ -42,7 +42,7 @@
 #define VIRTUAL_ADDRESSES (1 << 17) /* 198.18.0.0/15 */
 #define BASE_PATH_MAX     4096
 #define LOOKUP_TEXT_MAX   512
-#define KEPT_MAX          8
+#define KEPT_MAX          12
 
 #define NANOSECOND  1ull
 #define MILLISECOND (1000000 * NANOSECOND)
