@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "supervisor/address.h"
@@ -116,6 +117,7 @@ static void become(const struct state *state, uint32_t index, int out)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	alarm(LOOKUP_SECONDS); /* outlives exec */
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody waits for it without a keeper */
 	if (index >= MAX_TUNNELS)
 		execlp("getent", "getent", "ahosts", state->names[index - MAX_TUNNELS].host, NULL);
 	else
