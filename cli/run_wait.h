@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "supervisor/keeper.h"
+#include "supervisor/launch.h"
 
 struct run_wait {
 	pid_t keeper;
