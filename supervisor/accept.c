@@ -300,7 +300,8 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	drive(s, index);
 }
 
-/* Take what the kernel has queued. 0, or -errno where the socket does not listen any more. */
+/* Take what the kernel has queued. 0; -EINVAL: the socket does not listen any more; -EMFILE and its
+ * like: we have no room for it. */
 static int take_queued(struct supervisor *s, uint32_t listener, int listening)
 {
 	for (int i = 0; i < ACCEPT_AT_A_TIME; i++) {
@@ -314,7 +315,7 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening)
 		if (fd < 0) { /* an error of that connection, or no descriptors: accept(2) */
 			log_debug("accept: %s", strerror(-fd));
 			if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
-				return 0;
+				return fd;
 			continue;
 		}
 		if (!bell_take(s, &peer))
@@ -379,9 +380,9 @@ void accept_call(struct supervisor *s, uint32_t index)
 	struct call *call = &s->state->calls[index];
 	union address address;
 	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
-	if (fd == -EPERM || fd == -ENOTSUP)
-		supervisor_blind(s, index, fd);
-	else if (fd < 0 || socket_name(fd, &address) < 0 ||
+	if (fd < 0)
+		supervisor_no_descriptor(s, index, fd);
+	else if (socket_name(fd, &address) < 0 ||
 		 !tunnel_port_secured(s->state, address_port(&address)) ||
 		 !socket_is_listening(fd) || !socket_is_tcp(fd) ||
 		 (call->args[3] & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) ||
@@ -525,13 +526,18 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 {
 	if (at(s, index)->fd < 0)
 		return; /* an event of the same batch ended the hold */
-	if (drain(s, index, at(s, index)->fd) < 0) {
+	int err = drain(s, index, at(s, index)->fd);
+	if (err == -EINVAL) {
 		/* shutdown() of a listening socket ends every accept() on it */
 		while (at(s, index)->calls != NONE) {
 			uint32_t call = at(s, index)->calls;
 			supervisor_release(s, call, &at(s, index)->calls);
 			notify_fail(s->state, call, EINVAL);
 		}
+	} else if (err < 0) {
+		log_warn("connections wait: %s", strerror(-err));
+		loop_unwatch(&s->loop, at(s, index)->fd); /* until the next sweep */
+		supervisor_sweep_later(s);
 	}
 	offer(s, index);
 	tidy(s, index);
@@ -568,6 +574,9 @@ bool accept_sweep(struct supervisor *s)
 				queue(s, i, c);
 			}
 		}
+		if (listener->fd >= 0)
+			loop_watch(&s->loop, listener->fd, EPOLLIN,
+				   supervisor_id(s, OBJECT_LISTENER, i));
 		offer(s, i);
 		more |= listener->owed != 0;
 		tidy(s, i);

@@ -487,10 +487,8 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 {
 	struct call *call = &s->state->calls[index];
 	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
-	if (fd == -EPERM || fd == -ENOTSUP) {
-		supervisor_blind(s, index, fd);
-	} else if (fd < 0) {
-		notify_pass(s->state, index); /* no such descriptor: the kernel says so */
+	if (fd < 0) {
+		supervisor_no_descriptor(s, index, fd);
 	} else if (!notify_valid(s->state, call)) {
 		notify_forget(s->state, index);
 	} else if (socket_family(fd) != AF_INET && socket_family(fd) != AF_INET6) {
@@ -538,10 +536,8 @@ void connect_call(struct supervisor *s, uint32_t index)
 		return;
 	}
 	int err = target_read(s->state, call, call->args[1], &raw, (uint32_t)len);
-	if (err == -EPERM) {
-		supervisor_blind(s, index, err);
-	} else if (err < 0) {
-		notify_pass(s->state, index);
+	if (err < 0) {
+		supervisor_no_descriptor(s, index, err);
 	} else if (raw.ss_family == AF_UNSPEC) {
 		connect_unspec(s, index);
 	} else if (address_from(&asked, &raw, (size_t)len) < 0) {

@@ -19,6 +19,7 @@
 #include "supervisor/hand.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/privileges.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
@@ -154,7 +155,9 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 	if (chdir("/") < 0)
 		log_debug("chdir: %s", strerror(errno));
 	raise_descriptor_limit();
-	prctl(PR_SET_DUMPABLE, 0);
+	int err = privileges_drop(true);
+	if (err < 0)
+		log_warn("privileges cannot be dropped: %s", strerror(-err));
 }
 
 /* --- the loop --- */

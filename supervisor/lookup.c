@@ -116,7 +116,7 @@ static void become(const struct state *state, uint32_t index, int out)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	alarm(LOOKUP_SECONDS); /* outlives exec */
+	alarm(LOOKUP_SECONDS);            /* outlives exec */
 	prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody waits for it without a keeper */
 	if (index >= MAX_TUNNELS)
 		execlp("getent", "getent", "ahosts", state->names[index - MAX_TUNNELS].host, NULL);

@@ -16,6 +16,7 @@
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/notify.h"
+#include "supervisor/privileges.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 
@@ -111,7 +112,7 @@ void supervisor_sweep(struct supervisor *s)
 		supervisor_sweep_later(s);
 }
 
-void supervisor_blind(struct supervisor *s, uint32_t index, int error)
+static void blind(struct supervisor *s, uint32_t index, int error)
 {
 	if (!s->warned_blind)
 		log_warn("process %d cannot be looked into (%s): its connections do not go through "
@@ -119,6 +120,17 @@ void supervisor_blind(struct supervisor *s, uint32_t index, int error)
 			 (int)s->state->calls[index].notif.pid, strerror(-error));
 	s->warned_blind = true;
 	notify_pass(s->state, index);
+}
+
+void supervisor_no_descriptor(struct supervisor *s, uint32_t index, int error)
+{
+	if (error == -EPERM || error == -ENOTSUP)
+		blind(s, index, error);
+	else if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+		notify_fail(s->state, index,
+			    ENFILE); /* the kernel must not have it: it may be ours */
+	else
+		notify_pass(s->state, index); /* no such descriptor: the kernel says so */
 }
 
 /* --- dispatch --- */
@@ -340,7 +352,7 @@ _Noreturn void supervisor_run(struct state *state)
 	struct supervisor s = {.state = state, .netns = own_netns()};
 	struct epoll_event events[EVENTS];
 	socket_init();
-	if (loop_init(&s.loop) < 0)
+	if (privileges_drop(false) < 0 || loop_init(&s.loop) < 0)
 		_exit(1);
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		if (state->programs[i].slot.used && state->programs[i].notify_fd >= 0)

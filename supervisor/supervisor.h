@@ -29,9 +29,9 @@ void supervisor_sweep(struct supervisor *s); /* now */
 /* Receive what a program's filter hands over from now on. */
 void supervisor_watch_program(struct supervisor *s, uint32_t program);
 
-/* The program that made the call cannot be looked into: say so once, let the kernel have the call.
- */
-void supervisor_blind(struct supervisor *s, uint32_t call, int error);
+/* There is no duplicate of the call's descriptor, with an error of target.h's: answer. A program
+ * that cannot be looked into is left to the kernel, which is said once. */
+void supervisor_no_descriptor(struct supervisor *s, uint32_t call, int error);
 
 struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index);
 

@@ -1,0 +1,14 @@
+#ifndef GS_PRIVILEGES_H
+#define GS_PRIVILEGES_H
+
+/* What a process of ours may do. Nobody may look into it (PR_SET_DUMPABLE), it dumps no core, and
+ * of root's capabilities (capabilities(7)) it keeps what it needs: CAP_SYS_PTRACE to look into
+ * programs of root's and into those that change their user, and the keeper CAP_KILL to end them. An
+ * ordinary user's processes have none to begin with. */
+
+#include <stdbool.h>
+
+/* For good. 0 or -errno. */
+int privileges_drop(bool may_kill);
+
+#endif
