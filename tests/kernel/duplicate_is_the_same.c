@@ -39,6 +39,7 @@ static uint64_t cookie(int fd)
 int main(void)
 {
 	believe("a duplicate by pidfd_getfd is the same open file, and connects it");
+	need_to_look_into_children();
 	struct talk *talk = shared(sizeof(*talk));
 	struct sockaddr_in address;
 	int listener = tcp_listener(&address);

@@ -151,6 +151,13 @@ void wait_state(pid_t pid, char state)
 	}
 }
 
+void need_to_look_into_children(void)
+{
+	long scope = number_in("/proc/sys/kernel/yama/ptrace_scope");
+	if (scope > 2 || (scope == 2 && getuid() != 0))
+		skip("kernel.yama.ptrace_scope is %ld", scope);
+}
+
 int error_of(long result)
 {
 	return result == -1 ? errno : 0;

@@ -58,6 +58,9 @@ void wait_state(pid_t pid, char state);
 /* Become an ordinary user and stay one that others may look into. */
 void become(uid_t uid);
 
+/* Skip where Yama's ptrace_scope does not even let an ordinary user look into its children. */
+void need_to_look_into_children(void);
+
 /* The errno of a call that returns -1, else 0. */
 int error_of(long result);
 

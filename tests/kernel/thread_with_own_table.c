@@ -57,6 +57,7 @@ static bool has(pid_t pid, unsigned flags, int file)
 int main(void)
 {
 	believe("a thread may have its own table, which kcmp and its own pidfd show");
+	need_to_look_into_children();
 	int *files = shared(2 * sizeof(*files));
 	files[0] = memfd_create("leader", MFD_CLOEXEC);
 	files[1] = memfd_create("thread", MFD_CLOEXEC);
