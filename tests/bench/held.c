@@ -1,7 +1,9 @@
 /*
- * bench-held HELD COUNT [sync]: the kernel's own share. A supervisor that does nothing but receive
- * and let pass, HELD calls that it does not answer, and one caller: prints how long each of COUNT
- * notified calls took, in nanoseconds. sync: with SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (Linux 6.6).
+ * bench-held HELD COUNT [epoll|receive] [sync]: the kernel's own share. A supervisor that does
+ * nothing but receive and let pass, HELD calls that it does not answer, and one caller: prints how
+ * long each of COUNT notified calls took, in nanoseconds. The supervisor waits in epoll_wait(2), as
+ * the real one does, or in the receiving ioctl itself. sync: with
+ * SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (Linux 6.6).
  */
 
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -87,10 +90,16 @@ static void *call_all(void *unused)
 	exit(0);
 }
 
-_Noreturn static void supervise(void)
+_Noreturn static void supervise(bool with_epoll)
 {
+	struct epoll_event event = {.events = EPOLLIN};
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) < 0)
+		bench_die("epoll");
 	for (;;) {
 		struct seccomp_notif call = {0};
+		if (with_epoll && epoll_wait(epoll, &event, 1, -1) < 0)
+			continue;
 		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
 			continue;
 		if (call.data.args[0] == HOLD) {
@@ -106,8 +115,10 @@ _Noreturn static void supervise(void)
 int main(int argc, char **argv)
 {
 	pthread_t caller;
-	if (argc < 3 || argc > 4) {
-		fprintf(stderr, "Usage: bench-held HELD COUNT [sync]\n");
+	bool sync = argc > 3 && strcmp(argv[argc - 1], "sync") == 0;
+	bool with_epoll = argc < 4 || strcmp(argv[3], "receive") != 0;
+	if (argc < 3 || argc > 5) {
+		fprintf(stderr, "Usage: bench-held HELD COUNT [epoll|receive] [sync]\n");
 		return 2;
 	}
 	held_wanted = bench_number(argv[1], 0, HELD_MAX);
@@ -116,8 +127,8 @@ int main(int argc, char **argv)
 		bench_die("no thread");
 	while (listener < 0)
 		usleep(100);
-	if (argc == 4 &&
+	if (sync &&
 	    ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) < 0)
 		bench_die("no SYNC_WAKE_UP");
-	supervise();
+	supervise(with_epoll);
 }

@@ -22,6 +22,10 @@ class Goal:
     added_max: float = None  # in the row's own unit
     value_max: float = None
 
+    def limits(self):
+        return any(limit is not None for limit in (self.ratio_max, self.ratio_min, self.added_max,
+                                                   self.value_max))
+
     def met(self, row):
         return ((self.ratio_max is None or row.ratio <= self.ratio_max) and
                 (self.ratio_min is None or row.ratio >= self.ratio_min) and
@@ -96,5 +100,5 @@ def print_row(row):
     else:
         line += f"{'–':>9}  {'':5} {'':17}  "
     if row.goal:
-        line += f"{row.goal.text}: {'met' if row.goal.met(row) else 'NOT met'}"
+        line += f"{row.goal.text}: {'met' if row.goal.met(row) else 'NOT met'}" if row.goal.limits() else row.goal.text
     print(line.rstrip() + (f"  ({row.note})" if row.note else ""), flush=True)

@@ -27,7 +27,6 @@ LOOPBACK = "127.0.0.1"
 NEEDED = [RUN, LAUNCH, gateway_lab.PROGRAM, *(PROGRAMS / f"bench-{name}" for name in
                                               ("worker", "server", "launch", "held"))]
 PATIENCE = 60  # seconds for one answer
-DESCRIPTORS = 65536  # what 10,000 connections through the gateway take
 
 
 class Wrong(Exception):
@@ -46,12 +45,26 @@ def need(program):
 
 
 def raise_descriptor_limit():
-    """As high as we may: only root gets past the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, DESCRIPTORS),) * 2)
-    except (ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def connections_possible():
+    """How many one program may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200
+
+
+def pin(pid, processor):
+    """Keep all threads of a process on one processor, so that where the kernel puts them makes no
+    difference between two sides."""
+    allowed = sorted(os.sched_getaffinity(0))
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {allowed[processor % len(allowed)]})
+
+
+def unpin(pid):
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), os.sched_getaffinity(0))
 
 
 def free_port():
@@ -110,6 +123,11 @@ class Worker:
         return {name: pid for pid, (name, _) in processes.descendants(self.process.pid).items()
                 if name in ("gs-keeper", "gs-supervisor")}
 
+    def program(self):
+        """The process id of the program itself, beneath the tool or not."""
+        below = [pid for pid in processes.descendants(self.process.pid) if pid not in self.keepers().values()]
+        return below[0] if self.supervised else self.process.pid
+
     def end(self):
         self.process.stdin.close()
         try:
@@ -121,9 +139,10 @@ class Worker:
 
 
 class Tunnel:
-    """One tunnel of the gateway; conf files for each side that is secured."""
+    """One tunnel of the gateway and the conf files of its ends. initiator, listener: whether that side is
+    secured; contact: a port that programs are to take for the access point's."""
 
-    def __init__(self, world, initiator=True, listener=True):
+    def __init__(self, world, initiator=True, listener=True, contact=None):
         self.port = free_port()
         gateway = world.gateway
         self.id = gateway.create()
@@ -132,7 +151,7 @@ class Tunnel:
         status, answer = gateway.update(self.id, listener_ip_address=LOOPBACK, listener_port=self.port)
         if status != 200 or answer["data"]["attributes"]["state"] != "ACTIVE":
             raise Wrong(f"the tunnel is not active: {answer}")
-        self.contact = answer["data"]["attributes"]["initiator_port"]
+        self.contact = contact or answer["data"]["attributes"]["initiator_port"]
         self.initiator = world.folder / f"{self.id}-initiator"
         self.listener = world.folder / f"{self.id}-listener"
         self.fake_port = 1234
@@ -147,14 +166,21 @@ class Tunnel:
     def name(self):
         return f"globus.{self.id}"
 
+    def conf(self, side):
+        return (self.listener if side == "listener" else self.initiator) / f"{self.id}.conf"
+
     def by_name(self):
         """Where a program under the tool connects to (bench-worker's WHERE)."""
         return self.name, self.fake_port, self.contact, "-"
 
     def by_itself(self):
         """Where a program without the tool connects to; it does the handshake if there is one."""
-        conf = self.initiator / f"{self.id}.conf" if self.secured["initiator"] else "-"
+        conf = self.conf("initiator") if self.secured["initiator"] else "-"
         return LOOPBACK, self.contact, self.contact, conf
+
+    def to_listener(self):
+        """Where a program connects to that plays the access point and calls the listener."""
+        return LOOPBACK, self.port, self.port, self.conf("listener")
 
 
 def write_conf(base, tunnel, secret, **values):
@@ -183,8 +209,15 @@ class World:
         self.started.append(program)
         return program
 
-    def tunnel(self, **sides):
-        return Tunnel(self, **sides)
+    def tunnel(self, **options):
+        return Tunnel(self, **options)
+
+    def together(self, *confs):
+        """A folder with copies of these conf files, for a launch with several tunnels."""
+        base = Path(tempfile.mkdtemp(dir=self.folder))
+        for conf in confs:
+            shutil.copy2(conf, base)
+        return base
 
     def worker(self):
         """Without the tool."""
@@ -195,14 +228,25 @@ class World:
         return self.add(Worker([RUN, "--base-dir", base, *tunnels, "--", PROGRAMS / "bench-worker"],
                                True)).check()
 
+    def access_point(self):
+        """A tunnel to a server that plays the access point itself, and takes more connections than the
+        gateway has descriptors for."""
+        tunnel = Tunnel(self, contact=free_port())
+        self.started_server([PROGRAMS / "bench-server", tunnel.contact,
+                             tunnel.conf("initiator")], False)
+        return tunnel
+
     def server(self, tunnel, how):
         """The far side of a tunnel. how: "tool"; "itself": it does the handshake; "plain"."""
         command = [PROGRAMS / "bench-server", tunnel.port]
         if how == "tool":
             command = [RUN, "--base-dir", tunnel.listener, tunnel.id, "--", *command]
         elif how == "itself":
-            command.append(tunnel.listener / f"{tunnel.id}.conf")
-        program = self.add(Worker(command, how == "tool"))
+            command.append(tunnel.conf("listener"))
+        return self.started_server(command, how == "tool")
+
+    def started_server(self, command, supervised):
+        program = self.add(Worker(command, supervised))
         if program.read() != "ready\n":
             raise Wrong("the server is not ready")
         return program
