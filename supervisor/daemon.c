@@ -19,6 +19,7 @@
 #include "supervisor/attach.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
+#include "supervisor/lookup.h"
 
 /* --- the socket --- */
 
@@ -120,8 +121,8 @@ static bool read_signals(struct keeper *keeper)
 		keeper->state->stopping = true;
 		tell_service_manager("STOPPING=1");
 	}
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		; /* lookups */
+	for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;)
+		lookup_ended(keeper->state, pid);
 	return false;
 }
 
@@ -154,5 +155,6 @@ int daemon_run(struct keeper *keeper, int debug_fd)
 			keeper_start_supervisor(keeper);
 	}
 	keeper_stop_supervisor(keeper);
+	lookup_stop(keeper->state);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "supervisor/hand.h"
 #include "supervisor/keeper.h"
 #include "supervisor/log.h"
+#include "supervisor/lookup.h"
 #include "supervisor/pass.h"
 
 struct running {
@@ -159,6 +160,7 @@ static bool all_gone(const struct running *running)
 _Noreturn static void finish(struct running *running)
 {
 	keeper_stop_supervisor(&running->keeper);
+	lookup_stop(running->launch->state);
 	_exit(0);
 }
 
@@ -171,8 +173,10 @@ static void command_changed(struct running *running, int status)
 	} else {
 		running->command_gone = true;
 		bool last = all_gone(running);
-		if (last) /* so that nothing of us is left when the launcher returns */
+		if (last) { /* so that nothing of us is left when the launcher returns */
 			keeper_stop_supervisor(&running->keeper);
+			lookup_stop(running->launch->state);
+		}
 		report(running, REPORT_EXITED, STAGE_NONE, status, last);
 		if (last)
 			_exit(0);
@@ -189,6 +193,8 @@ static void reap(struct running *running)
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
 		if (pid == running->command)
 			command_changed(running, status);
+		else if (!WIFSTOPPED(status) && !WIFCONTINUED(status))
+			lookup_ended(running->launch->state, pid);
 }
 
 static void launcher_ended(struct running *running)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor/address.h"
@@ -116,8 +116,7 @@ static void become(const struct state *state, uint32_t index, int out)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	alarm(LOOKUP_SECONDS);            /* outlives exec */
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody waits for it without a keeper */
+	alarm(LOOKUP_SECONDS); /* outlives exec */
 	if (index >= MAX_TUNNELS)
 		execlp("getent", "getent", "ahosts", state->names[index - MAX_TUNNELS].host, NULL);
 	else
@@ -129,7 +128,7 @@ static void become(const struct state *state, uint32_t index, int out)
 	_exit(127);
 }
 
-static int start(const struct state *state, uint32_t index)
+static int start(struct state *state, uint32_t index)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -142,18 +141,41 @@ static int start(const struct state *state, uint32_t index)
 		close(ends[0]);
 		return -errno;
 	}
+	state->lookups[index].pid = child;
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	return ends[0];
+}
+
+uint32_t lookup_next(const struct state *state, uint32_t index)
+{
+	index++;
+	if (index >= state->tunnel_count && index < MAX_TUNNELS)
+		index = MAX_TUNNELS;
+	return index < MAX_TUNNELS + state->name_count ? index : NONE;
+}
+
+void lookup_ended(struct state *state, pid_t pid)
+{
+	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;)
+		if (state->lookups[i].pid == pid)
+			state->lookups[i].pid = 0;
+}
+
+void lookup_stop(const struct state *state)
+{
+	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;)
+		if (state->lookups[i].pid > 0) {
+			kill(state->lookups[i].pid, SIGKILL);
+			waitpid(state->lookups[i].pid, NULL, 0);
+		}
 }
 
 void lookup_run(struct state *state)
 {
 	bool started = false;
-	for (uint32_t i = 0; i < MAX_TUNNELS + state->name_count; i++) {
-		if (i == state->tunnel_count)
-			i = MAX_TUNNELS;
+	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;) {
 		struct lookup *lookup = &state->lookups[i];
-		if (i >= MAX_TUNNELS + state->name_count || lookup->stage != LOOKUP_WANTED)
+		if (lookup->stage != LOOKUP_WANTED)
 			continue;
 		int fd = start(state, i);
 		if (fd < 0) {

@@ -19,7 +19,14 @@ void lookup_want(struct state *state, uint32_t lookup);
  * were where it failed and text says why; -EAGAIN: it goes on. */
 int lookup_read(struct state *state, uint32_t lookup);
 
-/* For the keeper: start what is wanted and tell the supervisor. The children end by themselves. */
+/* All lookups there are: for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;) */
+#define LOOKUP_FIRST NONE
+uint32_t lookup_next(const struct state *state, uint32_t lookup);
+
+/* For the keeper: start what is wanted and tell the supervisor; a child was reaped; end all
+ * children (a conf file is replaced as a whole or not at all). */
 void lookup_run(struct state *state);
+void lookup_ended(struct state *state, pid_t pid);
+void lookup_stop(const struct state *state);
 
 #endif

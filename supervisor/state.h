@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "protocol/contact.h"
 #include "protocol/lan_auth.h"
@@ -102,6 +103,7 @@ struct name {
 enum lookup_stage { LOOKUP_IDLE, LOOKUP_WANTED, LOOKUP_RUNNING };
 
 struct lookup {
+	pid_t pid;                /* the keeper's child, until it is reaped; 0 */
 	_Atomic uint8_t stage;    /* enum lookup_stage */
 	_Atomic int fd;           /* what it says, while RUNNING */
 	char base[BASE_PATH_MAX]; /* of a tunnel: the folder of its conf file */

@@ -239,14 +239,10 @@ static void watch_lookups(struct supervisor *s)
 {
 	eventfd_t count;
 	eventfd_read(s->state->supervisor_wakes, &count);
-	for (uint32_t i = 0; i < MAX_TUNNELS + s->state->name_count; i++) {
-		if (i == s->state->tunnel_count)
-			i = MAX_TUNNELS;
-		if (i < MAX_TUNNELS + s->state->name_count &&
-		    s->state->lookups[i].stage == LOOKUP_RUNNING)
+	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(s->state, i)) != NONE;)
+		if (s->state->lookups[i].stage == LOOKUP_RUNNING)
 			loop_watch(&s->loop, s->state->lookups[i].fd, EPOLLIN,
 				   (struct object_id){.kind = OBJECT_LOOKUP, .index = i});
-	}
 }
 
 static void lookup_event(struct supervisor *s, uint32_t index)
