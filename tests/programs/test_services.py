@@ -76,7 +76,7 @@ def test_zeromq(lab, tunnel):
     if lab.start(PYTHON, "-c", "import zmq").wait() != 0:
         need("python3-zmq")
     here = tunnel.call(*script("zeromq.py", "push", tunnel.name, tunnel.fake_port, "100"))
-    there = tunnel.listen(*script("zeromq.py", "pull", tunnel.port, "100"))
+    there = lab.run(tunnel.listener, tunnel.id, *script("zeromq.py", "pull", tunnel.port, "100"))
     assert there.ok() == "sum 4950\n"
     here.ok()
 
