@@ -36,6 +36,21 @@ int lan_begin_answerer(struct conn *conn)
 	return err;
 }
 
+void lan_warm_up(void)
+{
+	static const uint8_t zeros[LAN_AUTH_NONCE];
+	struct lan_auth la;
+	size_t len;
+	/* a caller that has the whole CHALLENGE computes a MAC */
+	lan_auth_caller(&la, zeros, zeros);
+	lan_auth_sent(&la, LAN_AUTH_HELLO);
+	static const uint8_t challenge[LAN_AUTH_HEADER] = {'G', 'S', 'L', '1', 2, LAN_AUTH_VERSION};
+	memcpy(lan_auth_input(&la, &len), challenge, sizeof(challenge));
+	lan_auth_received(&la, LAN_AUTH_HEADER);
+	lan_auth_received(&la, LAN_AUTH_CHALLENGE - LAN_AUTH_HEADER);
+	lan_auth_key(&la, zeros, sizeof(zeros));
+}
+
 /* The secret for the frame that has come. An answerer finds it by the key id in HELLO. */
 static void give_key(const struct state *state, struct conn *conn)
 {

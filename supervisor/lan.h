@@ -10,6 +10,9 @@
 int lan_begin_caller(const struct state *state, struct conn *conn);
 int lan_begin_answerer(struct conn *conn);
 
+/* Have libcrypto do once what it does at its first use, which takes a millisecond. */
+void lan_warm_up(void);
+
 /* Go on. 0: authenticated; -EAGAIN: *events (epoll's) are waited for; another -errno: it failed,
  * *why (static) says in a few words how. */
 int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, const char **why);

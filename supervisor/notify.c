@@ -80,13 +80,12 @@ int notify_inject(const struct state *state, const struct call *call, int fd, bo
 	return number < 0 ? -errno : number;
 }
 
-int notify_probe(void)
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+void notify_tune(int notify_fd)
 {
-	uint32_t action = SECCOMP_RET_USER_NOTIF;
-	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
-		return -ENOSYS;
-	/* ADDFD is as old as 5.9, pidfd_getfd as 5.6: without the first there is no ioctl to try */
-	if (syscall(SYS_pidfd_getfd, -1, 0, 0) < 0 && errno == ENOSYS)
-		return -ENOSYS;
-	return 0;
+	ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }

@@ -13,6 +13,7 @@
 
 #include "supervisor/control.h"
 #include "supervisor/fd.h"
+#include "supervisor/lan.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/notify.h"
@@ -217,6 +218,7 @@ static void receive(struct supervisor *s, uint32_t program)
 
 void supervisor_watch_program(struct supervisor *s, uint32_t program)
 {
+	notify_tune(s->state->programs[program].notify_fd);
 	loop_watch(&s->loop, s->state->programs[program].notify_fd, EPOLLIN,
 		   supervisor_id(s, OBJECT_NOTIFY, program));
 }
@@ -357,6 +359,7 @@ _Noreturn void supervisor_run(struct state *state)
 		   (struct object_id){.kind = OBJECT_WAKE});
 	control_recover(&s);
 	recover(&s);
+	lan_warm_up();
 	for (;;) {
 		int count = loop_wait(&s.loop, events, EVENTS);
 		for (int i = 0; i < count; i++)
