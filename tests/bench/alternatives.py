@@ -27,7 +27,7 @@ class Way:
         return self.worker.ask(command, count, *self.where)
 
     def throughput(self):
-        return [iperf(self.iperf_command, *self.iperf_target, 1, False)]
+        return [iperf(self.iperf_command, *self.iperf_target, 1, False)[0]]
 
 
 class Ends:

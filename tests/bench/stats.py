@@ -88,6 +88,26 @@ def number(value):
     return f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def said(row):
+    """The goal, and whether it is met."""
+    if not row.goal or not row.goal.limits():
+        return row.goal.text if row.goal else ""
+    return f"{row.goal.text}: {'met' if row.goal.met(row) else 'not met'}"
+
+
+def markdown(rows):
+    """The rows as a table of README.md."""
+    lines = ["| figure | tool | beside | | ratio | spread | goal |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        cells = [row.name, f"{number(row.ours)} {row.unit[0]}", "–", "", "", ""]
+        if row.their_rounds:
+            low, high = row.spread
+            cells[2:] = [number(row.theirs), row.beside, f"{row.ratio:.2f}", f"{low:.2f} .. {high:.2f}"]
+        notes = [text for text in (said(row), row.note) if text]
+        lines.append("| " + " | ".join([*cells, "; ".join(notes)]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def print_header():
     print(f"{'figure':<44} {'tool':>13} {'beside':>9}  {'ratio':>5} {'10-90 % of rounds':<17}  goal")
 
@@ -99,6 +119,5 @@ def print_row(row):
         line += f"{number(row.theirs):>9}  {row.ratio:5.2f} {f'{low:.2f} .. {high:.2f}':<17}  "
     else:
         line += f"{'–':>9}  {'':5} {'':17}  "
-    if row.goal:
-        line += f"{row.goal.text}: {'met' if row.goal.met(row) else 'NOT met'}" if row.goal.limits() else row.goal.text
+    line += said(row)
     print(line.rstrip() + (f"  ({row.note})" if row.note else ""), flush=True)
