@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from stats import (GIGABITS, KIBIBYTES, MICROSECONDS, MILLISECONDS, NANOSECONDS, PER_SECOND, Goal, Row)
-from world import LAUNCH, LOOPBACK, PROGRAMS, RUN, Wrong, connections_possible, need, pin, processes, unpin
+from world import LAUNCH, LOOPBACK, PROGRAMS, RUN, Missing, Wrong, connections_possible, need, pin, processes, unpin
 
 IN_PROCESS = "the same handshake in-process"
 NO_TOOL = "no tool"
@@ -217,12 +217,19 @@ def launches(world, rounds=60):
 
 # --- what keeper and supervisor take ---
 
+def maps_of(pid):
+    try:
+        return Path(f"/proc/{pid}/smaps").read_text()
+    except PermissionError:
+        raise Missing("only root may look at the memory of keeper and supervisor") from None
+
+
 def memory(pids):
     """KiB that are these processes' alone, the mapping that they share (of /dev/zero) counted once."""
     private, shared = 0, 0
     for pid in pids:
         ours, state = 0, False
-        for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        for line in maps_of(pid).splitlines():
             if re.match(r"[0-9a-f]+-", line):
                 state = "/dev/zero" in line
             elif line.startswith("Private_"):
@@ -290,7 +297,22 @@ def while_data_flows(world, seconds=2):
               goal=Goal("0", value_max=0), note=f"while {speed:.1f} Gbit/s flowed")
 
 
+def while_accepts_wait(world, counts=(1, 1000), seconds=2):
+    """Processor time of keeper and supervisor while nothing happens but blocked accept() calls."""
+    tunnel = world.tunnel()
+    worker = world.supervised(tunnel.listener, tunnel.id)
+    for count in counts:
+        worker.ask("block", count, tunnel.port)
+        time.sleep(1)  # until all of them are there
+        pids = worker.keepers().values()
+        before = processor_time(pids)
+        time.sleep(seconds)
+        yield Row(f"processor time while {count} accept{'s' * (count > 1)} wait", "", ("ms/s", 1e6),
+                  [[(processor_time(pids) - before) / seconds]], note="no goal: ought to be next to 0")
+
+
 GROUPS = {"throughput": throughput, "round-trip": round_trips, "connect": connects, "first": first_connects,
           "accept": accepts,
           "passed": passed, "calls": others, "storm": storms, "launch": launches,
-          "memory": held_connections, "processor": while_data_flows}
+          "memory": held_connections, "processor": while_data_flows,
+          "waiting": while_accepts_wait}
