@@ -27,26 +27,45 @@ static int open_command(const char *command)
 	return -1;
 }
 
-static bool has_interpreter(int fd, const Elf64_Ehdr *header)
+/* The note that Go's linker leaves: name size 4, "Go\0\0" after the three words. */
+static bool is_go_note(int fd, const Elf64_Phdr *segment)
+{
+	struct {
+		Elf64_Nhdr header;
+		char name[4];
+	} note;
+	return pread(fd, &note, sizeof(note), (off_t)segment->p_offset) == sizeof(note) &&
+	       note.header.n_namesz == sizeof(note.name) && memcmp(note.name, "Go\0", 4) == 0;
+}
+
+static bool reads_hosts(int fd, const Elf64_Ehdr *header)
 {
 	Elf64_Phdr segments[MAX_SEGMENTS];
+	bool dynamic = false, go = false;
 	size_t count = header->e_phnum < MAX_SEGMENTS ? header->e_phnum : MAX_SEGMENTS;
 	ssize_t size = (ssize_t)(count * sizeof(*segments));
 	if (header->e_phentsize != sizeof(*segments) ||
 	    pread(fd, segments, (size_t)size, (off_t)header->e_phoff) != size)
-		return true; /* not what we look for */
-	for (size_t i = 0; i < count; i++)
-		if (segments[i].p_type == PT_INTERP)
-			return true;
-	return false;
+		return false; /* not what we look for */
+	for (size_t i = 0; i < count; i++) {
+		dynamic |= segments[i].p_type == PT_INTERP;
+		go |= segments[i].p_type == PT_NOTE && is_go_note(fd, &segments[i]);
+	}
+	return go || !dynamic;
 }
 
-bool run_elf_is_static_pie(const char *command)
+bool run_elf_wants_opens(const char *command)
 {
 	Elf64_Ehdr header;
 	cleanup_fd int fd = open_command(command);
 	return fd >= 0 && pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
 	       memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
 	       header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_type == ET_DYN &&
-	       !has_interpreter(fd, &header);
+	       reads_hosts(fd, &header);
+}
+
+bool run_elf_exists(const char *command)
+{
+	cleanup_fd int fd = open_command(command);
+	return fd >= 0;
 }

@@ -3,8 +3,13 @@
 
 #include <stdbool.h>
 
-/* Is the command (looked for in PATH as execvp does) a position-independent static program? Its
- * text lies where shared libraries lie, so that the filter cannot tell its opens by their place. */
-bool run_elf_is_static_pie(const char *command);
+/* Must all opens of the command (looked for in PATH as execvp does) be seen, so that it finds names
+ * in /etc/hosts? A position-independent program that reads that file itself, being static or
+ * written in Go, has its text where shared libraries lie, so that the filter cannot tell its opens
+ * by their place. */
+bool run_elf_wants_opens(const char *command);
+
+/* Is there such a file at all? */
+bool run_elf_exists(const char *command);
 
 #endif

@@ -150,20 +150,23 @@ static int add_port(struct state *state, uint32_t tunnel, const char *text)
 static int add_intercepted(const struct setup *setup)
 {
 	for (char **variable = environ; *variable; variable++) {
-		char port[8];
+		uint8_t bytes[UUID_BYTES];
+		char id[UUID_TEXT + 1], port[6];
 		const char *equals = strchr(*variable, '=');
 		if (strncmp(*variable, INTERCEPT, sizeof(INTERCEPT) - 1) != 0 || !equals)
 			continue;
 		const char *start = *variable + sizeof(INTERCEPT) - 1;
-		snprintf(port, sizeof(port), "%.*s", (int)(equals - start), start);
-		int status = add_tunnel(setup, equals + 1);
-		uint8_t bytes[UUID_BYTES];
-		char id[UUID_TEXT + 1];
-		if (status)
-			return status;
-		uuid_parse(equals + 1, bytes);
+		size_t len = (size_t)(equals - start);
+		if (len == 0 || len >= sizeof(port) || uuid_parse(equals + 1, bytes) < 0) {
+			run_error("%s: it has to be %sPORT=TUNNEL_ID", *variable, INTERCEPT);
+			return 2;
+		}
+		snprintf(port, sizeof(port), "%.*s", (int)len, start);
 		uuid_format(bytes, id);
-		status = add_port(setup->state, tunnel_find(setup->state, id, setup->base), port);
+		int status = add_tunnel(setup, id);
+		if (status == 0)
+			status = add_port(setup->state, tunnel_find(setup->state, id, setup->base),
+					  port);
 		if (status)
 			return status;
 	}
@@ -218,6 +221,11 @@ static const char *find_shim(void)
 	if (!shim)
 		run_error("%s is not there: dynamic programs will not find the tunnels' names",
 			  SHIM);
+	else if (strpbrk(shim, ": "))
+		run_error(
+			"%s: LD_PRELOAD cannot hold this path: dynamic programs will not find the "
+			"tunnels' names",
+			shim);
 	return shim;
 }
 
@@ -287,7 +295,7 @@ int run_setup(const struct run_options *options, struct launch *launch)
 	launch->wants = (struct filter_wants){
 		.initiates = state->initiates,
 		.listens = state->listens,
-		.all_opens = options->hosts || run_elf_is_static_pie(options->command[0]),
+		.all_opens = options->hosts || run_elf_wants_opens(options->command[0]),
 		.allow_io_uring = options->allow_io_uring,
 	};
 	if (options->allow_io_uring)

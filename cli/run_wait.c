@@ -2,18 +2,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/run_elf.h"
 #include "cli/run_setup.h"
 #include "protocol/control.h"
 #include "supervisor/pass.h"
@@ -23,7 +26,9 @@ struct waiting {
 	int signals;
 	int pidfd; /* the command's */
 	pid_t command;
-	int status; /* what to exit with, once over */
+	int status;       /* what to exit with, once over */
+	bool child_ended; /* the keeper perhaps; its last words come first */
+	bool at_end;      /* of the reports */
 	bool over;
 };
 
@@ -37,25 +42,63 @@ void run_block_signals(struct launch *launch)
 	sigaction(SIGCHLD, &plain, &launch->child_action);
 }
 
-/* Print what the supervisor warned of so far. */
+/* As a shell has it. */
+static int exit_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Print what the supervisor warned of so far; not where nobody reads it, which must hold up
+ * nothing. */
 static void print_warnings(const struct waiting *waiting)
 {
-	char text[4096];
+	char text[PIPE_BUF];
 	ssize_t got;
-	while ((got = read(waiting->wait->warn_fd, text, sizeof(text))) > 0)
-		if (write(STDERR_FILENO, text, (size_t)got) < 0)
+	while ((got = read(waiting->wait->warn_fd, text, sizeof(text))) > 0) {
+		struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
+		if (poll(&err, 1, 0) > 0 && err.revents & POLLOUT &&
+		    write(STDERR_FILENO, text, (size_t)got) < 0)
 			return;
+	}
 }
 
 /* --- signals --- */
 
-/* Pass a signal on, with the value that sigqueue(3) gave it. What the terminal sends has reached
- * the command already, as has what the command sends to its own group. */
+/* What a terminal sends goes to its whole foreground group, so to the command as well. */
+static bool reached_the_command(const struct signalfd_siginfo *info)
+{
+	if (info->ssi_code != SI_KERNEL)
+		return false;
+	switch (info->ssi_signo) {
+	case SIGHUP: /* only a session's leader is told of a hang-up */
+		return getsid(0) != getpid();
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+	case SIGWINCH:
+	case SIGCONT:
+		return true;
+	default: /* a timer that was set before us */
+		return false;
+	}
+}
+
+/* From a process that speaks of itself: the command signals its own group, we have written into a
+ * broken pipe, the keeper wakes us. */
+static bool not_for_the_command(const struct waiting *waiting, const struct signalfd_siginfo *info)
+{
+	pid_t from = (pid_t)info->ssi_pid;
+	return info->ssi_code <= 0 && info->ssi_code != SI_TIMER &&
+	       (from == waiting->command || from == getpid() || from == waiting->wait->keeper);
+}
+
+/* Pass a signal on, with the value that sigqueue(3) gave it. */
 static void pass_on(const struct waiting *waiting, const struct signalfd_siginfo *info)
 {
 	siginfo_t passed = {0};
-	bool queued = info->ssi_code == SI_QUEUE;
-	if (info->ssi_code > 0 || waiting->pidfd < 0 || info->ssi_pid == (uint32_t)waiting->command)
+	if (reached_the_command(info) || not_for_the_command(waiting, info))
 		return;
 	passed.si_signo = (int)info->ssi_signo;
 	passed.si_code = SI_QUEUE;
@@ -63,15 +106,40 @@ static void pass_on(const struct waiting *waiting, const struct signalfd_siginfo
 	passed.si_uid = info->ssi_uid;
 	passed.si_value.sival_ptr = (void *)(uintptr_t)info->ssi_ptr;
 	syscall(SYS_pidfd_send_signal, waiting->pidfd, (int)info->ssi_signo,
-		queued ? &passed : NULL, 0);
+		info->ssi_code == SI_QUEUE ? &passed : NULL, 0);
 }
 
-static void read_signals(const struct waiting *waiting)
+/* The keeper was killed. We are a subreaper: the command is our child now, and its supervisor goes
+ * on as long as nothing happens to it. */
+static void keeper_ended(struct waiting *waiting)
+{
+	int status;
+	waiting->child_ended = false;
+	if (waiting->over || waitpid(waiting->wait->keeper, NULL, WNOHANG) <= 0)
+		return;
+	if (waiting->command == 0) {
+		run_error("gs-keeper was ended: the command was not started");
+		waiting->status = 1;
+	} else {
+		run_error(
+			"gs-keeper was ended: the command goes on, but a supervisor that ends now "
+			"is not replaced");
+		waiting->status = waitpid(waiting->command, &status, 0) == waiting->command
+					  ? exit_status(status)
+					  : 1;
+	}
+	waiting->over = true;
+}
+
+static void read_signals(struct waiting *waiting)
 {
 	struct signalfd_siginfo info;
-	while (read(waiting->signals, &info, sizeof(info)) == sizeof(info))
-		if (info.ssi_signo != SIGCHLD || info.ssi_code <= 0)
+	while (read(waiting->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD && info.ssi_code > 0)
+			waiting->child_ended = true;
+		else
 			pass_on(waiting, &info);
+	}
 }
 
 /* Stop as the command did, so that the shell sees its job stopped; SIGCONT goes on from here. */
@@ -117,13 +185,21 @@ static void explain_filter(int error)
 		run_error("the filter cannot be installed: %s", strerror(error));
 }
 
+static int explain_exec(const char *command, int error)
+{
+	if (error == ENOENT && run_elf_exists(command)) {
+		run_error("%s: the interpreter that it names is not there", command);
+		return 126;
+	}
+	run_error("%s: %s", command, error == ENOENT ? "command not found" : strerror(error));
+	return error == ENOENT ? 127 : 126;
+}
+
 static int explain_failure(const struct waiting *waiting, const struct report *report)
 {
 	switch (report->stage) {
 	case STAGE_EXEC:
-		run_error("%s: %s", waiting->wait->command,
-			  report->value == ENOENT ? "command not found" : strerror(report->value));
-		return report->value == ENOENT ? 127 : 126;
+		return explain_exec(waiting->wait->command, report->value);
 	case STAGE_FILTER:
 		explain_filter(report->value);
 		return 1;
@@ -149,6 +225,12 @@ static void end(struct waiting *waiting, int status)
 	waiting->status = status;
 }
 
+static bool more_reports(const struct waiting *waiting)
+{
+	struct pollfd reports = {.fd = waiting->wait->report_fd, .events = POLLIN};
+	return poll(&reports, 1, 0) > 0 && !(reports.revents & POLLHUP && waiting->at_end);
+}
+
 static void take_report(struct waiting *waiting, const struct report *report)
 {
 	switch (report->op) {
@@ -157,14 +239,14 @@ static void take_report(struct waiting *waiting, const struct report *report)
 		return;
 	case REPORT_STOPPED:
 		print_warnings(waiting);
-		stop_too(report->value);
+		if (!more_reports(waiting)) /* else it does not stand any more */
+			stop_too(report->value);
 		return;
 	case REPORT_FAILED:
 		end(waiting, explain_failure(waiting, report));
 		return;
 	case REPORT_EXITED:
-		end(waiting, WIFSIGNALED(report->value) ? 128 + WTERMSIG(report->value)
-							: WEXITSTATUS(report->value));
+		end(waiting, exit_status(report->value));
 		if (report->last) /* then the keeper ends too: leave nothing behind */
 			waitpid(waiting->wait->keeper, NULL, 0);
 		return;
@@ -177,9 +259,8 @@ static void read_report(struct waiting *waiting)
 	int fd, got = pass_receive(waiting->wait->report_fd, &report, sizeof(report), &fd);
 	if (got == -EINTR)
 		return;
-	if (got != sizeof(report)) {
-		run_error("gs-keeper was ended: connections through the tunnel fail from now on");
-		end(waiting, 1);
+	if (got != sizeof(report)) { /* the keeper is gone, which SIGCHLD tells too */
+		waiting->child_ended = waiting->at_end = true;
 		return;
 	}
 	if (fd >= 0)
@@ -196,9 +277,17 @@ static void let_go(const struct waiting *waiting)
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
 	}
-	for (int fd = 3, end = (int)sysconf(_SC_OPEN_MAX); fd < end && fd < 1024; fd++)
-		if (fd != kept[0] && fd != kept[1] && fd != kept[2])
-			close(fd);
+	unsigned from = 3;
+	for (;;) {
+		unsigned next = UINT32_MAX;
+		for (size_t i = 0; i < 3; i++)
+			if (kept[i] >= (int)from && (unsigned)kept[i] < next)
+				next = (unsigned)kept[i];
+		syscall(SYS_close_range, from, next == UINT32_MAX ? next : next - 1, 0);
+		if (next == UINT32_MAX)
+			return;
+		from = next + 1;
+	}
 }
 
 int run_wait(struct run_wait *wait)
@@ -206,11 +295,13 @@ int run_wait(struct run_wait *wait)
 	sigset_t all;
 	sigfillset(&all);
 	struct waiting waiting = {.wait = wait, .pidfd = -1};
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	waiting.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	let_go(&waiting);
 	while (!waiting.over) {
-		struct pollfd fds[] = {{waiting.signals, POLLIN, 0},
-				       {wait->report_fd, POLLIN, 0},
+		/* until the command is there, its signals wait */
+		struct pollfd fds[] = {{waiting.pidfd < 0 ? -1 : waiting.signals, POLLIN, 0},
+				       {waiting.at_end ? -1 : wait->report_fd, POLLIN, 0},
 				       {wait->warn_fd, POLLIN, 0}};
 		if (poll(fds, 3, -1) < 0)
 			continue;
@@ -222,6 +313,8 @@ int run_wait(struct run_wait *wait)
 			close(wait->warn_fd), wait->warn_fd = -1;
 		if (fds[1].revents)
 			read_report(&waiting);
+		if (waiting.child_ended && !more_reports(&waiting))
+			keeper_ended(&waiting);
 	}
 	print_warnings(&waiting);
 	return waiting.status;

@@ -1,4 +1,5 @@
 #include "shim/ask.h"
+#include "shim/next.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

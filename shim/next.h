@@ -1,6 +1,22 @@
 #ifndef GS_SHIM_NEXT_H
 #define GS_SHIM_NEXT_H
 
+/* A program may have been linked without any libc: the shim must load there too, and is not called.
+ * So all that it takes from libc is weak. */
+#pragma weak __errno_location
+#pragma weak __h_errno_location
+#pragma weak freeaddrinfo
+#pragma weak inet_aton
+#pragma weak inet_ntop
+#pragma weak memchr
+#pragma weak memcpy
+#pragma weak memset
+#pragma weak snprintf
+#pragma weak strchr
+#pragma weak strlen
+#pragma weak strnlen
+#pragma weak syscall
+
 /*
  * The functions that the shim stands in front of: libc's, or another preloaded library's. The shim
  * names no library that it needs, so that glibc and musl of any age can load it; it finds dlsym()

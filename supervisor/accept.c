@@ -32,7 +32,9 @@
 #include "supervisor/tunnel.h"
 
 #define HANDSHAKE        (10 * SECOND)
-#define MAX_INCOMING     1024 /* strangers of one listener */
+#define MAX_INCOMING     1024          /* strangers of one listener */
+#define PROMISE          (2 * SECOND)  /* an accept() that follows select() is held at most */
+#define LOST             (10 * SECOND) /* a listener that nobody known has any more */
 #define ACCEPT_AT_A_TIME 64
 
 static struct listener *at(struct supervisor *s, uint32_t index)
@@ -42,27 +44,76 @@ static struct listener *at(struct supervisor *s, uint32_t index)
 
 /* --- listeners --- */
 
-static uint32_t find_or_add(struct state *state, int fd, const union address *address)
+static int int_option(int fd, int level, int name)
 {
-	uint64_t cookie = socket_cookie(fd);
-	for (uint32_t i = 0; i < state->listener_pool.top; i++)
-		if (state->listeners[i].slot.used && state->listeners[i].cookie == cookie)
-			return i;
+	int value = 0;
+	socklen_t len = sizeof(value);
+	return getsockopt(fd, level, name, &value, &len) == 0 ? value : 0;
+}
+
+static uint32_t add(struct state *state, int fd, const union address *address, uint64_t cookie)
+{
 	uint32_t index = listener_take(state);
 	if (index == NONE)
 		return NONE;
 	struct listener *listener = &state->listeners[index];
-	socklen_t len = sizeof(int);
-	int defers = 0;
-	getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defers, &len);
 	listener->cookie = cookie;
 	listener->address = *address;
 	listener->family = socket_family(fd);
-	listener->defers = defers != 0;
 	return index;
 }
 
-/* Keep no duplicate that nobody waits on, and no listener that nothing is known of. */
+/* What may have been set after bind(), and matters once it listens. */
+static void learn_options(struct listener *listener, int fd)
+{
+	if (listener->learnt)
+		return;
+	listener->learnt = true;
+	if (address_is_any(&listener->address))
+		socket_device_address(fd, &listener->address);
+	listener->defers = int_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT) != 0;
+	listener->odd = int_option(fd, SOL_SOCKET, SO_RCVLOWAT) > 1 ||
+			int_option(fd, IPPROTO_TCP, TCP_CORK) != 0;
+}
+
+/* Remember who has it, to visit it there. */
+static void note_holder(struct listener *listener, int tid, int number)
+{
+	listener->lost = 0;
+	for (uint32_t i = 0; i < HOLDERS; i++)
+		if (listener->tid[i] == tid && listener->number[i] == number) {
+			listener->holder = i;
+			return;
+		}
+	listener->holder = (listener->holder + 1) % HOLDERS;
+	listener->tid[listener->holder] = tid;
+	listener->number[listener->holder] = number;
+}
+
+static uint32_t find_or_add(struct state *state, const struct call *call, int fd,
+			    const union address *address)
+{
+	uint64_t cookie = socket_cookie(fd);
+	uint32_t index = 0;
+	while (index < state->listener_pool.top &&
+	       !(state->listeners[index].slot.used && state->listeners[index].cookie == cookie))
+		index++;
+	if (index == state->listener_pool.top)
+		index = add(state, fd, address, cookie);
+	if (index != NONE)
+		note_holder(&state->listeners[index], (int)call->notif.pid, (int)call->args[0]);
+	return index;
+}
+
+void accept_expect(struct supervisor *s, const struct call *call, int fd,
+		   const union address *address)
+{
+	if (tunnel_port_secured(s->state, address_port(address)) && socket_is_tcp(fd) &&
+	    find_or_add(s->state, call, fd, address) != NONE)
+		supervisor_sweep_later(s);
+}
+
+/* Keep no duplicate that nobody waits on. */
 static void tidy(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = at(s, index);
@@ -71,10 +122,13 @@ static void tidy(struct supervisor *s, uint32_t index)
 	if (listener->fd >= 0)
 		loop_unwatch(&s->loop, listener->fd);
 	close_fd(&listener->fd);
-	if (listener->ready.first == NONE && !listener->incoming && !listener->owed) {
-		bell_stop(s, index);
-		listener_give(s->state, index);
-	}
+	supervisor_sweep_later(s);
+}
+
+static void drop_conn(struct supervisor *s, uint32_t index)
+{
+	close_fd(&s->state->conns[index].fd);
+	conn_give(s->state, index);
 }
 
 /* --- the queue of authenticated connections --- */
@@ -181,6 +235,7 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 	/* from here on it may be in that table: whoever takes over looks there */
 	unqueue_first(s, listener);
 	at(s, listener)->owed++;
+	at(s, listener)->took = 0;
 	conn->tid = (int)call->notif.pid;
 	conn->number = -1;
 	conn->state = CONN_INJECTED;
@@ -226,14 +281,37 @@ static void offer(struct supervisor *s, uint32_t index)
 	bell_ring(s, index);
 }
 
+/* An accept() that was promised a connection gets the dead one once there is no hope of another. */
+static void keep_promises(struct supervisor *s, uint32_t index, bool at_once)
+{
+	struct listener *listener = at(s, index);
+	uint32_t call = listener->calls;
+	while (call != NONE && !s->state->calls[call].promised)
+		call = s->state->calls[call].next;
+	if (call == NONE || listener->ready.first != NONE || listener->dead == NONE ||
+	    (listener->incoming && !at_once))
+		return;
+	queue_first(s, index, listener->dead);
+	listener->dead = NONE;
+	supervisor_release(s, call, &listener->calls);
+	deliver(s, call, index);
+}
+
 /* --- connections that come in --- */
 
+/* A stranger's is over. One is kept, shut down, for a program that its coming may have woken. */
 static void drop_incoming(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
-	at(s, conn->listener)->incoming--;
-	close_fd(&conn->fd);
-	conn_give(s->state, index);
+	uint32_t listener = conn->listener;
+	at(s, listener)->incoming--;
+	loop_unwatch(&s->loop, conn->fd);
+	shutdown(conn->fd, SHUT_RDWR);
+	conn->deadline = 0;
+	conn->state = CONN_DEAD;
+	if (at(s, listener)->dead != NONE)
+		drop_conn(s, at(s, listener)->dead);
+	at(s, listener)->dead = index;
 }
 
 static void report_stranger(struct supervisor *s, const struct conn *conn, const char *why)
@@ -276,7 +354,7 @@ static void drive(struct supervisor *s, uint32_t index)
 
 static void take_in(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
 {
-	uint32_t index = at(s, listener)->incoming < MAX_INCOMING ? conn_take(s->state) : NONE;
+	uint32_t index = at(s, listener)->incoming < s->max_incoming ? conn_take(s->state) : NONE;
 	if (index == NONE) {
 		log_warn("too many connections that do not authenticate: the newest was dropped");
 		return;
@@ -296,6 +374,9 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	conn->fd = *fd;
 	steal_fd(fd);
 	at(s, listener)->incoming++;
+	at(s, listener)->took++;
+	if (at(s, listener)->odd)
+		socket_begin_handshake(conn);
 	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
 	drive(s, index);
 }
@@ -338,12 +419,20 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 	struct call *call = &s->state->calls[call_index];
 	struct listener *listener = at(s, index);
 	uint64_t timeout = socket_timeout(*fd, SO_RCVTIMEO);
+	/* with a time limit, the kernel ends an interrupted call (signal(7)) */
+	if (timeout && supervisor_interrupted(s, call, &listener->calls)) {
+		notify_fail(s->state, call_index, EINTR);
+		return;
+	}
 	if (listener->fd < 0) {
 		listener->fd = steal_fd(fd);
 		loop_watch(&s->loop, listener->fd, EPOLLIN,
 			   supervisor_id(s, OBJECT_LISTENER, index));
 	}
+	call->promised = listener->took != 0;
 	supervisor_hold(s, call_index, CALL_ACCEPT, &listener->calls, index);
+	if (call->promised && (!timeout || timeout > PROMISE))
+		timeout = PROMISE;
 	if (timeout) {
 		call->deadline = loop_now() + timeout;
 		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
@@ -352,26 +441,30 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 
 static void accept_on(struct supervisor *s, uint32_t call, int *fd, const union address *address)
 {
-	uint32_t index = find_or_add(s->state, *fd, address);
+	uint32_t index = find_or_add(s->state, &s->state->calls[call], *fd, address);
 	if (index == NONE) {
 		notify_fail(s->state, call, ENOBUFS);
 		return;
 	}
+	learn_options(at(s, index), *fd);
 	drain(s, index, *fd); /* on -EINVAL the kernel says the same to the next call */
 	uint32_t ready = with_ready(s, index);
 	if (at(s, index)->owed && deliver_owed(s, call, index))
 		;
 	else if (ready != NONE)
 		deliver(s, call, ready);
-	else if (socket_is_nonblocking(*fd))
+	else if (socket_is_nonblocking(*fd)) {
+		at(s, index)->took = 0;
 		notify_fail(s->state, call, EAGAIN);
-	else
+	} else {
 		hold(s, call, index, fd);
+	}
 	if (ready != NONE && ready != index) {
 		offer(s, ready);
 		tidy(s, ready);
 	}
 	offer(s, index);
+	keep_promises(s, index, false);
 	tidy(s, index);
 }
 
@@ -404,6 +497,7 @@ void accept_event(struct supervisor *s, uint32_t index)
 		return;
 	drive(s, index);
 	offer(s, listener);
+	keep_promises(s, listener, false);
 	tidy(s, listener);
 }
 
@@ -420,8 +514,7 @@ static void recover_telling(struct supervisor *s, uint32_t index)
 		at(s, conn->listener)->owed++;
 		return;
 	}
-	close_fd(&conn->fd);
-	conn_give(s->state, index);
+	drop_conn(s, index);
 }
 
 /* Where the connection may be in a program's table already: its number there, or back to the queue.
@@ -462,6 +555,8 @@ void accept_recover_conn(struct supervisor *s, uint32_t index)
 		recover_injected(s, index);
 	else if (conn->state == CONN_TELLING)
 		recover_telling(s, index);
+	else if (conn->state == CONN_DEAD)
+		drop_conn(s, index);
 	else
 		at(s, conn->listener)->incoming++;
 }
@@ -511,14 +606,38 @@ void accept_deadline(struct supervisor *s, uint32_t index)
 		return;
 	report_stranger(s, conn, "it did not authenticate in time");
 	drop_incoming(s, index);
+	keep_promises(s, listener, false);
 	tidy(s, listener);
 }
 
-void accept_call_deadline(struct supervisor *s, uint32_t call)
+/* A stranger that says nothing, whose coming may have woken a program that waits for it now. */
+static void end_a_stranger(struct supervisor *s, uint32_t listener)
 {
-	uint32_t listener = s->state->calls[call].owner;
-	supervisor_release(s, call, &at(s, listener)->calls);
-	notify_fail(s->state, call, EAGAIN);
+	for (uint32_t i = 0; at(s, listener)->dead == NONE && i < s->state->conn_pool.top; i++) {
+		const struct conn *conn = &s->state->conns[i];
+		if (conn->slot.used && conn->state == CONN_INCOMING && conn->listener == listener)
+			drop_incoming(s, i);
+	}
+}
+
+void accept_call_deadline(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	uint32_t listener = call->owner;
+	if (call->promised) {
+		end_a_stranger(s, listener);
+		keep_promises(s, listener, true);
+	}
+	if (call->slot.used && call->state == CALL_HELD && call->owner == listener &&
+	    call->deadline) {
+		bool limited = socket_timeout(at(s, listener)->fd, SO_RCVTIMEO) != 0;
+		if (limited) {
+			supervisor_release(s, index, &at(s, listener)->calls);
+			notify_fail(s->state, index, EAGAIN);
+		} else {
+			call->deadline = 0; /* nothing had come: wait on */
+		}
+	}
 	tidy(s, listener);
 }
 
@@ -540,46 +659,101 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 		supervisor_sweep_later(s);
 	}
 	offer(s, index);
+	keep_promises(s, index, false);
 	tidy(s, index);
 }
 
-void accept_bell_event(struct supervisor *s, uint32_t index)
+/* --- visits: between calls, where the program has the socket --- */
+
+/* A duplicate of the listening socket from one of those who had it lately, or -1. */
+static int borrow(struct supervisor *s, const struct listener *listener)
+{
+	for (uint32_t i = 0; i < HOLDERS; i++) {
+		uint32_t holder = (listener->holder + HOLDERS - i) % HOLDERS;
+		if (listener->tid[holder] == 0)
+			continue;
+		cleanup_fd int fd = target_descriptor_of(s->state, listener->tid[holder],
+							 listener->number[holder]);
+		if (fd >= 0 && socket_cookie(fd) == listener->cookie)
+			return steal_fd(&fd);
+	}
+	return -1;
+}
+
+/* Nobody listens there any more: as in the kernel, what was queued is gone. */
+static void forget_listener(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = at(s, index);
 	bell_stop(s, index);
-	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->address));
-	/* nobody listens there any more: as in the kernel, what was queued is gone */
-	while (listener->ready.first != NONE) {
-		uint32_t conn = listener->ready.first;
-		unqueue_first(s, index);
-		close_fd(&s->state->conns[conn].fd);
-		conn_give(s->state, conn);
+	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
+		struct conn *conn = &s->state->conns[i];
+		if (!conn->slot.used || conn->state < CONN_INCOMING || conn->listener != index)
+			continue;
+		loop_unwatch(&s->loop, conn->fd);
+		drop_conn(s, i);
 	}
-	tidy(s, index);
+	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->address));
+	listener_give(s->state, index);
 }
 
-/* Duplicates of listening sockets whose programs do not wait any more; what is owed to the dead. */
+static void visit(struct supervisor *s, uint32_t index, bool certain)
+{
+	struct listener *listener = at(s, index);
+	cleanup_fd int fd = borrow(s, listener);
+	if (fd >= 0) {
+		listener->lost = 0;
+		if (socket_is_listening(fd)) {
+			learn_options(listener, fd);
+			drain(s, index, fd);
+		}
+		offer(s, index);
+		return;
+	}
+	/* another process may have it, and call accept() */
+	if (!listener->lost)
+		listener->lost = loop_now();
+	if (certain || loop_now() - listener->lost > LOST)
+		forget_listener(s, index);
+}
+
+/* The bell was not taken: the listening socket is gone, or it has reached another of its REUSEPORT
+ * group that is not ours. */
+void accept_bell_event(struct supervisor *s, uint32_t index)
+{
+	bell_stop(s, index);
+	if (at(s, index)->calls == NONE)
+		visit(s, index, true);
+}
+
+/* What is owed to the dead goes back into the queue. */
+static void sweep_owed(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = at(s, index);
+	for (uint32_t c = 0; listener->owed && c < s->state->conn_pool.top; c++) {
+		struct conn *conn = &s->state->conns[c];
+		if (conn->slot.used && conn->state == CONN_INJECTED && conn->listener == index &&
+		    target_group(conn->group) < 0) {
+			listener->owed--;
+			queue(s, index, c);
+		}
+	}
+}
+
 bool accept_sweep(struct supervisor *s)
 {
 	bool more = false;
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
-		struct listener *listener = at(s, i);
-		if (!listener->slot.used)
+		if (!at(s, i)->slot.used)
 			continue;
-		for (uint32_t c = 0; listener->owed && c < s->state->conn_pool.top; c++) {
-			struct conn *conn = &s->state->conns[c];
-			if (conn->slot.used && conn->state == CONN_INJECTED &&
-			    conn->listener == i && target_group(conn->group) < 0) {
-				listener->owed--;
-				queue(s, i, c);
-			}
-		}
-		if (listener->fd >= 0)
-			loop_watch(&s->loop, listener->fd, EPOLLIN,
-				   supervisor_id(s, OBJECT_LISTENER, i));
-		offer(s, i);
-		more |= listener->owed != 0;
+		more = true;
+		sweep_owed(s, i);
 		tidy(s, i);
+		if (at(s, i)->fd < 0) {
+			visit(s, i, false);
+			continue;
+		}
+		loop_watch(&s->loop, at(s, i)->fd, EPOLLIN, supervisor_id(s, OBJECT_LISTENER, i));
+		offer(s, i);
 	}
 	return more;
 }

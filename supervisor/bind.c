@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
+#include "supervisor/socket.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
@@ -45,7 +47,11 @@ void bind_call(struct supervisor *s, uint32_t index)
 	    tunnel_any_port(s->state, address_port(&bound))) {
 		/* a duplicate that a call left behind would keep the port in use */
 		supervisor_sweep(s);
-		check_reachable(s->state, &bound);
+		cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+		if (fd >= 0 && socket_is_tcp(fd) && notify_valid(s->state, call)) {
+			check_reachable(s->state, &bound);
+			accept_expect(s, call, fd, &bound);
+		}
 	}
 	notify_pass(s->state, index);
 }

@@ -85,6 +85,7 @@ static void fail(struct supervisor *s, uint32_t index, int error, const char *wh
 	struct conn *conn = at(s, index);
 	conn_report(s, conn, error, why);
 	s->state->counters.refused++;
+	socket_end_handshake(conn);
 	loop_unwatch(&s->loop, conn->fd);
 	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
 		socket_disconnect(conn->fd);
@@ -135,6 +136,9 @@ static bool worth_a_lookup(const struct conn *conn)
 	uint8_t code = conn->la.code;
 	if (conn->retried || conn->tunnel == NONE)
 		return false;
+	if (conn->error == EADDRNOTAVAIL || conn->error == EADDRINUSE || conn->error == EINVAL ||
+	    conn->error == EISCONN || conn->error == EACCES || conn->error == EPERM)
+		return code == LAN_AUTH_UNKNOWN_KEY; /* else it is the socket's or this host's */
 	if (code == LAN_AUTH_NOT_ACTIVE)
 		return true;
 	return !lan_committed(conn) && (code == LAN_AUTH_OK || code == LAN_AUTH_UNKNOWN_KEY);
@@ -154,6 +158,7 @@ static void fail_or_retry(struct supervisor *s, uint32_t index, int error, const
 		return;
 	}
 	conn->retried = true;
+	socket_end_handshake(conn);
 	if (socket_tcp_state(conn->fd) != TCP_CLOSE) {
 		socket_disconnect(conn->fd);
 		socket_take_error(conn->fd);
@@ -258,6 +263,8 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 	/* a program that has given up must not call the far listener */
 	if (!conn_wanted(s, conn)) {
 		conn_debug(s, conn, "the program has closed its socket: nothing is called");
+		/* where a child has it all the same, it must not take this for a tunnel */
+		socket_disconnect(conn->fd);
 		conn_pass(s, conn);
 		conn_forget(s, index);
 		return;
@@ -282,7 +289,8 @@ static void tcp_step(struct supervisor *s, uint32_t index, int err)
 {
 	if (err == -EINPROGRESS || err == -EALREADY || err == -EINTR)
 		watch(s, index, EPOLLOUT);
-	else if (err == 0 || err == -EISCONN)
+	else if (err == 0 ||
+		 (err == -EISCONN && socket_tcp_state(at(s, index)->fd) == TCP_ESTABLISHED))
 		tcp_is_up(s, index);
 	else
 		fail_or_retry(s, index, -err, NULL);
@@ -403,7 +411,28 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	conn_debug(s, conn, "the program is told EINPROGRESS");
 	if (conn->state != CONN_TCP && conn->nonblocking)
 		set_deadline(s, index, loop_now() + HOLD_LOOP);
-	notify_fail(s->state, call_index, EINPROGRESS);
+	notify_fail(s->state, call_index, call->again ? EALREADY : EINPROGRESS);
+}
+
+/* The call waits with the one that began, for as long as SO_SNDTIMEO lets it. A call that a signal
+ * has taken back comes again; with a time limit the kernel would have ended it with EINTR
+ * (signal(7)). */
+static void join_running(struct supervisor *s, uint32_t call_index, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	struct call *call = &s->state->calls[call_index];
+	uint64_t timeout = conn->nonblocking ? 0 : socket_timeout(conn->fd, SO_SNDTIMEO);
+	if (timeout && supervisor_interrupted(s, call, &conn->calls)) {
+		conn->told = true;
+		notify_fail(s->state, call_index, EINTR);
+		return;
+	}
+	hold(s, call_index, CALL_CONNECT, index);
+	call->again = true;
+	if (timeout) {
+		call->deadline = loop_now() + timeout;
+		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
+	}
 }
 
 /* The socket is known: the call joins what is running, or learns what came of it. */
@@ -421,16 +450,16 @@ static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool
 	} else if (!same || (nonblocking && conn->state == CONN_TCP)) {
 		notify_fail(s->state, call_index, EALREADY);
 	} else {
-		hold(s, call_index, CALL_CONNECT, index);
+		join_running(s, call_index, index);
 	}
 }
 
-/* What the kernel says to a connect on a socket that is not fresh. */
-static void answer_used(struct supervisor *s, uint32_t call, int fd, const struct route *route)
+/* What the kernel says to a connect on a socket that is not fresh. With a family that fits, it
+ * looks at nothing else of the address. */
+static void answer_used(struct supervisor *s, uint32_t call, int fd)
 {
-	union address to = {.in = {.sin_family = AF_INET}};
-	if (route->tunnel != NONE)
-		to = s->state->tunnels[route->tunnel].contact;
+	union address to = {.in = {.sin_family = AF_INET, .sin_port = htons(1)}};
+	to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	address_for_socket(&to, socket_family(fd));
 	int err = socket_connect(fd, &to);
 	if (err == 0)
@@ -450,7 +479,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 		return;
 	}
 	if (socket_tcp_state(*fd) != TCP_CLOSE) {
-		answer_used(s, call, *fd, route);
+		answer_used(s, call, *fd);
 		return;
 	}
 	index = conn_add(s->state, cookie, *fd);
@@ -559,7 +588,16 @@ void so_error_call(struct supervisor *s, uint32_t index)
 		return;
 	}
 	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
-	uint32_t found = fd < 0 ? NONE : conn_find(s->state, socket_cookie(fd));
+	if (fd < 0) {
+		supervisor_no_descriptor(s, index, fd);
+		return;
+	}
+	uint64_t cookie = socket_cookie(fd);
+	uint32_t found = conn_find(s->state, cookie);
+	if (found != NONE && at(s, found)->state == CONN_TCP) {
+		tcp_event(s, found); /* TCP may be up, and its event not have come yet */
+		found = conn_find(s->state, cookie);
+	}
 	if (found == NONE || at(s, found)->state == CONN_TCP || at(s, found)->state == CONN_DONE ||
 	    !notify_valid(s->state, call)) {
 		notify_pass(s->state, index);

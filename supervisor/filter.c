@@ -12,10 +12,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -189,22 +187,24 @@ static int with_opens(struct sock_fprog *prog, bool all_opens)
 	return 0;
 }
 
+/* Through a pipe, which holds more than any program and knows no limit for files. */
 static int export_program(scmp_filter_ctx ctx, struct sock_fprog *prog)
 {
-	struct stat stat;
-	cleanup_fd int fd = memfd_create("filter", MFD_CLOEXEC);
-	if (fd < 0)
+	int ends[2];
+	const size_t most = BPF_MAXINSNS * sizeof(*prog->filter);
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	int err = seccomp_export_bpf(ctx, fd);
+	cleanup_fd int in = ends[0], out = ends[1];
+	int err = seccomp_export_bpf(ctx, out);
+	close_fd(&out);
 	if (err < 0)
 		return err;
-	if (fstat(fd, &stat) < 0)
-		return -errno;
-	prog->filter = malloc((size_t)stat.st_size);
+	prog->filter = malloc(most);
 	if (!prog->filter)
 		return -ENOMEM;
-	prog->len = (unsigned short)((size_t)stat.st_size / sizeof(*prog->filter));
-	return pread(fd, prog->filter, (size_t)stat.st_size, 0) == stat.st_size ? 0 : -EIO;
+	ssize_t got = read(in, prog->filter, most);
+	prog->len = (unsigned short)(got > 0 ? (size_t)got / sizeof(*prog->filter) : 0);
+	return prog->len ? 0 : -EIO;
 }
 
 static int install(const struct sock_fprog *prog, bool *no_new_privs)

@@ -22,9 +22,11 @@ int lan_begin_caller(const struct state *state, struct conn *conn)
 {
 	uint8_t nonce[LAN_AUTH_NONCE];
 	int err = fresh_nonce(nonce);
-	if (err == 0)
-		lan_auth_caller(&conn->la, state->tunnels[conn->tunnel].key_id, nonce);
-	return err;
+	if (err < 0)
+		return err;
+	socket_begin_handshake(conn);
+	lan_auth_caller(&conn->la, state->tunnels[conn->tunnel].key_id, nonce);
+	return 0;
 }
 
 int lan_begin_answerer(struct conn *conn)
@@ -112,8 +114,10 @@ int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, co
 {
 	for (;;) {
 		enum lan_auth_need need = lan_auth_need(&conn->la);
-		if (need == LAN_AUTH_DONE)
+		if (need == LAN_AUTH_DONE) {
+			socket_end_handshake(conn);
 			return 0;
+		}
 		if (need == LAN_AUTH_FAILED) {
 			*why = lan_auth_why(&conn->la);
 			return -lan_auth_errno(&conn->la);

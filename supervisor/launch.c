@@ -170,6 +170,9 @@ static void command_changed(struct running *running, int status)
 		report(running, REPORT_STOPPED, STAGE_NONE, WSTOPSIG(status), 0);
 	} else if (WIFCONTINUED(status)) {
 		report(running, REPORT_CONTINUED, STAGE_NONE, 0, 0);
+		if (!running->launcher_gone) /* it has stopped as the command did, and cannot read
+					      */
+			kill(running->launch->launcher, SIGCONT);
 	} else {
 		running->command_gone = true;
 		bool last = all_gone(running);

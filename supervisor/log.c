@@ -1,5 +1,6 @@
 #include "supervisor/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -67,7 +68,10 @@ static int fold(const char *text)
 
 static void write_line(int fd, const char *line, int len)
 {
-	if (fd >= 0 && len > 0 && write(fd, line, len < LINE ? (size_t)len : LINE - 1) < 0)
+	struct pollfd to = {.fd = fd, .events = POLLOUT};
+	/* who does not read must not hold up the programs */
+	if (fd >= 0 && len > 0 && poll(&to, 1, 0) > 0 && to.revents & POLLOUT &&
+	    write(fd, line, len < LINE ? (size_t)len : LINE - 1) < 0)
 		return; /* the reader is gone or full: nobody to tell */
 }
 

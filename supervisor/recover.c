@@ -32,11 +32,12 @@ static void forget_lists(struct state *state)
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
 	state->connecting = state->held = 0;
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
-		if (state->conns[i].state < CONN_INJECTED)
+		if (state->conns[i].state < CONN_INJECTED || state->conns[i].state == CONN_DEAD)
 			state->conns[i].calls = NONE;
 	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
 		struct listener *listener = &state->listeners[i];
-		listener->calls = listener->ready.first = listener->ready.last = NONE;
+		listener->calls = listener->dead = NONE;
+		listener->ready.first = listener->ready.last = NONE;
 		listener->incoming = listener->owed = 0;
 	}
 }

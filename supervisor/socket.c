@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -117,7 +119,8 @@ int socket_connect(int fd, const union address *to)
 	if (sendto(fd, NULL, 0, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL, &to->sa,
 		   address_len(to)) == 0)
 		return 0;
-	return errno == EOPNOTSUPP ? connect_interrupted(fd, to) : -errno;
+	/* turned off; or MPTCP, which takes it once only */
+	return errno == EOPNOTSUPP || errno == EINVAL ? connect_interrupted(fd, to) : -errno;
 }
 
 void socket_disconnect(int fd)
@@ -176,4 +179,49 @@ int socket_peer(int fd, union address *peer)
 	if (getpeername(fd, (struct sockaddr *)&raw, &len) < 0)
 		return -errno;
 	return address_from(peer, &raw, len);
+}
+
+void socket_begin_handshake(struct conn *conn)
+{
+	int on = 1, off = 0;
+	conn->low_water = option(conn->fd, SOL_SOCKET, SO_RCVLOWAT);
+	conn->cork = option(conn->fd, IPPROTO_TCP, TCP_CORK) != 0;
+	if (conn->low_water > 1)
+		setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &on, sizeof(on));
+	if (conn->cork)
+		setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+}
+
+void socket_end_handshake(const struct conn *conn)
+{
+	int on = 1;
+	if (conn->low_water > 1)
+		setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &conn->low_water,
+			   sizeof(conn->low_water));
+	if (conn->cork)
+		setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+}
+
+int socket_device_address(int fd, union address *address)
+{
+	char device[IF_NAMESIZE] = "";
+	socklen_t len = sizeof(device);
+	struct ifaddrs *all;
+	int err = -ENODEV;
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &len) < 0 || len == 0 || !*device)
+		return -ENODEV;
+	if (getifaddrs(&all) < 0)
+		return -errno;
+	for (const struct ifaddrs *at = all; at && err < 0; at = at->ifa_next) {
+		union address found;
+		if (strcmp(at->ifa_name, device) != 0 || !at->ifa_addr ||
+		    at->ifa_addr->sa_family != address->sa.sa_family ||
+		    address_from(&found, at->ifa_addr, sizeof(struct sockaddr_in6)) < 0)
+			continue;
+		address_set_port(&found, address_port(address));
+		*address = found;
+		err = 0;
+	}
+	freeifaddrs(all);
+	return err;
 }

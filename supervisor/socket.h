@@ -53,6 +53,15 @@ void socket_allow_ipv4(int fd);
  * -EAGAIN: none is there. */
 int socket_accept(int fd, union address *peer);
 
+/* Options of the program's that would hold up the handshake's frames, SO_RCVLOWAT and TCP_CORK: out
+ * of the way, and back. conn remembers them. */
+void socket_begin_handshake(struct conn *conn);
+void socket_end_handshake(const struct conn *conn);
+
+/* Of a socket that is bound to a device: an address of that device, in the family and with the port
+ * of *address. 0, or -ENODEV: it is not, or there is none. */
+int socket_device_address(int fd, union address *address);
+
 /* getsockname and getpeername, canonical: 0 or -errno. */
 int socket_name(int fd, union address *name);
 int socket_peer(int fd, union address *peer);

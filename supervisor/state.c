@@ -117,7 +117,8 @@ uint32_t listener_take(struct state *state)
 		return NONE;
 	struct listener *listener = &state->listeners[index];
 	listener->fd = listener->bell = -1;
-	listener->calls = listener->ready.first = listener->ready.last = NONE;
+	listener->calls = listener->dead = NONE;
+	listener->ready.first = listener->ready.last = NONE;
 	return index;
 }
 

@@ -37,6 +37,7 @@
 #define MAX_CALLS         32768
 #define MAX_CONNS         32768
 #define MAX_LISTENERS     1024
+#define HOLDERS           4
 #define MAX_PORTS         8  /* listening ports of one tunnel */
 #define MAX_ROUTES        16 /* ports of one name that lead to tunnels */
 #define COOKIE_BUCKETS    4096
@@ -131,6 +132,8 @@ struct call {
 	struct slot slot;
 	uint8_t state, kind;
 	uint8_t attempts; /* of supervisors that took over: one that kills each has to end */
+	bool again;       /* a connect that joined one that was under way */
+	bool promised;    /* an accept whose listener was readable: it must not wait for long */
 	uint32_t program;
 	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
 	uint32_t owner;          /* the conn, listener or tunnel that it waits for */
@@ -154,6 +157,7 @@ enum conn_state {
 	CONN_READY,    /* authenticated, in the listener's queue */
 	CONN_INJECTED, /* in a process's table as number (-1: perhaps), and it has not been told */
 	CONN_TELLING,  /* it is being told */
+	CONN_DEAD,     /* a stranger's, shut down */
 };
 
 struct conn {
@@ -164,6 +168,8 @@ struct conn {
 	bool retried;     /* with a contact fetched anew */
 	bool plain;       /* no handshake */
 	bool nonblocking; /* its program's loop waits: the handshake's time is short */
+	bool cork;        /* the program's TCP_CORK, and … */
+	int low_water;    /* … SO_RCVLOWAT, put back after the handshake */
 	int fd;
 	int error; /* FAILED: the errno */
 	int tid, group,
@@ -194,7 +200,15 @@ struct listener {
 	uint32_t calls;    /* first accept that is held */
 	struct list ready; /* authenticated conns, oldest first */
 	uint32_t incoming; /* conns in the handshake */
-	uint32_t owed;     /* conns that were added to a process's table and not told */
+	int tid[HOLDERS],
+		number[HOLDERS]; /* who called accept() or bind() lately, and its descriptor */
+	uint32_t holder;         /* the latest of them */
+	uint64_t lost;           /* since when none of them has it; 0: one has */
+	bool odd;                /* options that connections inherit would hold up the handshake */
+	bool learnt;             /* the options above are known */
+	uint32_t took;           /* connections taken off its queue since an accept() returned */
+	uint32_t dead; /* a stranger's connection at its end, for who was promised one; NONE */
+	uint32_t owed; /* conns that were added to a process's table and not told */
 };
 
 /* --- the keeper's hand: calls that need an ancestor's rights (Yama) --- */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 
+#define MAX_INCOMING 1024
 #define EVENTS       64
 #define SWEEP        (250 * MILLISECOND)
 #define RECEIVE_MOST 64 /* notifications before events are looked at again */
@@ -90,6 +92,18 @@ void supervisor_release(struct supervisor *s, uint32_t index, uint32_t *list)
 	calls_remove(s->state, list, index);
 	s->state->calls[index].deadline = 0;
 	s->state->held--;
+}
+
+bool supervisor_interrupted(struct supervisor *s, const struct call *call, uint32_t *list)
+{
+	for (uint32_t i = *list; i != NONE; i = s->state->calls[i].next) {
+		if (s->state->calls[i].notif.pid != call->notif.pid)
+			continue;
+		supervisor_release(s, i, list);
+		notify_forget(s->state, i);
+		return true;
+	}
+	return false;
 }
 
 uint32_t *supervisor_list_of(struct supervisor *s, const struct call *call)
@@ -339,6 +353,15 @@ static void deadlines(struct supervisor *s)
 	}
 }
 
+/* Strangers may take a quarter of our descriptors at most. */
+static uint32_t incoming_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 > MAX_INCOMING)
+		return MAX_INCOMING;
+	return (uint32_t)limit.rlim_cur / 4;
+}
+
 static uint64_t own_netns(void)
 {
 	cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -347,7 +370,8 @@ static uint64_t own_netns(void)
 
 _Noreturn void supervisor_run(struct state *state)
 {
-	struct supervisor s = {.state = state, .netns = own_netns()};
+	struct supervisor s = {
+		.state = state, .netns = own_netns(), .max_incoming = incoming_limit()};
 	struct epoll_event events[EVENTS];
 	socket_init();
 	if (privileges_drop(false) < 0 || loop_init(&s.loop) < 0)

@@ -10,9 +10,10 @@
 struct supervisor {
 	struct state *state;
 	struct loop loop;
-	uint64_t netns;    /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
-	bool sweep_set;    /* a sweep is due */
-	bool warned_blind; /* it was said that a program cannot be looked into */
+	uint64_t netns;        /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
+	uint32_t max_incoming; /* connections of one listener that have not authenticated */
+	bool sweep_set;        /* a sweep is due */
+	bool warned_blind;     /* it was said that a program cannot be looked into */
 };
 
 /* Take over the state and serve until there is nobody left to serve. Does not return an error: what
@@ -23,6 +24,10 @@ _Noreturn void supervisor_run(struct state *state);
 void supervisor_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint32_t *list,
 		     uint32_t owner);
 void supervisor_release(struct supervisor *s, uint32_t call, uint32_t *list);
+/* Was an earlier call of the same thread in that list taken back by a signal? It is forgotten then.
+ */
+bool supervisor_interrupted(struct supervisor *s, const struct call *call, uint32_t *list);
+
 void supervisor_sweep_later(struct supervisor *s);
 void supervisor_sweep(struct supervisor *s); /* now */
 
@@ -51,7 +56,9 @@ void connect_call_deadline(struct supervisor *s, uint32_t call);
 void connect_lookup_over(struct supervisor *s, uint32_t lookup);
 bool connect_sweep(struct supervisor *s); /* true: more to look after later */
 
-/* accept.c: its events. */
+/* accept.c: a socket that was bound to a tunnel's port will listen, and its events. */
+void accept_expect(struct supervisor *s, const struct call *call, int fd,
+		   const union address *address);
 void accept_event(struct supervisor *s, uint32_t conn);
 void accept_deadline(struct supervisor *s, uint32_t conn);
 void accept_call_deadline(struct supervisor *s, uint32_t call);
