@@ -1,5 +1,5 @@
 /* filter.c: a filter sees from where a call comes: below 4 GiB from a static program that is not
- * position-independent, above from a shared libc. Built once in either way. */
+ * position-independent; above from a shared libc and from one that is. Built in all three ways. */
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 int main(void)
 {
 	believe(TEXT_IS_LOW ? "a static program's calls come from below 4 GiB"
-			    : "calls by a shared libc come from above 4 GiB");
+			    : "position-independent code calls from above 4 GiB");
 	long *result = shared(sizeof(*result));
 	struct watched w = watch(SYS_getppid, call_getppid, result);
 	struct seccomp_notif notif = take(w.notify);
