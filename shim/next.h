@@ -9,7 +9,6 @@
 #pragma weak inet_aton
 #pragma weak inet_ntop
 #pragma weak memchr
-#pragma weak memcpy
 #pragma weak memset
 #pragma weak snprintf
 #pragma weak strchr
