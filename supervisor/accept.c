@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -23,6 +24,7 @@
 
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
+#include "supervisor/conn.h"
 #include "supervisor/fd.h"
 #include "supervisor/lan.h"
 #include "supervisor/log.h"
@@ -200,11 +202,14 @@ static int write_peer(struct supervisor *s, const struct call *call, const struc
 	return err;
 }
 
-/* It is in the program's table: tell it the number. */
+/* It is in the program's table: tell it the number. Our own descriptor is closed by then: the
+ * program may close its one at once, and nothing of the socket may be left, for its peer or in its
+ * epoll sets. */
 static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
+	close_fd(&conn->fd);
 	conn->calls = call;
 	conn->state = CONN_TELLING;
 	if (notify_return(s->state, call, conn->number) < 0) {
@@ -215,7 +220,6 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 		return;
 	}
 	s->state->counters.accepts++;
-	close_fd(&conn->fd);
 	conn_give(s->state, index);
 	at(s, listener)->owed--;
 }
@@ -238,6 +242,7 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 	at(s, listener)->took = 0;
 	conn->tid = (int)call->notif.pid;
 	conn->number = -1;
+	conn->cookie = socket_cookie(conn->fd);
 	conn->state = CONN_INJECTED;
 	fcntl(conn->fd, F_SETFL, call->args[3] & SOCK_NONBLOCK ? O_NONBLOCK : 0);
 	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
@@ -260,7 +265,7 @@ static bool deliver_owed(struct supervisor *s, uint32_t call_index, uint32_t lis
 		if (!conn->slot.used || conn->state != CONN_INJECTED || conn->listener != listener)
 			continue;
 		cleanup_fd int fd = target_descriptor(s->state, call, conn->number);
-		if (fd < 0 || socket_cookie(fd) != socket_cookie(conn->fd))
+		if (fd < 0 || socket_cookie(fd) != conn->cookie)
 			continue;
 		if (write_peer(s, call, conn, at(s, listener)->family) < 0)
 			continue;
@@ -305,8 +310,10 @@ static void drop_incoming(struct supervisor *s, uint32_t index)
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
 	at(s, listener)->incoming--;
-	loop_unwatch(&s->loop, conn->fd);
-	shutdown(conn->fd, SHUT_RDWR);
+	conn_unwatch(s, conn);
+	shutdown(conn->fd, SHUT_RDWR); /* what comes from now on resets it */
+	while (recv(conn->fd, NULL, INT_MAX, MSG_DONTWAIT | MSG_TRUNC) > 0)
+		; /* not a byte of it is for the program (tcp(7), MSG_TRUNC) */
 	conn->deadline = 0;
 	conn->state = CONN_DEAD;
 	if (at(s, listener)->dead != NONE)
@@ -338,12 +345,12 @@ static void drive(struct supervisor *s, uint32_t index)
 	const char *why = NULL;
 	int err = lan_drive(s->state, conn, &events, &why);
 	if (err == -EAGAIN) {
-		loop_watch(&s->loop, conn->fd, events, supervisor_id(s, OBJECT_CONN, index));
+		conn_watch(s, index, events);
 	} else if (err < 0) {
 		report_stranger(s, conn, why);
 		drop_incoming(s, index);
 	} else {
-		loop_unwatch(&s->loop, conn->fd);
+		conn_unwatch(s, conn);
 		conn->deadline = 0;
 		at(s, listener)->incoming--;
 		log_debug("authenticated an incoming connection after %llu us",
@@ -426,7 +433,7 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 	}
 	if (listener->fd < 0) {
 		listener->fd = steal_fd(fd);
-		loop_watch(&s->loop, listener->fd, EPOLLIN,
+		loop_watch(&s->loop, listener->fd, EPOLLIN, false,
 			   supervisor_id(s, OBJECT_LISTENER, index));
 	}
 	call->promised = listener->took != 0;
@@ -525,6 +532,7 @@ static void recover_injected(struct supervisor *s, uint32_t index)
 	if (conn->number < 0)
 		conn->number = target_find_socket(conn->tid, conn->fd);
 	if (conn->number >= 0) {
+		close_fd(&conn->fd);
 		conn->group = target_group(conn->tid);
 		at(s, conn->listener)->owed++;
 	} else {
@@ -589,10 +597,10 @@ void accept_recover_listener(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = at(s, index);
 	if (listener->fd >= 0)
-		loop_watch(&s->loop, listener->fd, EPOLLIN,
+		loop_watch(&s->loop, listener->fd, EPOLLIN, false,
 			   supervisor_id(s, OBJECT_LISTENER, index));
 	if (listener->bell >= 0)
-		loop_watch(&s->loop, listener->bell, EPOLLRDHUP,
+		loop_watch(&s->loop, listener->bell, EPOLLRDHUP, false,
 			   supervisor_id(s, OBJECT_BELL, index));
 	offer(s, index);
 	tidy(s, index);
@@ -689,7 +697,7 @@ static void forget_listener(struct supervisor *s, uint32_t index)
 		struct conn *conn = &s->state->conns[i];
 		if (!conn->slot.used || conn->state < CONN_INCOMING || conn->listener != index)
 			continue;
-		loop_unwatch(&s->loop, conn->fd);
+		conn_unwatch(s, conn);
 		drop_conn(s, i);
 	}
 	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->address));
@@ -725,7 +733,7 @@ void accept_bell_event(struct supervisor *s, uint32_t index)
 		visit(s, index, true);
 }
 
-/* What is owed to the dead goes back into the queue. */
+/* What is owed to the dead has died with them, as what they had accepted would have. */
 static void sweep_owed(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = at(s, index);
@@ -734,7 +742,7 @@ static void sweep_owed(struct supervisor *s, uint32_t index)
 		if (conn->slot.used && conn->state == CONN_INJECTED && conn->listener == index &&
 		    target_group(conn->group) < 0) {
 			listener->owed--;
-			queue(s, index, c);
+			drop_conn(s, c);
 		}
 	}
 }
@@ -752,7 +760,8 @@ bool accept_sweep(struct supervisor *s)
 			visit(s, i, false);
 			continue;
 		}
-		loop_watch(&s->loop, at(s, i)->fd, EPOLLIN, supervisor_id(s, OBJECT_LISTENER, i));
+		loop_watch(&s->loop, at(s, i)->fd, EPOLLIN, false,
+			   supervisor_id(s, OBJECT_LISTENER, i));
 		offer(s, i);
 	}
 	return more;

@@ -58,7 +58,7 @@ void bell_ring(struct supervisor *s, uint32_t index)
 		log_debug("no byte for TCP_DEFER_ACCEPT: %s", strerror(errno));
 	listener->bell = fd;
 	socket_name(fd, &listener->bell_address);
-	loop_watch(&s->loop, fd, EPOLLRDHUP, supervisor_id(s, OBJECT_BELL, index));
+	loop_watch(&s->loop, fd, EPOLLRDHUP, false, supervisor_id(s, OBJECT_BELL, index));
 }
 
 void bell_stop(struct supervisor *s, uint32_t index)

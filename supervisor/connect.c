@@ -57,7 +57,7 @@ static void set_deadline(struct supervisor *s, uint32_t index, uint64_t at_time)
 
 static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 {
-	loop_watch(&s->loop, at(s, index)->fd, events, supervisor_id(s, OBJECT_CONN, index));
+	conn_watch(s, index, events);
 }
 
 /* --- the ends --- */
@@ -86,7 +86,7 @@ static void fail(struct supervisor *s, uint32_t index, int error, const char *wh
 	conn_report(s, conn, error, why);
 	s->state->counters.refused++;
 	socket_end_handshake(conn);
-	loop_unwatch(&s->loop, conn->fd);
+	conn_unwatch(s, conn);
 	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
 		socket_disconnect(conn->fd);
 	bool asked = conn->calls != NONE;
@@ -123,7 +123,7 @@ static void want_lookup(struct supervisor *s, uint32_t index)
 	struct conn *conn = at(s, index);
 	conn->state = CONN_LOOKUP;
 	conn_debug(s, conn, "its contact is fetched");
-	loop_unwatch(&s->loop, conn->fd);
+	conn_unwatch(s, conn);
 	if (conn->retried || conn->nonblocking)
 		set_deadline(s, index, loop_now() + (conn->nonblocking ? HOLD_LOOP : LOOKUP_LIMIT));
 	lookup_want(s->state, conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name));

@@ -26,7 +26,7 @@ struct incoming {
 
 static void watch(struct supervisor *s, uint32_t client)
 {
-	loop_watch(&s->loop, s->state->clients[client], EPOLLIN,
+	loop_watch(&s->loop, s->state->clients[client], EPOLLIN, false,
 		   (struct object_id){.kind = OBJECT_CLIENT, .index = client});
 }
 
@@ -182,7 +182,7 @@ void control_recover(struct supervisor *s)
 {
 	if (s->state->control_fd < 0)
 		return;
-	loop_watch(&s->loop, s->state->control_fd, EPOLLIN,
+	loop_watch(&s->loop, s->state->control_fd, EPOLLIN, false,
 		   (struct object_id){.kind = OBJECT_CONTROL});
 	for (uint32_t i = 0; i < MAX_CLIENTS; i++)
 		if (s->state->clients[i] >= 0)

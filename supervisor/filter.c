@@ -156,7 +156,7 @@ static int make_rules(const struct filter_wants *wants, scmp_filter_ctx *made)
  * position-independent, and no shared libc does. Whatever else falls through to libseccomp's
  * program, which cannot ask for the instruction pointer and so cannot hold this rule.
  */
-#define OPENS 13 /* instructions: from the Nth of them a jump of OPENS - N leads past the end */
+#define OPENS 14 /* instructions: from the Nth of them a jump of OPENS - N leads past the end */
 
 static int with_opens(struct sock_fprog *prog, bool all_opens)
 {
@@ -170,10 +170,11 @@ static int with_opens(struct sock_fprog *prog, bool all_opens)
 		BPF_STMT(BPF_JMP | BPF_JA, 1),
 		LOAD(args[2]), /* openat's flags */
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE),
-		JUMP(BPF_JEQ, O_RDONLY, 0, OPENS - 10),
+		JUMP(BPF_JEQ, O_RDONLY, 0, OPENS - 11),
 		LOAD_HIGH(instruction_pointer), /* anything is >= 0 */
-		JUMP(all_opens ? BPF_JGE : BPF_JEQ, 0, 0, OPENS - 12),
+		JUMP(all_opens ? BPF_JGE : BPF_JEQ, 0, 0, OPENS - 13),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW), /* nothing else is said of opens */
 	};
 	static_assert(sizeof(opens) == OPENS * sizeof(*opens), "the jumps count on it");
 	struct sock_filter *both = calloc(OPENS + (size_t)prog->len, sizeof(*both));

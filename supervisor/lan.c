@@ -112,6 +112,7 @@ static int step(const struct state *state, struct conn *conn, uint32_t *events)
 
 int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, const char **why)
 {
+	bool sent = false;
 	for (;;) {
 		enum lan_auth_need need = lan_auth_need(&conn->la);
 		if (need == LAN_AUTH_DONE) {
@@ -122,6 +123,11 @@ int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, co
 			*why = lan_auth_why(&conn->la);
 			return -lan_auth_errno(&conn->la);
 		}
+		if (sent && need == LAN_AUTH_NEED_RECV) {
+			*events = EPOLLIN | EPOLLRDHUP; /* the answer is not there yet */
+			return -EAGAIN;
+		}
+		sent = need == LAN_AUTH_NEED_SEND;
 		int err = step(state, conn, events);
 		if (err < 0) {
 			*why = err == -ECONNRESET ? "the peer closed the connection"

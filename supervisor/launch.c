@@ -27,7 +27,7 @@ struct running {
 	pid_t command;
 	int command_socket;
 	int notify_fd; /* the state's own, once it is there */
-	bool launcher_gone, command_gone;
+	bool launcher_gone, command_gone, hung_up;
 };
 
 /* --- reports to the launcher --- */
@@ -224,7 +224,8 @@ static void loop(struct running *running)
 	for (;;) {
 		struct pollfd fds[COUNT] = {
 			[SIGNALS] = {running->keeper.signals, POLLIN, 0},
-			[FILTER] = {running->notify_fd, 0, 0},
+			/* once nobody is left it says so without end: then SIGCHLD is waited for */
+			[FILTER] = {running->hung_up ? -1 : running->notify_fd, 0, 0},
 			[LAUNCHER] = {running->launcher_gone ? -1 : running->launch->report_fd, 0,
 				      0},
 			[CHANNEL] = {state->channel_fd, POLLIN, 0},
@@ -234,6 +235,7 @@ static void loop(struct running *running)
 			launcher_ended(running);
 		if (fds[SIGNALS].revents)
 			reap(running);
+		running->hung_up |= (fds[FILTER].revents & POLLHUP) != 0;
 		bool gone = all_gone(running);
 		if (running->command_gone && gone)
 			finish(running);

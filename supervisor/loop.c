@@ -42,10 +42,11 @@ uint64_t loop_now(void)
 	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
-int loop_watch(struct loop *loop, int fd, uint32_t events, struct object_id id)
+int loop_watch(struct loop *loop, int fd, uint32_t events, bool again, struct object_id id)
 {
 	struct epoll_event event = {.events = events, .data.u64 = loop_tag(id)};
-	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+	int op = again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	if (epoll_ctl(loop->epoll, op, fd, &event) == 0)
 		return 0;
 	if (errno == EEXIST && epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event) == 0)
 		return 0;

@@ -45,10 +45,10 @@ struct loop {
 int loop_init(struct loop *loop);
 void loop_finish(struct loop *loop);
 
-/* Watch fd for events (EPOLLIN, EPOLLOUT, …; level-triggered), or change what it is watched for. A
+/* Watch fd for events (EPOLLIN, EPOLLOUT, …; level-triggered); again: it is watched already. A
  * duplicate of an application's socket must be unwatched before it is closed: the registration is
  * the open file's, not the number's. 0 or -errno. */
-int loop_watch(struct loop *loop, int fd, uint32_t events, struct object_id id);
+int loop_watch(struct loop *loop, int fd, uint32_t events, bool again, struct object_id id);
 void loop_unwatch(struct loop *loop, int fd);
 
 /* Report the object once, at or after that time. There is no way to cancel: the object knows

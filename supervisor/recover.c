@@ -32,6 +32,8 @@ static void forget_lists(struct state *state)
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
 	state->connecting = state->held = 0;
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
+		state->conns[i].watched = 0;
+	for (uint32_t i = 0; i < state->conn_pool.top; i++)
 		if (state->conns[i].state < CONN_INJECTED || state->conns[i].state == CONN_DEAD)
 			state->conns[i].calls = NONE;
 	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
@@ -46,7 +48,8 @@ static void forget_lists(struct state *state)
 static bool whole(const struct state *state, const struct conn *conn)
 {
 	if (conn->state >= CONN_INCOMING)
-		return conn->fd >= 0 && state->listeners[conn->listener].slot.used;
+		return (conn->fd >= 0 || conn->number >= 0) &&
+		       state->listeners[conn->listener].slot.used;
 	return conn->whole && (conn->fd >= 0 || conn->state >= CONN_DONE);
 }
 
@@ -199,7 +202,9 @@ static void go_on(struct supervisor *s)
 {
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
 		struct conn *conn = &s->state->conns[i];
-		if (conn->slot.used && conn->state <= CONN_DONE)
+		if (conn->slot.used && ++conn->attempts > MAX_ATTEMPTS)
+			log_warn("a connection that ends every supervisor is left alone");
+		else if (conn->slot.used && conn->state <= CONN_DONE)
 			connect_resume(s, i);
 		else if (conn->slot.used && conn->state == CONN_INCOMING)
 			accept_resume(s, i);

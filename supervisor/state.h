@@ -181,6 +181,8 @@ struct conn {
 	uint32_t next;     /* in the bucket of its cookie, or in the listener's queue */
 	uint64_t cookie, began, deadline;
 	uint64_t ready_at;   /* when it was authenticated: its place in the queue */
+	uint32_t watched;    /* epoll's events that its socket is watched for; 0: it is not */
+	uint8_t attempts;    /* of supervisors that took over */
 	union address asked; /* what the application asked for */
 	union address peer;  /* where it is connected to, or who connected */
 	struct lan_auth la;

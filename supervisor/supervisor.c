@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,8 +23,8 @@
 
 #define MAX_INCOMING 1024
 #define EVENTS       64
-#define SWEEP        (250 * MILLISECOND)
-#define RECEIVE_MOST 64 /* notifications before events are looked at again */
+#define SWEEP        (125 * MILLISECOND)
+#define SWEEP_REST   (500 * MILLISECOND)
 
 /* i386's numbers, which no header has in a 64-bit build */
 enum {
@@ -72,7 +71,7 @@ void supervisor_sweep_later(struct supervisor *s)
 	if (s->sweep_set)
 		return;
 	s->sweep_set = true;
-	loop_at(&s->loop, loop_now() + SWEEP, (struct object_id){.kind = OBJECT_SWEEP});
+	loop_at(&s->loop, loop_now() + s->sweep_pace, (struct object_id){.kind = OBJECT_SWEEP});
 }
 
 void supervisor_hold(struct supervisor *s, uint32_t index, enum call_kind kind, uint32_t *list,
@@ -84,6 +83,7 @@ void supervisor_hold(struct supervisor *s, uint32_t index, enum call_kind kind, 
 	call->state = CALL_HELD;
 	calls_append(s->state, list, index);
 	s->state->held++;
+	s->sweep_pace = SWEEP;
 	supervisor_sweep_later(s);
 }
 
@@ -114,6 +114,7 @@ uint32_t *supervisor_list_of(struct supervisor *s, const struct call *call)
 
 void supervisor_sweep(struct supervisor *s)
 {
+	uint64_t began = loop_now();
 	for (uint32_t i = 0; s->state->held && i < s->state->call_pool.top; i++) {
 		struct call *call = &s->state->calls[i];
 		if (!call->slot.used || call->state != CALL_HELD || notify_valid(s->state, call))
@@ -123,6 +124,11 @@ void supervisor_sweep(struct supervisor *s)
 	}
 	bool more = connect_sweep(s);
 	more |= accept_sweep(s);
+	/* where nothing happens, less and less often; and never for more than a part of the time */
+	uint64_t took = loop_now() - began;
+	s->sweep_pace = s->sweep_pace < SWEEP_REST ? 2 * s->sweep_pace : SWEEP_REST;
+	if (s->sweep_pace < 50 * took)
+		s->sweep_pace = 50 * took;
 	if (more || s->state->held)
 		supervisor_sweep_later(s);
 }
@@ -214,26 +220,22 @@ void supervisor_dispatch(struct supervisor *s, uint32_t index)
 		dispatch_native(s, index, call);
 }
 
-/* Receive eagerly: what is queued in the kernel can be taken back by any signal. */
+/* One a turn: epoll_wait() tells whether there is another as well as poll() would, and what else
+ * is. */
 static void receive(struct supervisor *s, uint32_t program)
 {
-	struct pollfd more = {.fd = s->state->programs[program].notify_fd, .events = POLLIN};
-	for (int i = 0; i < RECEIVE_MOST; i++) {
-		uint32_t index;
-		int err = notify_receive(s->state, program, &index);
-		if (err == 0)
-			supervisor_dispatch(s, index);
-		else if (err == -ENOSPC)
-			log_warn("too many calls wait: others have to wait in the kernel");
-		if (err == -ENOSPC || poll(&more, 1, 0) <= 0 || !(more.revents & POLLIN))
-			return;
-	}
+	uint32_t index;
+	int err = notify_receive(s->state, program, &index);
+	if (err == 0)
+		supervisor_dispatch(s, index);
+	else if (err == -ENOSPC)
+		log_warn("too many calls wait: others have to wait in the kernel");
 }
 
 void supervisor_watch_program(struct supervisor *s, uint32_t program)
 {
 	notify_tune(s->state->programs[program].notify_fd);
-	loop_watch(&s->loop, s->state->programs[program].notify_fd, EPOLLIN,
+	loop_watch(&s->loop, s->state->programs[program].notify_fd, EPOLLIN, false,
 		   supervisor_id(s, OBJECT_NOTIFY, program));
 }
 
@@ -257,7 +259,7 @@ static void watch_lookups(struct supervisor *s)
 	eventfd_read(s->state->supervisor_wakes, &count);
 	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(s->state, i)) != NONE;)
 		if (s->state->lookups[i].stage == LOOKUP_RUNNING)
-			loop_watch(&s->loop, s->state->lookups[i].fd, EPOLLIN,
+			loop_watch(&s->loop, s->state->lookups[i].fd, EPOLLIN, false,
 				   (struct object_id){.kind = OBJECT_LOOKUP, .index = i});
 }
 
@@ -370,8 +372,10 @@ static uint64_t own_netns(void)
 
 _Noreturn void supervisor_run(struct state *state)
 {
-	struct supervisor s = {
-		.state = state, .netns = own_netns(), .max_incoming = incoming_limit()};
+	struct supervisor s = {.state = state,
+			       .netns = own_netns(),
+			       .max_incoming = incoming_limit(),
+			       .sweep_pace = SWEEP};
 	struct epoll_event events[EVENTS];
 	socket_init();
 	if (privileges_drop(false) < 0 || loop_init(&s.loop) < 0)
@@ -379,7 +383,7 @@ _Noreturn void supervisor_run(struct state *state)
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		if (state->programs[i].slot.used && state->programs[i].notify_fd >= 0)
 			supervisor_watch_program(&s, i);
-	loop_watch(&s.loop, state->supervisor_wakes, EPOLLIN,
+	loop_watch(&s.loop, state->supervisor_wakes, EPOLLIN, false,
 		   (struct object_id){.kind = OBJECT_WAKE});
 	control_recover(&s);
 	recover(&s);

@@ -1,0 +1,160 @@
+"""Sockets and servers that are used in ways that few think of."""
+
+import socket
+import time
+
+import pytest
+
+from lab import LOOPBACK, PYTHON, RUN, change_conf, wait_listening, warnings
+from processes import wait_for
+
+SELECT_SERVER = """
+import select, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+clients, served = [], 0
+while served < int(sys.argv[2]):
+    for ready in select.select([listener] + clients, [], [])[0]:
+        if ready is listener:
+            clients.append(listener.accept()[0])
+        else:
+            data = ready.recv(100)
+            if data:
+                ready.sendall(data)
+                served += 1
+            else:
+                clients.remove(ready)
+                ready.close()
+"""
+
+CALL = """
+import socket, sys
+def call(prepare=lambda made: None):
+    made = socket.socket()
+    prepare(made)
+    made.settimeout(15)
+    made.connect((sys.argv[1], int(sys.argv[2])))
+    return made
+def ask(made, text=b"question"):
+    made.sendall(text)
+    got = made.recv(100)
+    assert got == text, got
+"""
+
+
+def caller(tunnel, code, **options):
+    return tunnel.call(PYTHON, "-c", CALL + code, tunnel.name, tunnel.fake_port, **options)
+
+
+@pytest.mark.parametrize("stranger", ["goes at once", "says nothing", "talks"])
+def test_stranger_at_a_server_that_selects(tunnel, stranger):
+    """Its listening socket blocks: a stranger wakes select(), and accept() must not take the loop away
+    from those who are served already."""
+    there = tunnel.listen(PYTHON, "-c", SELECT_SERVER, tunnel.port, "3")
+    here = caller(tunnel, "made = call(); ask(made); print('answered', flush=True)\n"
+                          "input(); ask(made); ask(made)\n", stdin="open")
+    wait_for("the first answer", lambda: "answered" in here.out)
+    with socket.create_connection((LOOPBACK, tunnel.port)) as other:
+        if stranger == "goes at once":
+            other.close()
+        elif stranger == "talks":
+            other.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        here.process.stdin.write(b"\n")
+        here.process.stdin.close()
+        here.ok()
+    there.ok()
+
+
+def test_server_that_is_busy(tunnel):
+    """Who calls while the server does something else is connected, and waits for its answer."""
+    code = ("import socket, sys\n"
+            "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+            "first = listener.accept()[0]\n"
+            "while first.recv(100): pass\n"  # the first stays until it is told to go
+            "second = listener.accept()[0]\n"
+            "second.sendall(second.recv(100))\n")
+    there = tunnel.listen(PYTHON, "-c", code, tunnel.port)
+    first = caller(tunnel, "made = call(); print('connected', flush=True); input()\n", stdin="open")
+    wait_for("the first", lambda: "connected" in first.out)
+    second = caller(tunnel, "made = call(); print('connected', flush=True); ask(made)\n")
+    wait_for("the second, while the server serves the first", lambda: "connected" in second.out, timeout=3)
+    first.process.stdin.close()
+    second.ok()
+    there.ok()
+
+
+@pytest.mark.parametrize("option", ["SOL_SOCKET, socket.SO_RCVLOWAT, 1000",
+                                    "IPPROTO_TCP, socket.TCP_CORK, 1"])
+def test_option_that_would_hold_up_the_handshake(tunnel, option):
+    """It is out of the way for that time, and there again afterwards."""
+    level, name, value = option.split(", ")
+    there = tunnel.listen(PYTHON, "-c", SELECT_SERVER, tunnel.port, "1")
+    began = time.monotonic()
+    here = caller(tunnel, f"made = call(lambda made: made.setsockopt(socket.{option}))\n"
+                          f"print(made.getsockopt(socket.{level}, {name}), flush=True)\n"
+                          f"made.setsockopt(socket.{level}, {name}, {0 if 'CORK' in name else 1})\n"
+                          "ask(made)\n")
+    assert here.ok() == f"{value}\n"
+    assert time.monotonic() - began < 5
+    there.ok()
+
+
+def test_multipath_tcp(tunnel):
+    """A blocking MPTCP socket is connected as any."""
+    there = tunnel.listen(PYTHON, "-c", SELECT_SERVER, tunnel.port, "1")
+    here = caller(tunnel, "try: made = socket.socket(proto=262)\n"
+                          "except OSError: made = socket.socket()\n"
+                          "made.connect((sys.argv[1], int(sys.argv[2])))\n"
+                          "ask(made)\n")
+    here.ok()
+    there.ok()
+
+
+def test_socket_that_is_connected_already(tunnel):
+    """A second connect() is EISCONN and does nothing, whether or not a contact is known."""
+    change_conf(tunnel.initiator, tunnel.id, connector_contact_string=None)
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        here = tunnel.call(PYTHON, "-c",
+                           "import errno, socket, sys\n"
+                           "to = socket.gethostbyname(sys.argv[1]), int(sys.argv[2])\n"
+                           f"made = socket.create_connection(('127.0.0.1', {port}))\n"
+                           "assert made.connect_ex(to) == errno.EISCONN\n"
+                           "made.sendall(b'still there')\n", tunnel.name, tunnel.fake_port)
+        taken = other.accept()[0]
+        assert here.wait() == 0, here
+        assert taken.recv(100) == b"still there"
+
+
+def test_no_descriptors_left(lab, tunnel):
+    """With its table full the supervisor lets nobody past: strangers do not reach the program."""
+    server = ("import select, socket, sys\n"
+              "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])), backlog=200)\n"
+              "listener.setblocking(False)\n"
+              "while True:\n"
+              "    select.select([listener], [], [])\n"
+              "    try: made = listener.accept()[0]\n"
+              "    except OSError: continue\n"
+              "    made.setblocking(True)\n"
+              "    data = made.recv(100)\n"
+              "    print('got', data, flush=True)\n"
+              "    if data == b'mine': break\n"
+              "    assert not data, data\n")
+    words = ["bash", "-c", 'ulimit -n 64; exec "$0" "$@"']
+    there = lab.start(*words, RUN, "--base-dir", tunnel.listener, tunnel.id, "--", PYTHON, "-c", server,
+                      tunnel.port)
+    wait_listening(tunnel.port, there)
+    strangers = []
+    try:
+        for _ in range(120):
+            strangers.append(socket.create_connection((LOOPBACK, tunnel.port), timeout=2))
+            strangers[-1].sendall(b"not mine")
+    except OSError:
+        pass  # its queue is full
+    finally:
+        for stranger in strangers:
+            stranger.close()
+    code = "made = call(); made.sendall(b'mine'); made.recv(1)\n"
+    wait_for("a connection of ours", lambda: caller(tunnel, code).wait() == 0 or not there.running())
+    assert there.wait() == 0, there
+    assert "not mine" not in there.out
+    assert all(line.startswith("globus-streams-run: ") for line in warnings(there))
