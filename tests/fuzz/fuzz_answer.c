@@ -1,0 +1,44 @@
+/* JSON documents of services: whatever they hold, they are read without harm. */
+
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+
+#include "cli/answer.h"
+#include "cli/json.h"
+
+struct fields {
+	const char *text, *uuid;
+	int64_t integer, port;
+	bool boolean;
+	const cJSON *object, *array;
+};
+
+static const struct json_field table[] = {
+	{"data.attributes.label", JSON_TEXT, false, offsetof(struct fields, text)},
+	{"data.id", JSON_UUID, false, offsetof(struct fields, uuid)},
+	{"expires_in", JSON_INTEGER, false, offsetof(struct fields, integer)},
+	{"port", JSON_PORT, false, offsetof(struct fields, port)},
+	{"ok", JSON_BOOLEAN, false, offsetof(struct fields, boolean)},
+	{"data.attributes", JSON_OBJECT, false, offsetof(struct fields, object)},
+	{"errors", JSON_ARRAY, false, offsetof(struct fields, array)},
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fields fields = {0};
+	struct demands demands = {0};
+	const char *at = NULL;
+	cJSON *document = json_parse((const char *)data, size);
+	if (!document)
+		return 0;
+	if (json_read(document, table, sizeof(table) / sizeof(*table), &fields, &at) < 0)
+		assert(at);
+	assert(fields.port >= 0 && fields.port <= 65535);
+	json_text(document, "data.attributes.state");
+	free(answer_message(document));
+	answer_demands(document, &demands);
+	demands_finish(&demands);
+	json_wipe(document);
+	return 0;
+}

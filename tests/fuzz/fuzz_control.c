@@ -1,0 +1,89 @@
+/*
+ * Messages on the control socket, from a process of the owner that says anything: a byte that tells
+ * how many descriptors come along, two bytes of length, and so many bytes; and so on.
+ */
+
+#include "tests/fuzz/fuzz.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol/control.h"
+#include "supervisor/control.h"
+#include "supervisor/fd.h"
+#include "supervisor/supervisor.h"
+
+#define MESSAGES 16
+
+/* A count of the descriptors that are open: nothing may stay. */
+static int count_open(void)
+{
+	int count = 0;
+	for (int fd = 0; fd < 64; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void say(int socket, const uint8_t *bytes, size_t len, int descriptors)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(3 * sizeof(int))];
+	} control = {0};
+	struct iovec iov = {(void *)(size_t)bytes, len};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	cleanup_fd int fd = eventfd(0, EFD_CLOEXEC);
+	int fds[3] = {fd, fd, fd};
+	if (descriptors) {
+		message.msg_control = control.room;
+		message.msg_controllen = CMSG_SPACE((size_t)descriptors * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN((size_t)descriptors * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, (size_t)descriptors * sizeof(int));
+	}
+	sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void talk(struct supervisor *s, int socket, struct fuzz_input *input)
+{
+	uint8_t replies[CONTROL_MAX];
+	for (int i = 0; i < MESSAGES && input->size && s->state->clients[0] >= 0; i++) {
+		size_t len = 0;
+		int descriptors = fuzz_byte(input) % 4;
+		size_t want = fuzz_byte(input) | (size_t)fuzz_byte(input) << 8;
+		const uint8_t *bytes = fuzz_bytes(input, want, &len);
+		say(socket, bytes, len, descriptors);
+		control_event(s, 0);
+		while (recv(socket, replies, sizeof(replies), MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
+static void finish(struct supervisor *s)
+{
+	close_fd(&s->state->clients[0]);
+	for (uint32_t i = 0; i < s->state->program_pool.top; i++)
+		close_fd(&s->state->programs[i].notify_fd);
+	close_fd(&s->loop.epoll);
+	state_destroy(s->state);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = {data, size};
+	struct supervisor s = {.state = state_create()};
+	int ends[2], before = count_open();
+	assert(s.state && loop_init(&s.loop) == 0);
+	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+	s.state->clients[0] = ends[0];
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	talk(&s, ends[1], &input);
+	finish(&s);
+	close(ends[1]);
+	assert(count_open() == before);
+	return 0;
+}
