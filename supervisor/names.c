@@ -49,6 +49,10 @@ static int name_make(struct state *state, const char *host, bool is_globus, uint
 	struct name *name = &state->names[state->name_count];
 	snprintf(name->host, sizeof(name->host), "%s", host);
 	name->is_globus = is_globus;
+	union address number;
+	struct contact contact = {.port = 1};
+	strcpy(contact.host, name->host);
+	state->numeric_names |= address_from_contact(&number, &contact) == 0;
 	name->number = probe(state, host);
 	*index = state->name_count++;
 	state->name_at[name->number] = (uint16_t)(*index + 1);
@@ -99,6 +103,23 @@ uint32_t names_by_address(const struct state *state, const union address *addres
 	if (number >= VIRTUAL_ADDRESSES || state->name_at[number] == 0)
 		return NONE;
 	return state->name_at[number] - 1u;
+}
+
+uint32_t names_by_number(const struct state *state, const union address *address, uint32_t *name)
+{
+	char host[INET6_ADDRSTRLEN];
+	bool v4 = address->sa.sa_family == AF_INET;
+	if (!state->numeric_names ||
+	    !inet_ntop(address->sa.sa_family,
+		       v4 ? (void *)&address->in.sin_addr : (void *)&address->in6.sin6_addr, host,
+		       sizeof(host)))
+		return NONE;
+	uint32_t found = names_find(state, host);
+	uint32_t tunnel =
+		found == NONE ? NONE : names_route(&state->names[found], address_port(address));
+	if (tunnel != NONE)
+		*name = found;
+	return tunnel;
 }
 
 static union address virtual_address(uint32_t number, int family)

@@ -24,6 +24,10 @@ uint32_t names_by_address(const struct state *state, const union address *addres
 /* The tunnel that port of a name leads to, or NONE. */
 uint32_t names_route(const struct name *name, uint16_t port);
 
+/* The tunnel onto which this very address and port were mapped in place of a name, and the "name";
+ * NONE. */
+uint32_t names_by_number(const struct state *state, const union address *address, uint32_t *name);
+
 /* The address that is told for a name. */
 union address names_address(const struct state *state, uint32_t name);
 

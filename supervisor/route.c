@@ -11,7 +11,9 @@ struct route route_of(const struct state *state, const union address *asked)
 	struct route route = {ROUTE_NONE, NONE, NONE};
 	route.name = names_by_address(state, asked);
 	if (route.name == NONE) {
-		route.tunnel = tunnel_by_contact(state, asked);
+		route.tunnel = names_by_number(state, asked, &route.name);
+		if (route.tunnel == NONE)
+			route.tunnel = tunnel_by_contact(state, asked);
 		route.kind = route.tunnel == NONE ? ROUTE_NONE : ROUTE_TUNNEL;
 		return route;
 	}

@@ -241,6 +241,7 @@ struct state {
 	int supervisor_pidfd; /* the keeper's, of the supervisor */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
+	bool numeric_names;       /* an address was mapped in place of a name */
 	bool stopping;            /* the daemon ends once no program is left */
 	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
 	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */

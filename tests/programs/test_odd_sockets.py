@@ -158,3 +158,12 @@ def test_no_descriptors_left(lab, tunnel):
     assert there.wait() == 0, there
     assert "not mine" not in there.out
     assert all(line.startswith("globus-streams-run: ") for line in warnings(there))
+
+
+def test_address_that_was_mapped(lab):
+    """--globus-contact may name an address, for programs that are given one."""
+    tunnel = lab.tunnel(mapped=["127.0.0.9:8443"])
+    there = tunnel.listen(PYTHON, "-c", SELECT_SERVER, tunnel.port, "1")
+    here = tunnel.call(PYTHON, "-c", CALL + "made = call(); ask(made)\n", "127.0.0.9", 8443)
+    here.ok()
+    there.ok()
