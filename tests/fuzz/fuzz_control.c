@@ -1,6 +1,8 @@
 /*
- * Messages on the control socket, from a process of the owner that says anything: a byte that tells
- * how many descriptors come along, two bytes of length, and so many bytes; and so on.
+ * Messages on the control socket, from a process of the owner that says anything. A byte tells
+ * whether a descriptor comes along (1) and whether it is a tunnel (2). A tunnel is one that is
+ * right, with some of its bytes changed: how many, and for each its offset in two bytes and the
+ * byte. Any other message: its length in two bytes, and so many bytes.
  */
 
 #include "tests/fuzz/fuzz.h"
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include "protocol/control.h"
+#include "supervisor/attach.h"
 #include "supervisor/control.h"
 #include "supervisor/fd.h"
 #include "supervisor/supervisor.h"
@@ -48,15 +51,40 @@ static void say(int socket, const uint8_t *bytes, size_t len, int descriptors)
 	sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void say_tunnel(int socket, struct fuzz_input *input)
+{
+	static const char id[] = "01234567-89ab-4def-8123-456789abcdef";
+	struct control_tunnel message = {
+		.header = {CONTROL_VERSION, CONTROL_TUNNEL, 0, sizeof(message)},
+		.base = "/",
+		.view = {.secured = true, .fake_port = 2000, .mapped_count = 1},
+	};
+	memcpy(message.id, id, sizeof(id));
+	memcpy(message.view.mapped[0].host, "host.example", 12);
+	message.view.mapped[0].port = 443;
+	for (int changes = fuzz_byte(input) % 32; changes > 0; changes--) {
+		size_t at = (fuzz_byte(input) | (size_t)fuzz_byte(input) << 8) % sizeof(message);
+		((uint8_t *)&message)[at] = fuzz_byte(input);
+	}
+	say(socket, (uint8_t *)&message, sizeof(message), 0);
+}
+
+static void say_any(int socket, struct fuzz_input *input, int descriptors)
+{
+	size_t len, want = fuzz_byte(input) | (size_t)fuzz_byte(input) << 8;
+	const uint8_t *bytes = fuzz_bytes(input, want, &len);
+	say(socket, bytes, len, descriptors);
+}
+
 static void talk(struct supervisor *s, int socket, struct fuzz_input *input)
 {
 	uint8_t replies[CONTROL_MAX];
 	for (int i = 0; i < MESSAGES && input->size && s->state->clients[0] >= 0; i++) {
-		size_t len = 0;
-		int descriptors = fuzz_byte(input) % 4;
-		size_t want = fuzz_byte(input) | (size_t)fuzz_byte(input) << 8;
-		const uint8_t *bytes = fuzz_bytes(input, want, &len);
-		say(socket, bytes, len, descriptors);
+		uint8_t kind = fuzz_byte(input);
+		if (kind & 2)
+			say_tunnel(socket, input);
+		else
+			say_any(socket, input, kind & 1);
 		control_event(s, 0);
 		while (recv(socket, replies, sizeof(replies), MSG_DONTWAIT) > 0)
 			;
@@ -65,6 +93,8 @@ static void talk(struct supervisor *s, int socket, struct fuzz_input *input)
 
 static void finish(struct supervisor *s)
 {
+	for (uint32_t i = 0; i < s->state->tunnel_count; i++)
+		assert(s->state->tunnels[i].key_len <= LAN_AUTH_KEY_MAX);
 	close_fd(&s->state->clients[0]);
 	for (uint32_t i = 0; i < s->state->program_pool.top; i++)
 		close_fd(&s->state->programs[i].notify_fd);

@@ -1,15 +1,14 @@
-/* replay FOLDER: every file in it goes through the target, and every beginning of it: cut where it
- * hurts. Says how many there were, as TAP. */
+/* replay FILE: every input in it goes through the target, and every beginning of it: cut where it
+ * hurts. A line of the file is a name, a space, and the input in hexadecimal digits. Says how it
+ * went, as TAP. */
 
 #include "tests/fuzz/fuzz.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST     (256 * 1024)
-#define PREFIXES 512 /* of a long file, every so-manyth */
+#define PREFIXES 512 /* of a long input, every so-manyth */
 
 /* In memory of its own, so that a sanitizer sees what reads past the end. */
 static void try(const uint8_t *data, size_t size)
@@ -21,36 +20,44 @@ static void try(const uint8_t *data, size_t size)
 	free(copy);
 }
 
-static void replay(const char *folder, const char *name)
+static void replay(const uint8_t *data, size_t size)
 {
-	static uint8_t data[MOST];
-	char path[4096];
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	FILE *file = fopen(path, "rb");
-	assert(file);
-	size_t size = fread(data, 1, sizeof(data), file);
-	fclose(file);
 	size_t step = size / PREFIXES + 1;
 	for (size_t part = 0; part < size; part += step)
 		try(data, part);
 	try(data, size);
 }
 
+/* The digits become bytes in their place: how many. */
+static size_t from_hex(char *text)
+{
+	size_t size = 0;
+	unsigned byte;
+	for (; sscanf(text + 2 * size, "%2x", &byte) == 1; size++)
+		text[size] = (char)byte;
+	return size;
+}
+
 int main(int argc, char **argv)
 {
 	int count = 0;
-	DIR *folder = argc == 2 ? opendir(argv[1]) : NULL;
-	if (!folder) {
-		fputs("usage: replay FOLDER\n", stderr);
+	char *line = NULL;
+	size_t room = 0;
+	FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
+	if (!file) {
+		fputs("usage: replay FILE\n", stderr);
 		return 2;
 	}
-	for (struct dirent *entry; (entry = readdir(folder));) {
-		if (entry->d_name[0] == '.')
-			continue;
-		replay(argv[1], entry->d_name);
-		printf("ok %d - %s\n", ++count, entry->d_name);
+	while (getline(&line, &room, file) > 0) {
+		char *digits = strchr(line, ' ');
+		assert(digits);
+		*digits++ = '\0';
+		replay((uint8_t *)digits, from_hex(digits));
+		printf("ok %d - %s\n", ++count, line);
+		fflush(stdout);
 	}
-	closedir(folder);
+	free(line);
+	fclose(file);
 	printf("1..%d\n", count);
 	return count == 0;
 }
