@@ -16,8 +16,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -26,157 +24,29 @@
 #include "supervisor/bell.h"
 #include "supervisor/conn.h"
 #include "supervisor/fd.h"
-#include "supervisor/lan.h"
+#include "supervisor/incoming.h"
+#include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
 
-#define HANDSHAKE        (10 * SECOND)
-#define MAX_INCOMING     1024          /* strangers of one listener */
-#define PROMISE          (2 * SECOND)  /* an accept() that follows select() is held at most */
-#define LOST             (10 * SECOND) /* a listener that nobody known has any more */
-#define ACCEPT_AT_A_TIME 64
+#define MAX_INCOMING 1024          /* strangers of one listener */
+#define PROMISE      (2 * SECOND)  /* an accept() that follows select() is held at most */
+#define LOST         (10 * SECOND) /* a listener that nobody known has any more */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
 	return &s->state->listeners[index];
 }
 
-/* --- listeners --- */
-
-static int int_option(int fd, int level, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-	return getsockopt(fd, level, name, &value, &len) == 0 ? value : 0;
-}
-
-static uint32_t add(struct state *state, int fd, const union address *address, uint64_t cookie)
-{
-	uint32_t index = listener_take(state);
-	if (index == NONE)
-		return NONE;
-	struct listener *listener = &state->listeners[index];
-	listener->cookie = cookie;
-	listener->address = *address;
-	listener->family = socket_family(fd);
-	return index;
-}
-
-/* What may have been set after bind(), and matters once it listens. */
-static void learn_options(struct listener *listener, int fd)
-{
-	if (listener->learnt)
-		return;
-	listener->learnt = true;
-	if (address_is_any(&listener->address))
-		socket_device_address(fd, &listener->address);
-	listener->defers = int_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT) != 0;
-	listener->odd = int_option(fd, SOL_SOCKET, SO_RCVLOWAT) > 1 ||
-			int_option(fd, IPPROTO_TCP, TCP_CORK) != 0;
-}
-
-/* Remember who has it, to visit it there. */
-static void note_holder(struct listener *listener, int tid, int number)
-{
-	listener->lost = 0;
-	for (uint32_t i = 0; i < HOLDERS; i++)
-		if (listener->tid[i] == tid && listener->number[i] == number) {
-			listener->holder = i;
-			return;
-		}
-	listener->holder = (listener->holder + 1) % HOLDERS;
-	listener->tid[listener->holder] = tid;
-	listener->number[listener->holder] = number;
-}
-
-static uint32_t find_or_add(struct state *state, const struct call *call, int fd,
-			    const union address *address)
-{
-	uint64_t cookie = socket_cookie(fd);
-	uint32_t index = 0;
-	while (index < state->listener_pool.top &&
-	       !(state->listeners[index].slot.used && state->listeners[index].cookie == cookie))
-		index++;
-	if (index == state->listener_pool.top)
-		index = add(state, fd, address, cookie);
-	if (index != NONE)
-		note_holder(&state->listeners[index], (int)call->notif.pid, (int)call->args[0]);
-	return index;
-}
-
 void accept_expect(struct supervisor *s, const struct call *call, int fd,
 		   const union address *address)
 {
 	if (tunnel_port_secured(s->state, address_port(address)) && socket_is_tcp(fd) &&
-	    find_or_add(s->state, call, fd, address) != NONE)
+	    listener_find_or_add(s->state, call, fd, address) != NONE)
 		supervisor_sweep_later(s);
-}
-
-/* Keep no duplicate that nobody waits on. */
-static void tidy(struct supervisor *s, uint32_t index)
-{
-	struct listener *listener = at(s, index);
-	if (listener->calls != NONE)
-		return;
-	if (listener->fd >= 0)
-		loop_unwatch(&s->loop, listener->fd);
-	close_fd(&listener->fd);
-	supervisor_sweep_later(s);
-}
-
-static void drop_conn(struct supervisor *s, uint32_t index)
-{
-	close_fd(&s->state->conns[index].fd);
-	conn_give(s->state, index);
-}
-
-/* --- the queue of authenticated connections --- */
-
-static void queue(struct supervisor *s, uint32_t listener, uint32_t index)
-{
-	struct list *ready = &at(s, listener)->ready;
-	s->state->conns[index].ready_at = loop_now();
-	s->state->conns[index].next = NONE;
-	s->state->conns[index].state = CONN_READY;
-	if (ready->first == NONE)
-		ready->first = index;
-	else
-		s->state->conns[ready->last].next = index;
-	ready->last = index;
-}
-
-static void queue_first(struct supervisor *s, uint32_t listener, uint32_t index)
-{
-	struct list *ready = &at(s, listener)->ready;
-	s->state->conns[index].next = ready->first;
-	ready->first = index;
-	if (ready->last == NONE)
-		ready->last = index;
-	s->state->conns[index].state = CONN_READY;
-}
-
-static void unqueue_first(struct supervisor *s, uint32_t listener)
-{
-	struct list *ready = &at(s, listener)->ready;
-	ready->first = s->state->conns[ready->first].next;
-	if (ready->first == NONE)
-		ready->last = NONE;
-}
-
-/* A listener with something ready: this one, or another of its REUSEPORT group, whose program may
- * have been woken in its place. */
-static uint32_t with_ready(struct supervisor *s, uint32_t index)
-{
-	if (at(s, index)->ready.first != NONE)
-		return index;
-	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
-		if (at(s, i)->slot.used && at(s, i)->ready.first != NONE &&
-		    address_same(&at(s, i)->address, &at(s, index)->address))
-			return i;
-	return NONE;
 }
 
 /* --- handing over --- */
@@ -237,7 +107,7 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 		return;
 	}
 	/* from here on it may be in that table: whoever takes over looks there */
-	unqueue_first(s, listener);
+	listener_unqueue_first(s, listener);
 	at(s, listener)->owed++;
 	at(s, listener)->took = 0;
 	conn->tid = (int)call->notif.pid;
@@ -248,7 +118,7 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
 	if (number < 0) {
 		at(s, listener)->owed--;
-		queue_first(s, listener, index);
+		listener_queue_first(s, listener, index);
 		notify_fail(s->state, call_index, -number); /* -ENOENT: it is gone, and this too */
 		return;
 	}
@@ -296,127 +166,10 @@ static void keep_promises(struct supervisor *s, uint32_t index, bool at_once)
 	if (call == NONE || listener->ready.first != NONE || listener->dead == NONE ||
 	    (listener->incoming && !at_once))
 		return;
-	queue_first(s, index, listener->dead);
+	listener_queue_first(s, index, listener->dead);
 	listener->dead = NONE;
 	supervisor_release(s, call, &listener->calls);
 	deliver(s, call, index);
-}
-
-/* --- connections that come in --- */
-
-/* A stranger's is over. One is kept, shut down, for a program that its coming may have woken. */
-static void drop_incoming(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = &s->state->conns[index];
-	uint32_t listener = conn->listener;
-	at(s, listener)->incoming--;
-	conn_unwatch(s, conn);
-	shutdown(conn->fd, SHUT_RDWR); /* what comes from now on resets it */
-	while (recv(conn->fd, NULL, INT_MAX, MSG_DONTWAIT | MSG_TRUNC) > 0)
-		; /* not a byte of it is for the program (tcp(7), MSG_TRUNC) */
-	conn->deadline = 0;
-	conn->state = CONN_DEAD;
-	if (at(s, listener)->dead != NONE)
-		drop_conn(s, at(s, listener)->dead);
-	at(s, listener)->dead = index;
-}
-
-static void report_stranger(struct supervisor *s, const struct conn *conn, const char *why)
-{
-	char peer[ADDRESS_TEXT];
-	address_format(&conn->peer, peer);
-	s->state->counters.refused++;
-	log_debug("refused %s: %s", peer, why);
-	if (conn->la.received == 0)
-		return; /* a look at the port, not an attempt */
-	/* the source port changes with each; a line for each host is enough */
-	union address host = conn->peer;
-	address_set_port(&host, 0);
-	address_format(&host, peer);
-	*strrchr(peer, ':') = '\0';
-	log_warn("refused a connection from %s to port %u: %s", peer,
-		 (unsigned)address_port(&at(s, conn->listener)->address), why);
-}
-
-static void drive(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = &s->state->conns[index];
-	uint32_t listener = conn->listener, events = 0;
-	const char *why = NULL;
-	int err = lan_drive(s->state, conn, &events, &why);
-	if (err == -EAGAIN) {
-		conn_watch(s, index, events);
-	} else if (err < 0) {
-		report_stranger(s, conn, why);
-		drop_incoming(s, index);
-	} else {
-		conn_unwatch(s, conn);
-		conn->deadline = 0;
-		at(s, listener)->incoming--;
-		log_debug("authenticated an incoming connection after %llu us",
-			  (unsigned long long)((loop_now() - conn->began) / 1000));
-		queue(s, listener, index);
-	}
-}
-
-static void take_in(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
-{
-	uint32_t index = at(s, listener)->incoming < s->max_incoming ? conn_take(s->state) : NONE;
-	if (index == NONE) {
-		log_warn("too many connections that do not authenticate: the newest was dropped");
-		return;
-	}
-	struct conn *conn = &s->state->conns[index];
-	conn->state = CONN_INCOMING;
-	conn->peer = *peer;
-	conn->listener = listener;
-	conn->began = loop_now();
-	conn->deadline = conn->began + HANDSHAKE;
-	if (lan_begin_answerer(conn) < 0) {
-		conn_give(s->state, index);
-		return;
-	}
-	/* the descriptor makes it whole; for a moment it has two owners, never none */
-	atomic_signal_fence(memory_order_seq_cst);
-	conn->fd = *fd;
-	steal_fd(fd);
-	at(s, listener)->incoming++;
-	at(s, listener)->took++;
-	if (at(s, listener)->odd)
-		socket_begin_handshake(conn);
-	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
-	drive(s, index);
-}
-
-/* Take what the kernel has queued. 0; -EINVAL: the socket does not listen any more; -EMFILE and its
- * like: we have no room for it. */
-static int take_queued(struct supervisor *s, uint32_t listener, int listening)
-{
-	for (int i = 0; i < ACCEPT_AT_A_TIME; i++) {
-		union address peer;
-		s->state->accepting = listener;
-		cleanup_fd int fd = socket_accept(listening, &peer);
-		if (fd == -EAGAIN)
-			return 0;
-		if (fd == -EINVAL)
-			return fd;
-		if (fd < 0) { /* an error of that connection, or no descriptors: accept(2) */
-			log_debug("accept: %s", strerror(-fd));
-			if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
-				return fd;
-			continue;
-		}
-		if (!bell_take(s, &peer))
-			take_in(s, listener, &fd, &peer);
-	}
-	return 0;
-}
-
-static int drain(struct supervisor *s, uint32_t listener, int listening)
-{
-	int err = take_queued(s, listener, listening);
-	s->state->accepting = NONE;
-	return err;
 }
 
 /* --- the call --- */
@@ -448,14 +201,14 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 
 static void accept_on(struct supervisor *s, uint32_t call, int *fd, const union address *address)
 {
-	uint32_t index = find_or_add(s->state, &s->state->calls[call], *fd, address);
+	uint32_t index = listener_find_or_add(s->state, &s->state->calls[call], *fd, address);
 	if (index == NONE) {
 		notify_fail(s->state, call, ENOBUFS);
 		return;
 	}
-	learn_options(at(s, index), *fd);
-	drain(s, index, *fd); /* on -EINVAL the kernel says the same to the next call */
-	uint32_t ready = with_ready(s, index);
+	listener_learn(at(s, index), *fd);
+	incoming_drain(s, index, *fd); /* on -EINVAL the kernel says the same to the next call */
+	uint32_t ready = listener_with_ready(s, index);
 	if (at(s, index)->owed && deliver_owed(s, call, index))
 		;
 	else if (ready != NONE)
@@ -468,11 +221,11 @@ static void accept_on(struct supervisor *s, uint32_t call, int *fd, const union 
 	}
 	if (ready != NONE && ready != index) {
 		offer(s, ready);
-		tidy(s, ready);
+		listener_tidy(s, ready);
 	}
 	offer(s, index);
 	keep_promises(s, index, false);
-	tidy(s, index);
+	listener_tidy(s, index);
 }
 
 void accept_call(struct supervisor *s, uint32_t index)
@@ -502,10 +255,10 @@ void accept_event(struct supervisor *s, uint32_t index)
 	uint32_t listener = conn->listener;
 	if (conn->state != CONN_INCOMING)
 		return;
-	drive(s, index);
+	incoming_drive(s, index);
 	offer(s, listener);
 	keep_promises(s, listener, false);
-	tidy(s, listener);
+	listener_tidy(s, listener);
 }
 
 /* --- taking over: recover.c has found the objects and put the calls in their lists --- */
@@ -521,7 +274,7 @@ static void recover_telling(struct supervisor *s, uint32_t index)
 		at(s, conn->listener)->owed++;
 		return;
 	}
-	drop_conn(s, index);
+	listener_drop_conn(s, index);
 }
 
 /* Where the connection may be in a program's table already: its number there, or back to the queue.
@@ -536,61 +289,23 @@ static void recover_injected(struct supervisor *s, uint32_t index)
 		conn->group = target_group(conn->tid);
 		at(s, conn->listener)->owed++;
 	} else {
-		queue_first(s, conn->listener, index);
+		listener_queue_first(s, conn->listener, index);
 	}
-}
-
-/* Put it where it belongs in the order of authentication. */
-static void recover_ready(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = &s->state->conns[index];
-	struct list *ready = &at(s, conn->listener)->ready;
-	uint32_t *place = &ready->first;
-	while (*place != NONE && s->state->conns[*place].ready_at <= conn->ready_at)
-		place = &s->state->conns[*place].next;
-	conn->next = *place;
-	*place = index;
-	for (ready->last = ready->first; s->state->conns[ready->last].next != NONE;)
-		ready->last = s->state->conns[ready->last].next;
 }
 
 void accept_recover_conn(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	if (conn->state == CONN_READY)
-		recover_ready(s, index);
+		listener_requeue(s, index);
 	else if (conn->state == CONN_INJECTED)
 		recover_injected(s, index);
 	else if (conn->state == CONN_TELLING)
 		recover_telling(s, index);
 	else if (conn->state == CONN_DEAD)
-		drop_conn(s, index);
+		listener_drop_conn(s, index);
 	else
 		at(s, conn->listener)->incoming++;
-}
-
-void accept_resume(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = &s->state->conns[index];
-	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
-	if (lan_resume(conn) < 0) {
-		report_stranger(s, conn, "other bytes than the handshake's moved");
-		drop_incoming(s, index);
-	} else {
-		drive(s, index);
-	}
-}
-
-void accept_recover_stray(struct supervisor *s, int fd)
-{
-	union address peer;
-	uint32_t listener = s->state->accepting;
-	if (socket_peer(fd, &peer) < 0)
-		memset(&peer, 0, sizeof(peer));
-	if (!bell_take(s, &peer))
-		take_in(s, listener, &fd, &peer);
-	if (fd >= 0)
-		close(fd);
 }
 
 void accept_recover_listener(struct supervisor *s, uint32_t index)
@@ -603,7 +318,7 @@ void accept_recover_listener(struct supervisor *s, uint32_t index)
 		loop_watch(&s->loop, listener->bell, EPOLLRDHUP, false,
 			   supervisor_id(s, OBJECT_BELL, index));
 	offer(s, index);
-	tidy(s, index);
+	listener_tidy(s, index);
 }
 
 void accept_deadline(struct supervisor *s, uint32_t index)
@@ -612,20 +327,10 @@ void accept_deadline(struct supervisor *s, uint32_t index)
 	uint32_t listener = conn->listener;
 	if (conn->state != CONN_INCOMING)
 		return;
-	report_stranger(s, conn, "it did not authenticate in time");
-	drop_incoming(s, index);
+	incoming_report(s, conn, "it did not authenticate in time");
+	incoming_drop(s, index);
 	keep_promises(s, listener, false);
-	tidy(s, listener);
-}
-
-/* A stranger that says nothing, whose coming may have woken a program that waits for it now. */
-static void end_a_stranger(struct supervisor *s, uint32_t listener)
-{
-	for (uint32_t i = 0; at(s, listener)->dead == NONE && i < s->state->conn_pool.top; i++) {
-		const struct conn *conn = &s->state->conns[i];
-		if (conn->slot.used && conn->state == CONN_INCOMING && conn->listener == listener)
-			drop_incoming(s, i);
-	}
+	listener_tidy(s, listener);
 }
 
 void accept_call_deadline(struct supervisor *s, uint32_t index)
@@ -633,7 +338,7 @@ void accept_call_deadline(struct supervisor *s, uint32_t index)
 	struct call *call = &s->state->calls[index];
 	uint32_t listener = call->owner;
 	if (call->promised) {
-		end_a_stranger(s, listener);
+		incoming_end_one(s, listener);
 		keep_promises(s, listener, true);
 	}
 	if (call->slot.used && call->state == CALL_HELD && call->owner == listener &&
@@ -646,14 +351,14 @@ void accept_call_deadline(struct supervisor *s, uint32_t index)
 			call->deadline = 0; /* nothing had come: wait on */
 		}
 	}
-	tidy(s, listener);
+	listener_tidy(s, listener);
 }
 
 void accept_listener_event(struct supervisor *s, uint32_t index)
 {
 	if (at(s, index)->fd < 0)
 		return; /* an event of the same batch ended the hold */
-	int err = drain(s, index, at(s, index)->fd);
+	int err = incoming_drain(s, index, at(s, index)->fd);
 	if (err == -EINVAL) {
 		/* shutdown() of a listening socket ends every accept() on it */
 		while (at(s, index)->calls != NONE) {
@@ -668,51 +373,20 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 	}
 	offer(s, index);
 	keep_promises(s, index, false);
-	tidy(s, index);
+	listener_tidy(s, index);
 }
 
 /* --- visits: between calls, where the program has the socket --- */
 
-/* A duplicate of the listening socket from one of those who had it lately, or -1. */
-static int borrow(struct supervisor *s, const struct listener *listener)
-{
-	for (uint32_t i = 0; i < HOLDERS; i++) {
-		uint32_t holder = (listener->holder + HOLDERS - i) % HOLDERS;
-		if (listener->tid[holder] == 0)
-			continue;
-		cleanup_fd int fd = target_descriptor_of(s->state, listener->tid[holder],
-							 listener->number[holder]);
-		if (fd >= 0 && socket_cookie(fd) == listener->cookie)
-			return steal_fd(&fd);
-	}
-	return -1;
-}
-
-/* Nobody listens there any more: as in the kernel, what was queued is gone. */
-static void forget_listener(struct supervisor *s, uint32_t index)
-{
-	struct listener *listener = at(s, index);
-	bell_stop(s, index);
-	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
-		struct conn *conn = &s->state->conns[i];
-		if (!conn->slot.used || conn->state < CONN_INCOMING || conn->listener != index)
-			continue;
-		conn_unwatch(s, conn);
-		drop_conn(s, i);
-	}
-	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->address));
-	listener_give(s->state, index);
-}
-
 static void visit(struct supervisor *s, uint32_t index, bool certain)
 {
 	struct listener *listener = at(s, index);
-	cleanup_fd int fd = borrow(s, listener);
+	cleanup_fd int fd = listener_borrow(s, listener);
 	if (fd >= 0) {
 		listener->lost = 0;
 		if (socket_is_listening(fd)) {
-			learn_options(listener, fd);
-			drain(s, index, fd);
+			listener_learn(listener, fd);
+			incoming_drain(s, index, fd);
 		}
 		offer(s, index);
 		return;
@@ -721,7 +395,7 @@ static void visit(struct supervisor *s, uint32_t index, bool certain)
 	if (!listener->lost)
 		listener->lost = loop_now();
 	if (certain || loop_now() - listener->lost > LOST)
-		forget_listener(s, index);
+		listener_forget(s, index);
 }
 
 /* The bell was not taken: the listening socket is gone, or it has reached another of its REUSEPORT
@@ -742,7 +416,7 @@ static void sweep_owed(struct supervisor *s, uint32_t index)
 		if (conn->slot.used && conn->state == CONN_INJECTED && conn->listener == index &&
 		    target_group(conn->group) < 0) {
 			listener->owed--;
-			drop_conn(s, c);
+			listener_drop_conn(s, c);
 		}
 	}
 }
@@ -755,7 +429,7 @@ bool accept_sweep(struct supervisor *s)
 			continue;
 		more = true;
 		sweep_owed(s, i);
-		tidy(s, i);
+		listener_tidy(s, i);
 		if (at(s, i)->fd < 0) {
 			visit(s, i, false);
 			continue;

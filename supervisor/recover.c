@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "supervisor/fd.h"
+#include "supervisor/incoming.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/socket.h"
@@ -125,7 +126,7 @@ static void sort_out(struct supervisor *s, int fd, const char *what)
 	if (!may_be_left_over(what))
 		return;
 	if (strncmp(what, "socket:", 7) == 0 && is_stray(s->state, fd))
-		accept_recover_stray(s, fd);
+		incoming_stray(s, fd);
 	else
 		close(fd);
 }
@@ -207,7 +208,7 @@ static void go_on(struct supervisor *s)
 		else if (conn->slot.used && conn->state <= CONN_DONE)
 			connect_resume(s, i);
 		else if (conn->slot.used && conn->state == CONN_INCOMING)
-			accept_resume(s, i);
+			incoming_resume(s, i);
 	}
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
 		if (s->state->listeners[i].slot.used)

@@ -70,14 +70,11 @@ bool accept_sweep(struct supervisor *s);
 /* recover.c: go on where the supervisor before this one stopped. */
 void recover(struct supervisor *s);
 
-/* For recover.c. A conn that is known to be whole goes back to its place; then it goes on. A stray
- * is a socket that was accepted and not recorded; the function owns it. */
+/* For recover.c. A conn that is known to be whole goes back to its place; then it goes on. */
 void connect_recover_conn(struct supervisor *s, uint32_t conn);
 void connect_resume(struct supervisor *s, uint32_t conn);
 void accept_recover_conn(struct supervisor *s, uint32_t conn);
-void accept_resume(struct supervisor *s, uint32_t conn);
 void accept_recover_listener(struct supervisor *s, uint32_t listener);
-void accept_recover_stray(struct supervisor *s, int fd);
 uint32_t *supervisor_list_of(struct supervisor *s, const struct call *call);
 void supervisor_dispatch(struct supervisor *s, uint32_t call);
 

@@ -1,0 +1,233 @@
+/* The calls that connect.c's connections are made for: connect(), and the question for its result.
+ */
+
+#include <errno.h>
+#include <netinet/tcp.h>
+
+#include "protocol/control.h"
+#include "supervisor/address.h"
+#include "supervisor/conn.h"
+#include "supervisor/connect.h"
+#include "supervisor/fd.h"
+#include "supervisor/log.h"
+#include "supervisor/notify.h"
+#include "supervisor/route.h"
+#include "supervisor/socket.h"
+#include "supervisor/target.h"
+
+static struct conn *at(struct supervisor *s, uint32_t index)
+{
+	return &s->state->conns[index];
+}
+
+void connect_call_deadline(struct supervisor *s, uint32_t call_index)
+{
+	struct call *call = &s->state->calls[call_index];
+	uint32_t index = call->owner;
+	struct conn *conn = at(s, index);
+	supervisor_release(s, call_index, &conn->calls);
+	if (conn->tunnel != NONE && conn->state == CONN_TCP)
+		s->state->tunnels[conn->tunnel].slow = true;
+	conn->group = target_group(conn->tid);
+	conn->told = true;
+	conn_debug(s, conn, "the program is told EINPROGRESS");
+	if (conn->state != CONN_TCP && conn->nonblocking)
+		connect_set_deadline(s, index, loop_now() + HOLD_LOOP);
+	notify_fail(s->state, call_index, call->again ? EALREADY : EINPROGRESS);
+}
+
+/* The call waits with the one that began, for as long as SO_SNDTIMEO lets it. A call that a signal
+ * has taken back comes again; with a time limit the kernel would have ended it with EINTR
+ * (signal(7)). */
+static void join_running(struct supervisor *s, uint32_t call_index, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	struct call *call = &s->state->calls[call_index];
+	uint64_t timeout = conn->nonblocking ? 0 : socket_timeout(conn->fd, SO_SNDTIMEO);
+	if (timeout && supervisor_interrupted(s, call, &conn->calls)) {
+		conn->told = true;
+		notify_fail(s->state, call_index, EINTR);
+		return;
+	}
+	connect_hold(s, call_index, CALL_CONNECT, index);
+	call->again = true;
+	if (timeout) {
+		call->deadline = loop_now() + timeout;
+		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
+	}
+}
+
+/* The socket is known: the call joins what is running, or learns what came of it. */
+static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool same,
+		 bool nonblocking)
+{
+	struct conn *conn = at(s, index);
+	if (conn->state == CONN_DONE) {
+		conn_forget(s, index);
+		notify_return(s->state, call_index, 0);
+	} else if (conn->state == CONN_FAILED) {
+		int error = conn->error;
+		conn_forget(s, index);
+		notify_fail(s->state, call_index, error);
+	} else if (!same || (nonblocking && conn->state == CONN_TCP)) {
+		notify_fail(s->state, call_index, EALREADY);
+	} else {
+		join_running(s, call_index, index);
+	}
+}
+
+/* What the kernel says to a connect on a socket that is not fresh. With a family that fits, it
+ * looks at nothing else of the address. */
+static void answer_used(struct supervisor *s, uint32_t call, int fd)
+{
+	union address to = {.in = {.sin_family = AF_INET, .sin_port = htons(1)}};
+	to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	address_for_socket(&to, socket_family(fd));
+	int err = socket_connect(fd, &to);
+	if (err == 0)
+		notify_return(s->state, call, 0);
+	else
+		notify_fail(s->state, call, err == -EINPROGRESS ? EALREADY : -err);
+}
+
+static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const struct route *route,
+			   const union address *asked)
+{
+	uint64_t cookie = socket_cookie(*fd);
+	uint32_t index = conn_find(s->state, cookie);
+	if (index != NONE) {
+		join(s, call, index, address_same(asked, &at(s, index)->asked),
+		     socket_is_nonblocking(*fd));
+		return;
+	}
+	if (socket_tcp_state(*fd) != TCP_CLOSE) {
+		answer_used(s, call, *fd);
+		return;
+	}
+	index = conn_add(s->state, cookie, *fd);
+	if (index == NONE) {
+		notify_fail(s->state, call, ENOMEM);
+		return;
+	}
+	steal_fd(fd);
+	struct conn *conn = at(s, index);
+	conn->tunnel = route->tunnel;
+	conn->name = route->name;
+	conn->asked = *asked;
+	conn->tid = conn->group = (int)s->state->calls[call].notif.pid;
+	conn->number = (int)s->state->calls[call].args[0];
+	conn->nonblocking = socket_is_nonblocking(conn->fd);
+	atomic_signal_fence(memory_order_seq_cst);
+	conn->whole = true;
+	conn_debug(s, conn, conn->nonblocking ? "asked for, non-blocking" : "asked for");
+	connect_begin(s, call, index);
+}
+
+static void refuse_port(struct supervisor *s, uint32_t call, const struct route *route,
+			const union address *asked)
+{
+	const struct name *name = &s->state->names[route->name];
+	log_warn("%s has no port %u: connect to %s:%u", name->host, (unsigned)address_port(asked),
+		 name->host, (unsigned)name->port[0]);
+	notify_fail(s->state, call, ECONNREFUSED);
+}
+
+/* The address leads somewhere: look at the socket. */
+static void connect_matched(struct supervisor *s, uint32_t index, const struct route *route,
+			    const union address *asked)
+{
+	struct call *call = &s->state->calls[index];
+	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	if (fd < 0) {
+		supervisor_no_descriptor(s, index, fd);
+	} else if (!notify_valid(s->state, call)) {
+		notify_forget(s->state, index);
+	} else if (socket_family(fd) != AF_INET && socket_family(fd) != AF_INET6) {
+		notify_pass(s->state, index);
+	} else if (s->netns && socket_netns(fd) != s->netns) {
+		notify_pass(s->state, index);
+	} else if (!socket_is_tcp(fd) || route->kind == ROUTE_NO_PORT) {
+		if (route->kind == ROUTE_NO_PORT && socket_is_tcp(fd))
+			refuse_port(s, index, route, asked);
+		else
+			notify_fail(s->state, index, ECONNREFUSED);
+	} else {
+		connect_socket(s, index, &fd, route, asked);
+	}
+}
+
+/* connect() to no family ends what is running on the socket. */
+static void connect_unspec(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	if (s->state->connecting) {
+		cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+		uint32_t conn = fd < 0 ? NONE : conn_find(s->state, socket_cookie(fd));
+		if (conn != NONE && notify_valid(s->state, call)) {
+			conn_answer(s, at(s, conn), ECONNABORTED);
+			conn_forget(s, conn);
+		}
+	}
+	notify_pass(s->state, index);
+}
+
+void connect_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	struct sockaddr_storage raw;
+	union address asked;
+	int32_t len = (int32_t)call->args[2];
+
+	if ((int32_t)call->args[0] == QUESTION_FD) {
+		question_call(s, index);
+		return;
+	}
+	if (len < (int32_t)sizeof(raw.ss_family) || len > (int32_t)sizeof(raw)) {
+		notify_pass(s->state, index);
+		return;
+	}
+	int err = target_read(s->state, call, call->args[1], &raw, (uint32_t)len);
+	if (err < 0) {
+		supervisor_no_descriptor(s, index, err);
+	} else if (raw.ss_family == AF_UNSPEC) {
+		connect_unspec(s, index);
+	} else if (address_from(&asked, &raw, (size_t)len) < 0) {
+		notify_pass(s->state, index);
+	} else {
+		struct route route = route_of(s->state, &asked);
+		if (route.kind == ROUTE_NONE)
+			notify_pass(s->state, index);
+		else
+			connect_matched(s, index, &route, &asked);
+	}
+}
+
+void so_error_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	if (s->state->connecting == 0) {
+		notify_pass(s->state, index);
+		return;
+	}
+	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	if (fd < 0) {
+		supervisor_no_descriptor(s, index, fd);
+		return;
+	}
+	uint64_t cookie = socket_cookie(fd);
+	uint32_t found = conn_find(s->state, cookie);
+	if (found != NONE && at(s, found)->state == CONN_TCP) {
+		connect_tcp_event(s, found); /* TCP may be up, and its event not have come yet */
+		found = conn_find(s->state, cookie);
+	}
+	if (found == NONE || at(s, found)->state == CONN_TCP || at(s, found)->state == CONN_DONE ||
+	    !notify_valid(s->state, call)) {
+		notify_pass(s->state, index);
+	} else if (at(s, found)->state == CONN_FAILED) {
+		conn_answer_so_error(s, index, at(s, found)->error);
+		socket_take_error(fd);
+		conn_forget(s, found);
+	} else {
+		connect_hold(s, index, CALL_SO_ERROR, found);
+	}
+}

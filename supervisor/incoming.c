@@ -1,0 +1,170 @@
+#include "supervisor/incoming.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "supervisor/address.h"
+#include "supervisor/bell.h"
+#include "supervisor/conn.h"
+#include "supervisor/fd.h"
+#include "supervisor/lan.h"
+#include "supervisor/listener.h"
+#include "supervisor/log.h"
+#include "supervisor/socket.h"
+
+#define HANDSHAKE        (10 * SECOND)
+#define ACCEPT_AT_A_TIME 64
+
+static struct listener *at(struct supervisor *s, uint32_t index)
+{
+	return &s->state->listeners[index];
+}
+
+void incoming_drop(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	uint32_t listener = conn->listener;
+	at(s, listener)->incoming--;
+	conn_unwatch(s, conn);
+	shutdown(conn->fd, SHUT_RDWR); /* what comes from now on resets it */
+	while (recv(conn->fd, NULL, INT_MAX, MSG_DONTWAIT | MSG_TRUNC) > 0)
+		; /* not a byte of it is for the program (tcp(7), MSG_TRUNC) */
+	conn->deadline = 0;
+	conn->state = CONN_DEAD;
+	if (at(s, listener)->dead != NONE)
+		listener_drop_conn(s, at(s, listener)->dead);
+	at(s, listener)->dead = index;
+}
+
+void incoming_report(struct supervisor *s, const struct conn *conn, const char *why)
+{
+	char peer[ADDRESS_TEXT];
+	address_format(&conn->peer, peer);
+	s->state->counters.refused++;
+	log_debug("refused %s: %s", peer, why);
+	if (conn->la.received == 0)
+		return; /* a look at the port, not an attempt */
+	/* the source port changes with each; a line for each host is enough */
+	union address host = conn->peer;
+	address_set_port(&host, 0);
+	address_format(&host, peer);
+	*strrchr(peer, ':') = '\0';
+	log_warn("refused a connection from %s to port %u: %s", peer,
+		 (unsigned)address_port(&at(s, conn->listener)->address), why);
+}
+
+void incoming_drive(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	uint32_t listener = conn->listener, events = 0;
+	const char *why = NULL;
+	int err = lan_drive(s->state, conn, &events, &why);
+	if (err == -EAGAIN) {
+		conn_watch(s, index, events);
+	} else if (err < 0) {
+		incoming_report(s, conn, why);
+		incoming_drop(s, index);
+	} else {
+		conn_unwatch(s, conn);
+		conn->deadline = 0;
+		at(s, listener)->incoming--;
+		log_debug("authenticated an incoming connection after %llu us",
+			  (unsigned long long)((loop_now() - conn->began) / 1000));
+		listener_queue(s, listener, index);
+	}
+}
+
+static void take_in(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
+{
+	uint32_t index = at(s, listener)->incoming < s->max_incoming ? conn_take(s->state) : NONE;
+	if (index == NONE) {
+		log_warn("too many connections that do not authenticate: the newest was dropped");
+		return;
+	}
+	struct conn *conn = &s->state->conns[index];
+	conn->state = CONN_INCOMING;
+	conn->peer = *peer;
+	conn->listener = listener;
+	conn->began = loop_now();
+	conn->deadline = conn->began + HANDSHAKE;
+	if (lan_begin_answerer(conn) < 0) {
+		conn_give(s->state, index);
+		return;
+	}
+	/* the descriptor makes it whole; for a moment it has two owners, never none */
+	atomic_signal_fence(memory_order_seq_cst);
+	conn->fd = *fd;
+	steal_fd(fd);
+	at(s, listener)->incoming++;
+	at(s, listener)->took++;
+	if (at(s, listener)->odd)
+		socket_begin_handshake(conn);
+	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
+	incoming_drive(s, index);
+}
+
+/* Take what the kernel has queued. 0; -EINVAL: the socket does not listen any more; -EMFILE and its
+ * like: we have no room for it. */
+static int take_queued(struct supervisor *s, uint32_t listener, int listening)
+{
+	for (int i = 0; i < ACCEPT_AT_A_TIME; i++) {
+		union address peer;
+		s->state->accepting = listener;
+		cleanup_fd int fd = socket_accept(listening, &peer);
+		if (fd == -EAGAIN)
+			return 0;
+		if (fd == -EINVAL)
+			return fd;
+		if (fd < 0) { /* an error of that connection, or no descriptors: accept(2) */
+			log_debug("accept: %s", strerror(-fd));
+			if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
+				return fd;
+			continue;
+		}
+		if (!bell_take(s, &peer))
+			take_in(s, listener, &fd, &peer);
+	}
+	return 0;
+}
+
+int incoming_drain(struct supervisor *s, uint32_t listener, int listening)
+{
+	int err = take_queued(s, listener, listening);
+	s->state->accepting = NONE;
+	return err;
+}
+
+void incoming_end_one(struct supervisor *s, uint32_t listener)
+{
+	for (uint32_t i = 0; at(s, listener)->dead == NONE && i < s->state->conn_pool.top; i++) {
+		const struct conn *conn = &s->state->conns[i];
+		if (conn->slot.used && conn->state == CONN_INCOMING && conn->listener == listener)
+			incoming_drop(s, i);
+	}
+}
+
+void incoming_resume(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
+	if (lan_resume(conn) < 0) {
+		incoming_report(s, conn, "other bytes than the handshake's moved");
+		incoming_drop(s, index);
+	} else {
+		incoming_drive(s, index);
+	}
+}
+
+void incoming_stray(struct supervisor *s, int fd)
+{
+	union address peer;
+	uint32_t listener = s->state->accepting;
+	if (socket_peer(fd, &peer) < 0)
+		memset(&peer, 0, sizeof(peer));
+	if (!bell_take(s, &peer))
+		take_in(s, listener, &fd, &peer);
+	if (fd >= 0)
+		close(fd);
+}

@@ -1,0 +1,28 @@
+#ifndef GS_INCOMING_H
+#define GS_INCOMING_H
+
+/* Connections that were taken off a listening socket's queue and prove themselves. Those that do
+ * are queued at their listener (listener.h); for whom they are waited is accept.c's business. */
+
+#include "supervisor/supervisor.h"
+
+/* Take what the kernel has queued at fd, a duplicate of the listener's socket. 0; -EINVAL: the
+ * socket does not listen any more; -EMFILE and its like: we have no room for it. */
+int incoming_drain(struct supervisor *s, uint32_t listener, int fd);
+
+/* Go on with the handshake. */
+void incoming_drive(struct supervisor *s, uint32_t conn);
+
+/* A stranger's is over; say why. One at a listener is kept, shut down (listener->dead), for a
+ * program that its coming may have woken. */
+void incoming_report(struct supervisor *s, const struct conn *conn, const char *why);
+void incoming_drop(struct supervisor *s, uint32_t conn);
+
+/* End one of a listener's that says nothing, if there is no dead one yet. */
+void incoming_end_one(struct supervisor *s, uint32_t listener);
+
+/* For recover.c: go on; take in a socket that was accepted and not recorded, which becomes ours. */
+void incoming_resume(struct supervisor *s, uint32_t conn);
+void incoming_stray(struct supervisor *s, int fd);
+
+#endif

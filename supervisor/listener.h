@@ -1,0 +1,39 @@
+#ifndef GS_LISTENER_H
+#define GS_LISTENER_H
+
+/* Listening sockets of the programs on tunnels' ports: who has them, and their queues of
+ * authenticated connections. Objects live in the state; NONE is none. */
+
+#include "supervisor/supervisor.h"
+
+/* The listener of the socket that call names and fd duplicates; address: its own. NONE: too many.
+ */
+uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd,
+			      const union address *address);
+
+/* Learn what may have been set after bind(), once it listens. */
+void listener_learn(struct listener *listener, int fd);
+
+/* Keep no duplicate that no held call needs. */
+void listener_tidy(struct supervisor *s, uint32_t listener);
+
+/* A duplicate of the socket from one of those who had it lately, owned by the caller; or -1. */
+int listener_borrow(struct supervisor *s, const struct listener *listener);
+
+/* Nobody listens there any more: as in the kernel, what was queued is gone. */
+void listener_forget(struct supervisor *s, uint32_t listener);
+
+/* The queue: at its end, in front, out of it, and (for one who takes over) in its old place. */
+void listener_queue(struct supervisor *s, uint32_t listener, uint32_t conn);
+void listener_queue_first(struct supervisor *s, uint32_t listener, uint32_t conn);
+void listener_unqueue_first(struct supervisor *s, uint32_t listener);
+void listener_requeue(struct supervisor *s, uint32_t conn);
+
+/* A listener with something ready: this one, or another of its REUSEPORT group, whose program may
+ * have been woken in its place; NONE. */
+uint32_t listener_with_ready(struct supervisor *s, uint32_t listener);
+
+/* Close an accepted connection and forget it; it is in no queue. */
+void listener_drop_conn(struct supervisor *s, uint32_t conn);
+
+#endif
