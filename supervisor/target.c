@@ -31,8 +31,10 @@ int target_read(struct state *state, const struct call *call, uint64_t address, 
 {
 	int tid = (int)call->notif.pid;
 	int got = state->yama ? -EPERM : hand_own_read(tid, address, data, len);
-	if (got == -EPERM)
+	if (got == -EPERM) {
 		got = hand_read(state, tid, address, data, len);
+		state->yama |= got >= 0; /* the keeper may and we may not: so it will be */
+	}
 	return moved(got, len);
 }
 
