@@ -66,7 +66,8 @@ def test_supervisor_killed_with_its_keeper(lab, tunnel):
 
 
 def limit_descriptors(pid, count):
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, count))
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, hard))
 
 
 @pytest.mark.parametrize("room", ["none", "one"])
@@ -95,6 +96,8 @@ def test_supervisor_that_cannot_begin(lab, tunnel, room):
             pytest.xfail("keeper.c: a supervisor that ends as soon as it has begun is started again without "
                          "pause and without end, and calls wait for ever")
         raise
+    finally:
+        limit_descriptors(keeper, 1024)
 
 
 def test_no_process_can_be_started(lab, tunnel):
