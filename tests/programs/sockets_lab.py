@@ -47,6 +47,7 @@ class Listener:
 
     def __init__(self, lab, port, base="listener", host="127.0.0.1"):
         self.lab, self.port, self.base = lab, port, lab.folder / base
+        self.patience = 20  # seconds that a caller waits
         self.id = write_conf(self.base, lankey=SECRET, lankey_id=KEY_ID, fake_port=FAKE_PORT,
                              listener_contact_string=f"{host}:{port}", lan_auth="v1")
 
@@ -60,7 +61,7 @@ class Listener:
 
     def stranger(self, host="127.0.0.1"):
         """A connection that has not said anything."""
-        return socket.create_connection((host, self.port), 20)
+        return socket.create_connection((host, self.port), self.patience)
 
     def caller(self, host="127.0.0.1"):
         """A connection that the program's side has let in."""
@@ -68,11 +69,15 @@ class Listener:
         gateway_lab.authenticate_caller(sock, (KEY_ID, SECRET))
         return sock
 
+    def caller_that_says(self, word, host="127.0.0.1"):
+        sock = self.caller(host)
+        sock.sendall(f"{word}\n".encode())
+        sock.shutdown(socket.SHUT_WR)
+        return sock
+
     def ask(self, word, host="127.0.0.1"):
         """Send a word; what the program answers."""
-        with self.caller(host) as sock:
-            sock.sendall(f"{word}\n".encode())
-            sock.shutdown(socket.SHUT_WR)
+        with self.caller_that_says(word, host) as sock:
             return gateway_lab.receive_all(sock).decode()
 
 

@@ -1,0 +1,284 @@
+"""listeners.py KIND PORT COUNT …: servers that wait for their connections in different ways. Each connection
+sends a line; the server prints the line, and who took it, and sends it back, until COUNT have come."""
+
+import ctypes
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+LIMIT = 25
+TCP_DEFER_ACCEPT, IPV6_V6ONLY = 9, 26
+
+
+def make(port, address="", family=socket.AF_INET, backlog=128, options=(), blocking=False):
+    made = socket.socket(family)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for level, name, value in options:
+        made.setsockopt(level, name, value)
+    made.bind((address, int(port)))
+    made.listen(backlog)
+    made.setblocking(blocking)
+    return made
+
+
+def say(*words):
+    os.write(1, (" ".join(str(word) for word in words) + "\n").encode())
+
+
+def serve(peer, who="it"):
+    """One line, and back."""
+    peer.setblocking(True)
+    line = peer.makefile("rb").readline()
+    say(line.decode().strip(), who)
+    peer.sendall(line)
+    peer.close()
+
+
+def wait_epoll(listener, flags):
+    poller = select.epoll()
+    poller.register(listener, select.EPOLLIN | flags)
+    while poller.poll(LIMIT):
+        yield
+    sys.exit("listeners.py: not woken")
+
+
+def take_all(listener):
+    """What accept() has until it has no more."""
+    while True:
+        try:
+            yield listener.accept()[0]
+        except BlockingIOError:
+            return
+
+
+def loop(listener, count, flags=0):
+    """An event loop: the listener's, and how often it was woken."""
+    left, wakes = int(count), 0
+    for _ in wait_epoll(listener, flags):
+        wakes += 1
+        for peer in take_all(listener):
+            serve(peer)
+            left -= 1
+        if left <= 0:
+            break
+    say("wakes", wakes)
+
+
+def level(port, count):
+    loop(make(port), count)
+
+
+def edge(port, count):
+    loop(make(port), count, select.EPOLLET)
+
+
+def poll(port, count):
+    listener, left = make(port), int(count)
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    while left:
+        if not poller.poll(LIMIT * 1000):
+            sys.exit("listeners.py: not woken")
+        for peer in take_all(listener):
+            serve(peer)
+            left -= 1
+
+
+def blocking(port, count):
+    listener = make(port, blocking=True)
+    for _ in range(int(count)):
+        serve(listener.accept()[0])
+
+
+def poll_then_accept(port, count):
+    """A blocking socket, accepted from when poll() says so."""
+    listener = make(port, blocking=True)
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    for _ in range(int(count)):
+        if not poller.poll(LIMIT * 1000):
+            sys.exit("listeners.py: not woken")
+        serve(listener.accept()[0])
+
+
+def threads(port, count):
+    """Four threads in accept() on one blocking socket."""
+    listener, left, lock = make(port, blocking=True), [int(count)], threading.Lock()
+
+    def worker(number):
+        while True:
+            serve(listener.accept()[0], number)
+            with lock:
+                left[0] -= 1
+                if left[0] == 0:
+                    os._exit(0)
+    for number in range(4):
+        threading.Thread(target=worker, args=(number,), daemon=True).start()
+    time.sleep(LIMIT)
+    sys.exit("listeners.py: not all came")
+
+
+def prefork(port, count, flags="et"):
+    """Three processes, each with an epoll of its own on one listening socket, as nginx and others have it."""
+    listener = make(port)
+    children = []
+    for number in range(3):
+        child = os.fork()
+        if child == 0:
+            poller = select.epoll()
+            poller.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE |
+                            (select.EPOLLET if flags == "et" else 0))
+            while True:
+                poller.poll()
+                for peer in take_all(listener):
+                    serve(peer, number)
+        children.append(child)
+    signal.sigwait({signal.SIGTERM})
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def idle(port, count):
+    """Listens, and takes nothing before a line of input; then all, without blocking."""
+    listener = make(port)
+    for _ in take_all(listener):
+        sys.exit("listeners.py: already one")
+    say("idle")
+    sys.stdin.readline()
+    loop(listener, count)
+
+
+def specific(port, count):
+    loop(make(port, "127.0.0.5"), count)
+
+
+def v6only(port, count):
+    loop(make(port, "::", socket.AF_INET6, options=[(socket.IPPROTO_IPV6, IPV6_V6ONLY, 1)]), count)
+
+
+def v6(port, count):
+    loop(make(port, "::1", socket.AF_INET6), count)
+
+
+def dual(port, count):
+    loop(make(port, "::", socket.AF_INET6, options=[(socket.IPPROTO_IPV6, IPV6_V6ONLY, 0)]), count)
+
+
+def deferred(port, count):
+    loop(make(port, options=[(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 5)]), count)
+
+
+def full(port, count):
+    loop(make(port, backlog=1), count)
+
+
+def full_edge(port, count):
+    loop(make(port, backlog=1), count, select.EPOLLET)
+
+
+def device(port, count, name):
+    loop(make(port, options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())]), count)
+
+
+def device_edge(port, count, name):
+    loop(make(port, options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())]), count,
+         select.EPOLLET)
+
+
+def reuseport(port, _count):
+    """Three processes with a listening socket each at the same port."""
+    children = []
+    for number in range(3):
+        child = os.fork()
+        if child == 0:
+            listener = make(port, options=[(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)])
+            for _ in wait_epoll(listener, 0):
+                for peer in take_all(listener):
+                    serve(peer, number)
+        children.append(child)
+    signal.sigwait({signal.SIGTERM})
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def inherited(port, count):
+    """LISTEN_FDS: the socket is descriptor 3, and the variables name this process."""
+    assert os.environ["LISTEN_PID"] == str(os.getpid()), "LISTEN_PID is another's"
+    listener = socket.socket(fileno=3)
+    assert listener.getsockname()[1] == int(port)
+    listener.setblocking(False)
+    loop(listener, count)
+
+
+def receive_timeout(port, milliseconds):
+    """SO_RCVTIMEO bounds a blocking accept(): EAGAIN."""
+    listener = make(port, blocking=True)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
+                        struct.pack("ll", 0, int(milliseconds) * 1000))
+    begin = time.monotonic()
+    try:
+        serve(listener.accept()[0])
+    except BlockingIOError:
+        say("EAGAIN", round((time.monotonic() - begin) * 1000))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bytes(16))
+    serve(listener.accept()[0])
+
+
+def full_table(port, _count):
+    """No descriptor is free: EMFILE, as the kernel has it, and the connection is there for the next."""
+    listener = make(port)
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limit[1]))
+    fillers = []
+    while True:
+        try:
+            fillers.append(os.dup(0))
+        except OSError:
+            break
+    say("full")
+    while True:
+        if not poller.poll(LIMIT * 1000):
+            sys.exit("listeners.py: not woken")
+        try:
+            peer = listener.accept()[0]
+        except BlockingIOError:
+            continue
+        except OSError as error:
+            say("error", error.errno)
+            os.close(fillers.pop())
+            continue
+        serve(peer)
+        return
+
+
+def flags(port, _count):
+    """What accept4() was asked for is what the new descriptor has; the peer's address is cut to its room."""
+    listener = make(port, blocking=True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    for wanted in (0, socket.SOCK_NONBLOCK, socket.SOCK_CLOEXEC, socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC):
+        room = ctypes.create_string_buffer(b"\xff" * 16, 16)
+        length = ctypes.c_uint(8)
+        fd = libc.accept4(listener.fileno(), room, ctypes.byref(length), wanted)
+        assert fd >= 0, ctypes.get_errno()
+        peer = socket.socket(fileno=fd)
+        family, port_there = struct.unpack("=H", room.raw[:2])[0], struct.unpack("!H", room.raw[2:4])[0]
+        assert (family, port_there) == (socket.AF_INET, peer.getpeername()[1])
+        assert room.raw[4:8] == b"\x7f\0\0\1" and room.raw[8:] == b"\xff" * 8 and length.value == 16
+        assert bool(wanted & socket.SOCK_NONBLOCK) != os.get_blocking(fd)
+        assert bool(wanted & socket.SOCK_CLOEXEC) != os.get_inheritable(fd)
+        serve(peer)
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in ("prefork", "reuseport") else ())
+    globals()[sys.argv[1]](*sys.argv[2:])
