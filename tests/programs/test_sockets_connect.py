@@ -264,8 +264,8 @@ def test_signals_do_not_lengthen_a_connect(bare_lab):
 
 @pytest.mark.xfail(strict=True, reason="answered in the instant of a signal, connect() comes again: EISCONN")
 def test_signals_in_the_instant_of_the_answer(bare_lab):
-    """The seventh signal comes about when the handshake ends."""
+    """The seventh signal comes about when the handshake ends; in one run of two they meet."""
     with OddGateway(echoes(delay=0.025)) as gateway:
         near = Initiator(bare_lab, gateway.port)
-        for _ in range(60):
-            urged(near, bare_lab.folder / "log", "nonblocking", "restart", 1, 7300)
+        for _ in range(15):
+            urged(near, bare_lab.folder / "log", "nonblocking", "restart", 20, 7300)
