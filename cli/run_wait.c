@@ -28,6 +28,7 @@ struct waiting {
 	pid_t command;
 	int status;       /* what to exit with, once over */
 	bool child_ended; /* the keeper perhaps; its last words come first */
+	bool orphaned;    /* the keeper is gone, the command is ours */
 	bool at_end;      /* of the reports */
 	bool over;
 };
@@ -109,39 +110,6 @@ static void pass_on(const struct waiting *waiting, const struct signalfd_siginfo
 		info->ssi_code == SI_QUEUE ? &passed : NULL, 0);
 }
 
-/* The keeper was killed. We are a subreaper: the command is our child now, and its supervisor goes
- * on as long as nothing happens to it. */
-static void keeper_ended(struct waiting *waiting)
-{
-	int status;
-	waiting->child_ended = false;
-	if (waiting->over || waitpid(waiting->wait->keeper, NULL, WNOHANG) <= 0)
-		return;
-	if (waiting->command == 0) {
-		run_error("gs-keeper was ended: the command was not started");
-		waiting->status = 1;
-	} else {
-		run_error(
-			"gs-keeper was ended: the command goes on, but a supervisor that ends now "
-			"is not replaced");
-		waiting->status = waitpid(waiting->command, &status, 0) == waiting->command
-					  ? exit_status(status)
-					  : 1;
-	}
-	waiting->over = true;
-}
-
-static void read_signals(struct waiting *waiting)
-{
-	struct signalfd_siginfo info;
-	while (read(waiting->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD && info.ssi_code > 0)
-			waiting->child_ended = true;
-		else
-			pass_on(waiting, &info);
-	}
-}
-
 /* Stop as the command did, so that the shell sees its job stopped; SIGCONT goes on from here. */
 static void stop_too(int signal)
 {
@@ -156,6 +124,56 @@ static void stop_too(int signal)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (signal != SIGSTOP)
 		sigaction(signal, &before, NULL);
+}
+
+static void end(struct waiting *waiting, int status)
+{
+	waiting->over = true;
+	waiting->status = status;
+}
+
+/* The keeper was killed. We are a subreaper: the command is our child now, and its supervisor goes
+ * on as long as nothing happens to it. */
+static void keeper_ended(struct waiting *waiting)
+{
+	waiting->orphaned = true;
+	if (waiting->command) {
+		run_error(
+			"gs-keeper was ended: the command goes on, but a supervisor that ends now "
+			"is not replaced");
+		return;
+	}
+	run_error("gs-keeper was ended: the command was not started");
+	end(waiting, 1);
+}
+
+/* A child has changed: the keeper, or, once that is gone, the command. */
+static void look_after_children(struct waiting *waiting)
+{
+	int status;
+	waiting->child_ended = false;
+	if (waiting->over)
+		return;
+	if (!waiting->orphaned && waitpid(waiting->wait->keeper, NULL, WNOHANG) > 0)
+		keeper_ended(waiting);
+	if (!waiting->orphaned || waiting->over ||
+	    waitpid(waiting->command, &status, WNOHANG | WUNTRACED) != waiting->command)
+		return;
+	if (WIFSTOPPED(status))
+		stop_too(WSTOPSIG(status));
+	else
+		end(waiting, exit_status(status));
+}
+
+static void read_signals(struct waiting *waiting)
+{
+	struct signalfd_siginfo info;
+	while (read(waiting->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD && info.ssi_code > 0)
+			waiting->child_ended = true;
+		else
+			pass_on(waiting, &info);
+	}
 }
 
 /* --- reports --- */
@@ -217,12 +235,6 @@ static int explain_failure(const struct waiting *waiting, const struct report *r
 		run_error("cannot start: %s", strerror(report->value));
 		return 1;
 	}
-}
-
-static void end(struct waiting *waiting, int status)
-{
-	waiting->over = true;
-	waiting->status = status;
 }
 
 static bool more_reports(const struct waiting *waiting)
@@ -314,7 +326,7 @@ int run_wait(struct run_wait *wait)
 		if (fds[1].revents)
 			read_report(&waiting);
 		if (waiting.child_ended && !more_reports(&waiting))
-			keeper_ended(&waiting);
+			look_after_children(&waiting);
 	}
 	print_warnings(&waiting);
 	return waiting.status;

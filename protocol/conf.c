@@ -303,3 +303,29 @@ void conf_view_wipe(struct conf_view *view)
 {
 	explicit_bzero(view, sizeof(*view));
 }
+
+static bool contact_whole(const struct contact *contact)
+{
+	struct contact again;
+	char text[CONTACT_TEXT_MAX];
+	if (contact->port == 0)
+		return true; /* none */
+	if (!memchr(contact->host, '\0', sizeof(contact->host)))
+		return false;
+	contact_format(contact, text);
+	return contact_parse(text, &again) == 0 && strcmp(again.host, contact->host) == 0;
+}
+
+bool conf_view_whole(const struct conf_view *view)
+{
+	uint8_t secured; /* looked at as what it is in memory: not every byte is a bool */
+	memcpy(&secured, &view->secured, sizeof(secured));
+	if (secured > 1 || view->key_len > sizeof(view->key) ||
+	    view->mapped_count > CONF_MAPPED_MAX || !contact_whole(&view->contact) ||
+	    !contact_whole(&view->listener))
+		return false;
+	for (size_t i = 0; i < view->mapped_count; i++)
+		if (view->mapped[i].port == 0 || !contact_whole(&view->mapped[i]))
+			return false;
+	return true;
+}

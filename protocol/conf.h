@@ -78,6 +78,9 @@ struct conf_view {
 /* Check every value that a launch needs. 0, or -EINVAL with *key naming the entry at fault (static)
  * and *why in a few words (static). view holds the secret: wipe it with conf_view_wipe(). */
 int conf_view(const struct conf *conf, struct conf_view *view, const char **key, const char **why);
+/* A view that came from another process: are all its lengths and texts within bounds? */
+bool conf_view_whole(const struct conf_view *view);
+
 void conf_view_wipe(struct conf_view *view);
 
 #endif

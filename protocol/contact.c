@@ -17,7 +17,8 @@ int contact_host(const char *text, char host[CONTACT_HOST_MAX + 1])
 	size_t len = strlen(text);
 	if (len > 0 && text[len - 1] == '.')
 		len--;
-	if (len == 0 || len > CONTACT_HOST_MAX || text[0] == '.' || text[0] == '-')
+	if (len == 0 || len > CONTACT_HOST_MAX || text[0] == '.' || text[0] == '-' ||
+	    strstr(text, ".."))
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\0' || !host_character(text[i]))

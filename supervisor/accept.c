@@ -81,11 +81,14 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 	uint32_t listener = conn->listener;
 	close_fd(&conn->fd);
 	conn->calls = call;
+	conn->tid = (int)s->state->calls[call].notif.pid;
+	atomic_signal_fence(memory_order_seq_cst);
 	conn->state = CONN_TELLING;
 	if (notify_return(s->state, call, conn->number) < 0) {
 		conn->state = CONN_INJECTED;
 		conn->group = target_group(conn->tid);
 		log_debug("accept was interrupted: descriptor %d is owed", conn->number);
+		bell_ring(s, listener); /* it may go back to poll() */
 		supervisor_sweep_later(s);
 		return;
 	}
@@ -268,8 +271,9 @@ void accept_event(struct supervisor *s, uint32_t index)
 static void recover_telling(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
-	const struct call *call = &s->state->calls[conn->calls];
-	if (call->slot.used && (int)call->notif.pid == conn->tid && notify_valid(s->state, call)) {
+	const struct call *call = conn->calls == NONE ? NULL : &s->state->calls[conn->calls];
+	if (call && call->slot.used && (int)call->notif.pid == conn->tid &&
+	    notify_valid(s->state, call)) {
 		conn->state = CONN_INJECTED;
 		at(s, conn->listener)->owed++;
 		return;
@@ -346,6 +350,7 @@ void accept_call_deadline(struct supervisor *s, uint32_t index)
 		bool limited = socket_timeout(at(s, listener)->fd, SO_RCVTIMEO) != 0;
 		if (limited) {
 			supervisor_release(s, index, &at(s, listener)->calls);
+			at(s, listener)->took = 0;
 			notify_fail(s->state, index, EAGAIN);
 		} else {
 			call->deadline = 0; /* nothing had come: wait on */

@@ -23,12 +23,17 @@ static union address callable(const struct listener *listener)
 	return to;
 }
 
-static int call(const union address *to)
+/* Its own address is told in *from before it calls: whoever takes over in between knows the
+ * connection for a bell all the same. */
+static int call(const union address *to, union address *from)
 {
+	union address own = *to;
 	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS) {
+	address_set_port(&own, 0);
+	if (bind(fd, &own.sa, address_len(&own)) < 0 || socket_name(fd, from) < 0 ||
+	    (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS)) {
 		int err = -errno;
 		close(fd);
 		return err;
@@ -39,15 +44,16 @@ static int call(const union address *to)
 void bell_ring(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = &s->state->listeners[index];
-	if (listener->bell >= 0 || listener->ready.first == NONE || listener->calls != NONE)
+	bool waits = listener->ready.first != NONE || listener->owed;
+	if (listener->bell >= 0 || !waits || listener->calls != NONE)
 		return;
 	union address to = callable(listener);
-	int fd = call(&to);
+	int fd = call(&to, &listener->bell_address);
 	if (fd < 0 && to.sa.sa_family == AF_INET6 && address_is_any(&listener->address)) {
 		/* a host without IPv6 addresses */
 		to = (union address){.in = {.sin_family = AF_INET, .sin_port = to.in6.sin6_port}};
 		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		fd = call(&to);
+		fd = call(&to, &listener->bell_address);
 	}
 	if (fd < 0) {
 		log_warn("the program that listens on port %u cannot be woken: %s",
@@ -57,7 +63,6 @@ void bell_ring(struct supervisor *s, uint32_t index)
 	if (listener->defers && send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		log_debug("no byte for TCP_DEFER_ACCEPT: %s", strerror(errno));
 	listener->bell = fd;
-	socket_name(fd, &listener->bell_address);
 	loop_watch(&s->loop, fd, EPOLLRDHUP, false, supervisor_id(s, OBJECT_BELL, index));
 }
 
@@ -70,7 +75,8 @@ bool bell_take(struct supervisor *s, const union address *peer)
 {
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
 		const struct listener *listener = &s->state->listeners[i];
-		if (listener->slot.used && listener->bell >= 0 &&
+		/* also one whose end here is closed by now */
+		if (listener->slot.used && listener->bell_address.sa.sa_family &&
 		    address_same(peer, &listener->bell_address)) {
 			bell_stop(s, i);
 			return true;

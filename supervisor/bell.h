@@ -10,7 +10,8 @@
 
 #include "supervisor/supervisor.h"
 
-/* Ring, if authenticated connections wait, nobody is held in accept(), and no bell is out. */
+/* Ring, if authenticated connections wait, or one is owed, nobody is held in accept(), and no bell
+ * is out. */
 void bell_ring(struct supervisor *s, uint32_t listener);
 
 /* Is the connection that was accepted from peer a bell? Then it is taken back. */

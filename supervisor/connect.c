@@ -31,12 +31,12 @@
 #include "supervisor/notify.h"
 #include "supervisor/socket.h"
 
-#define HOLD_NONBLOCKING (20 * MILLISECOND) /* a non-blocking connect() */
-#define TCP_LIMIT        (10 * SECOND)      /* an access point is on the LAN */
-#define LOOKUP_LIMIT     (5 * SECOND)       /* fetching a contact anew, with an error to tell */
-#define HOLD_BLOCKING    (10 * SECOND)      /* the handshake, else */
-#define KEEP_RESULT      (60 * SECOND)      /* of a failure that nobody asked for */
-#define REALLY_FRESH     (30 * SECOND)      /* the real address of a mapped name */
+#define TCP_LIMIT     (10 * SECOND)       /* an access point is on the LAN */
+#define LOOKUP_LIMIT  (5 * SECOND)        /* fetching a contact anew, with an error to tell */
+#define HOLD_BLOCKING (10 * SECOND)       /* the handshake, else */
+#define KEEP_TOLD     (100 * MILLISECOND) /* a success that was told */
+#define KEEP_RESULT   (60 * SECOND)       /* of a failure that nobody asked for */
+#define REALLY_FRESH  (30 * SECOND)       /* the real address of a mapped name */
 
 static void start_tcp(struct supervisor *s, uint32_t index);
 
@@ -70,10 +70,13 @@ static void succeed(struct supervisor *s, uint32_t index)
 	conn_drop_socket(s, conn);
 	conn_debug(s, conn, conn->plain ? "connected" : "authenticated");
 	s->state->counters.connects++;
-	if (conn_answer(s, conn, 0) || conn->told)
+	bool answered = conn_answer(s, conn, 0);
+	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
+	 * comes again, and must not find EISCONN. */
+	if (conn->told)
 		conn_forget(s, index);
-	else /* interrupted at the last moment: connect() comes again and must not find EISCONN */
-		connect_set_deadline(s, index, loop_now() + KEEP_RESULT);
+	else
+		connect_set_deadline(s, index, loop_now() + (answered ? KEEP_TOLD : KEEP_RESULT));
 }
 
 static void fail(struct supervisor *s, uint32_t index, int error, const char *why)
@@ -228,6 +231,17 @@ void connect_lookup_over(struct supervisor *s, uint32_t lookup)
 
 /* --- the handshake --- */
 
+/* The program has closed its socket. Where a child has it all the same, it must not take this for a
+ * tunnel. */
+static void give_up_unwanted(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	conn_debug(s, conn, "the program has closed its socket: nothing is called");
+	socket_disconnect(conn->fd);
+	conn_pass(s, conn);
+	conn_forget(s, index);
+}
+
 static void drive(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
@@ -237,6 +251,11 @@ static void drive(struct supervisor *s, uint32_t index)
 	if (conn->told && !lan_alone(conn)) {
 		fail(s, index, EPROTO,
 		     "the program wrote or read before it asked whether the connection is there");
+		return;
+	}
+	/* before RESPONSE, which makes the access point call on */
+	if (!lan_committed(conn) && !conn_wanted(s, conn)) {
+		give_up_unwanted(s, index);
 		return;
 	}
 	int err = lan_drive(s->state, conn, &events, &why);
@@ -259,11 +278,7 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 		s->state->tunnels[conn->tunnel].slow = now - conn->began > HOLD_NONBLOCKING;
 	/* a program that has given up must not call the far listener */
 	if (!conn_wanted(s, conn)) {
-		conn_debug(s, conn, "the program has closed its socket: nothing is called");
-		/* where a child has it all the same, it must not take this for a tunnel */
-		socket_disconnect(conn->fd);
-		conn_pass(s, conn);
-		conn_forget(s, index);
+		give_up_unwanted(s, index);
 		return;
 	}
 	if (conn->plain) {

@@ -5,7 +5,8 @@
 
 #include "supervisor/supervisor.h"
 
-#define HOLD_LOOP (2 * SECOND) /* how long an event loop may be held */
+#define HOLD_NONBLOCKING (20 * MILLISECOND) /* a non-blocking connect() */
+#define HOLD_LOOP        (2 * SECOND)       /* how long an event loop may be held */
 
 /* The call, which has made this conn, waits for it; and the conn is begun. */
 void connect_begin(struct supervisor *s, uint32_t call, uint32_t conn);

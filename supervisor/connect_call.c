@@ -43,18 +43,22 @@ static void join_running(struct supervisor *s, uint32_t call_index, uint32_t ind
 {
 	struct conn *conn = at(s, index);
 	struct call *call = &s->state->calls[call_index];
+	bool interrupted = supervisor_interrupted(s, call, &conn->calls);
 	uint64_t timeout = conn->nonblocking ? 0 : socket_timeout(conn->fd, SO_SNDTIMEO);
-	if (timeout && supervisor_interrupted(s, call, &conn->calls)) {
+	if (timeout && interrupted) {
 		conn->told = true;
 		notify_fail(s->state, call_index, EINTR);
 		return;
 	}
 	connect_hold(s, call_index, CALL_CONNECT, index);
-	call->again = true;
-	if (timeout) {
+	if (conn->nonblocking && !conn->told) {
+		call->deadline = conn->began + HOLD_NONBLOCKING; /* the first one's */
+	} else if (timeout) {
+		call->again = true;
 		call->deadline = loop_now() + timeout;
-		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
 	}
+	if (call->deadline)
+		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
 }
 
 /* The socket is known: the call joins what is running, or learns what came of it. */

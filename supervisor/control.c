@@ -12,6 +12,7 @@
 #include "supervisor/hand.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/notify.h"
 #include "supervisor/pass.h"
 #include "supervisor/tunnel.h"
 
@@ -71,7 +72,12 @@ static void reply(struct supervisor *s, uint32_t client, int error)
 static void take_tunnel(struct supervisor *s, uint32_t client, struct incoming *incoming)
 {
 	struct control_tunnel *message = &incoming->message.tunnel;
+	uint8_t id[UUID_BYTES];
 	message->id[UUID_TEXT] = message->base[sizeof(message->base) - 1] = '\0';
+	if (uuid_parse(message->id, id) < 0 || !conf_view_whole(&message->view)) {
+		reply(s, client, EINVAL);
+		return;
+	}
 	/* a launch that names the tunnel again may have a new secret or contact */
 	uint32_t tunnel = tunnel_find(s->state, message->id, message->base);
 	int err = tunnel == NONE ? tunnel_add(s->state, message->id, message->base, &message->view)
@@ -93,7 +99,8 @@ static int may_look(pid_t pid)
 
 static void take_program(struct supervisor *s, uint32_t client, struct incoming *incoming)
 {
-	int err = incoming->fd < 0 ? -EBADF : may_look(incoming->message.attach.pid);
+	int err =
+		notify_is_listener(incoming->fd) ? may_look(incoming->message.attach.pid) : -EBADF;
 	uint32_t index = err < 0 ? NONE : program_take(s->state);
 	if (index == NONE) {
 		reply(s, client, err < 0 ? -err : ENOSPC);

@@ -23,8 +23,9 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
-#define RETRY_MS     100 /* where no supervisor can be started … */
-#define MAX_FAILURES 20  /* … so often */
+#define RETRY_MS     20 /* where supervisors cannot be started, or die at once … */
+#define MAX_FAILURES 50 /* … so often in a row */
+#define AT_ONCE      (5 * MILLISECOND)
 #define MAX_FDS      8
 
 void keeper_set_name(const struct keeper *keeper, const char *name)
@@ -62,6 +63,15 @@ static void let_go(struct state *state)
 void keeper_start_supervisor(struct keeper *keeper)
 {
 	struct state *state = keeper->state;
+	uint64_t now = loop_now();
+	if (keeper->failures && now - keeper->started < RETRY_MS * MILLISECOND)
+		return;
+	keeper->started = now;
+	if (keeper->failures > MAX_FAILURES) {
+		let_go(state);
+		keeper->failures = 0;
+		return;
+	}
 	close_fd(&state->supervisor_pidfd);
 	pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD, NULL,
 				     &state->supervisor_pidfd, NULL, 0);
@@ -70,12 +80,10 @@ void keeper_start_supervisor(struct keeper *keeper)
 		supervisor_run(state);
 	}
 	keeper->supervisor = child;
-	keeper->failures = child < 0 ? keeper->failures + 1 : 0;
 	if (child >= 0)
 		return;
+	keeper->failures++;
 	log_warn("the supervisor cannot be started: %s", strerror(errno));
-	if (keeper->failures > MAX_FAILURES)
-		let_go(state);
 }
 
 void keeper_stop_supervisor(struct keeper *keeper)
@@ -100,6 +108,7 @@ static void look_after_supervisor(struct keeper *keeper)
 		return;
 	}
 	keeper->supervisor = -1;
+	keeper->failures = loop_now() - keeper->started < AT_ONCE ? keeper->failures + 1 : 0;
 	keeper->state->counters.restarts++;
 	log_debug("the supervisor ended with status 0x%x", (unsigned)status);
 }

@@ -19,7 +19,8 @@ struct keeper {
 	size_t title_room; /* … and its length in bytes */
 	int signals;       /* signalfd */
 	pid_t supervisor;  /* -1: none */
-	int failures;      /* to start one, in a row */
+	uint64_t started;  /* when that was tried last, monotonic ns */
+	int failures;      /* to start one that lives, in a row */
 };
 
 /* Make what keeper and supervisor wake each other with; signals (none of which may be pending

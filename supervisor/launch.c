@@ -235,7 +235,7 @@ static void loop(struct running *running)
 			launcher_ended(running);
 		if (fds[SIGNALS].revents)
 			reap(running);
-		running->hung_up |= (fds[FILTER].revents & POLLHUP) != 0;
+		running->hung_up |= (fds[FILTER].revents & (POLLHUP | POLLNVAL)) != 0;
 		bool gone = all_gone(running);
 		if (running->command_gone && gone)
 			finish(running);

@@ -100,11 +100,10 @@ static void set_cli(struct state *state)
 {
 	ssize_t len = readlink("/proc/self/exe", state->cli, sizeof(state->cli) - 32);
 	char *slash = len > 0 ? memrchr(state->cli, '/', (size_t)len) : NULL;
-	if (!slash)
-		slash = state->cli - 1;
-	strcpy(slash + 1, "globus-streams");
-	if (access(state->cli, X_OK) < 0 && slash > state->cli) /* the build folder */
-		strcpy(slash + 1, "../cli/globus-streams");
+	char *name = slash ? slash + 1 : state->cli;
+	strcpy(name, "globus-streams");
+	if (slash && access(state->cli, X_OK) < 0) /* the build folder */
+		strcpy(name, "../cli/globus-streams");
 }
 
 static int open_debug(const struct options *options)

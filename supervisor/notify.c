@@ -85,6 +85,12 @@ int notify_inject(const struct state *state, const struct call *call, int fd, bo
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #endif
 
+bool notify_is_listener(int fd)
+{
+	uint64_t none = 0; /* no notification has this id */
+	return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) < 0 && errno == ENOENT;
+}
+
 void notify_tune(int notify_fd)
 {
 	ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);

@@ -31,6 +31,9 @@ void notify_forget(struct state *state, uint32_t call);
  * (ADDFD_FLAG_SEND): that makes the call return 0 where it is interrupted in between. */
 int notify_inject(const struct state *state, const struct call *call, int fd, bool cloexec);
 
+/* Is it a listener descriptor at all? */
+bool notify_is_listener(int fd);
+
 /* Ask the kernel to run whoever is woken by a program's notifications and answers at once, on the
  * same CPU (Linux 6.6): 78 us become 50. Where it cannot, nothing is lost. */
 void notify_tune(int notify_fd);

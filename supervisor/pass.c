@@ -33,7 +33,8 @@ int pass_receive(int socket, void *data, size_t len, int *fd)
 	struct msghdr message = {.msg_iov = &iov,
 				 .msg_iovlen = 1,
 				 .msg_control = control.room,
-				 .msg_controllen = sizeof(control.room)};
+				 /* room for one, not for the padding that a second would fit */
+				 .msg_controllen = CMSG_LEN(sizeof(int))};
 	*fd = -1;
 	ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	if (got < 0)
@@ -41,5 +42,5 @@ int pass_receive(int socket, void *data, size_t len, int *fd)
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
 		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
-	return (int)got;
+	return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : (int)got;
 }

@@ -54,6 +54,19 @@ static bool whole(const struct state *state, const struct conn *conn)
 	return conn->whole && (conn->fd >= 0 || conn->state >= CONN_DONE);
 }
 
+/* The conn that was being worked on: one that ends supervisor after supervisor has to go. */
+static void suspect(struct state *state)
+{
+	struct conn *conn = state->working == NONE ? NULL : &state->conns[state->working];
+	state->working = NONE;
+	if (!conn || !conn->slot.used || ++conn->attempts <= MAX_ATTEMPTS)
+		return;
+	log_warn("a connection that ends every supervisor is given up");
+	if (conn->fd > STDERR_FILENO)
+		close_fd(&conn->fd);
+	conn->slot.used = false;
+}
+
 static void recover_conns(struct supervisor *s)
 {
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
@@ -61,7 +74,8 @@ static void recover_conns(struct supervisor *s)
 		if (!conn->slot.used)
 			continue;
 		if (!whole(s->state, conn)) {
-			close_fd(&conn->fd);
+			if (conn->fd > STDERR_FILENO) /* a fresh one is all zeros for a moment */
+				close_fd(&conn->fd);
 			conn->slot.used = false;
 		} else if (conn->state >= CONN_INCOMING) {
 			accept_recover_conn(s, i);
@@ -160,12 +174,16 @@ static void recover_descriptors(struct supervisor *s)
 static bool hold_again(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
-	bool accepts = call->kind == CALL_ACCEPT;
-	const struct slot *slot = accepts ? &s->state->listeners[call->owner].slot
-					  : &s->state->conns[call->owner].slot;
-	if (call->state != CALL_HELD || call->owner == NONE || !slot->used ||
-	    (accepts && s->state->listeners[call->owner].fd < 0))
+	if (call->state != CALL_HELD || call->owner == NONE)
 		return false;
+	if (call->kind == CALL_ACCEPT) {
+		const struct listener *listener = &s->state->listeners[call->owner];
+		/* what may be owed to it is found by looking from the start */
+		if (!listener->slot.used || listener->fd < 0 || listener->owed)
+			return false;
+	} else if (!s->state->conns[call->owner].slot.used) {
+		return false;
+	}
 	uint64_t deadline = call->deadline;
 	supervisor_hold(s, index, call->kind, supervisor_list_of(s, call), call->owner);
 	if (deadline)
@@ -203,9 +221,7 @@ static void go_on(struct supervisor *s)
 {
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
 		struct conn *conn = &s->state->conns[i];
-		if (conn->slot.used && ++conn->attempts > MAX_ATTEMPTS)
-			log_warn("a connection that ends every supervisor is left alone");
-		else if (conn->slot.used && conn->state <= CONN_DONE)
+		if (conn->slot.used && conn->state <= CONN_DONE)
 			connect_resume(s, i);
 		else if (conn->slot.used && conn->state == CONN_INCOMING)
 			incoming_resume(s, i);
@@ -221,6 +237,7 @@ void recover(struct supervisor *s)
 		return;
 	log_debug("taking over");
 	recover_receiving(s->state);
+	suspect(s->state);
 	forget_lists(s->state);
 	recover_conns(s);
 	recover_calls(s, true);

@@ -12,13 +12,15 @@ struct state *state_create(void)
 				   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (state == MAP_FAILED)
 		return NULL;
-	/* Best effort: the limit for locked memory may be small. */
-	mlock(state, offsetof(struct state, buckets));
+	/* What is hot, and the secrets, as pages come into being. Best effort: the limit for locked
+	 * memory may be small. */
+	mlock2(state, offsetof(struct state, name_at), MLOCK_ONFAULT);
+	mlock2(state->tunnels, sizeof(state->tunnels), MLOCK_ONFAULT);
 	state->control_fd = state->channel_fd = state->supervisor_wakes = state->keeper_wakes =
 		state->supervisor_pidfd = -1;
 	state->program_pool.free = state->call_pool.free = NONE;
 	state->conn_pool.free = state->listener_pool.free = NONE;
-	state->receiving = state->accepting = NONE;
+	state->receiving = state->accepting = state->working = NONE;
 	memset(state->kept, 0xff, sizeof(state->kept));       /* -1 */
 	memset(state->clients, 0xff, sizeof(state->clients)); /* -1 */
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */

@@ -182,7 +182,7 @@ struct conn {
 	uint64_t cookie, began, deadline;
 	uint64_t ready_at;   /* when it was authenticated: its place in the queue */
 	uint32_t watched;    /* epoll's events that its socket is watched for; 0: it is not */
-	uint8_t attempts;    /* of supervisors that took over */
+	uint8_t attempts;    /* of supervisors that died over it */
 	union address asked; /* what the application asked for */
 	union address peer;  /* where it is connected to, or who connected */
 	struct lan_auth la;
@@ -259,6 +259,7 @@ struct state {
 	struct pool program_pool, call_pool, conn_pool, listener_pool;
 	uint32_t receiving; /* the call into which RECV writes; NONE */
 	uint32_t accepting; /* the listener whose queue is being taken in; NONE */
+	uint32_t working;   /* the conn whose event is being handled; NONE */
 	int kept[KEPT_MAX]; /* descriptors that are neither an object's nor left over */
 	uint32_t buckets[COOKIE_BUCKETS];               /* connects, by cookie */
 	struct lookup lookups[MAX_TUNNELS + MAX_NAMES]; /* of tunnels, then of names */

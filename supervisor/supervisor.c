@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -271,10 +273,12 @@ static void lookup_event(struct supervisor *s, uint32_t index)
 
 static void conn_event(struct supervisor *s, uint32_t index)
 {
+	s->state->working = index;
 	if (s->state->conns[index].state >= CONN_INCOMING)
 		accept_event(s, index);
 	else
 		connect_event(s, index);
+	s->state->working = NONE;
 }
 
 static void event(struct supervisor *s, struct object_id id, uint32_t events)
@@ -377,6 +381,9 @@ _Noreturn void supervisor_run(struct state *state)
 			       .max_incoming = incoming_limit(),
 			       .sweep_pace = SWEEP};
 	struct epoll_event events[EVENTS];
+	/* the launches that are attached notice then, and serve themselves */
+	if (state->control_fd >= 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	socket_init();
 	if (privileges_drop(false) < 0 || loop_init(&s.loop) < 0)
 		_exit(1);

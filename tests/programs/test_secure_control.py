@@ -69,8 +69,7 @@ def test_wrong_message(daemon, message):
     assert below(daemon.pid, "gs-supervisor") == supervisor, "it has died of it"
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.xfail(
-    strict=True, reason="pass.c: there is room for two descriptors, and the second is forgotten"))])
+@pytest.mark.parametrize("count", [1, 2])
 def test_descriptors_that_nobody_asked_for(daemon, count):
     """They do not stay."""
     if os.geteuid() != 0:
@@ -96,8 +95,6 @@ def processor_time(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.xfail(reason="control.c: what is attached need not be a listener of a filter; a descriptor that is "
-                   "always readable keeps the loop turning")
 def test_descriptor_that_is_no_filter(daemon):
     """It is refused, or at least does no harm."""
     ours, theirs = socket.socketpair()

@@ -144,8 +144,6 @@ def test_closed_before_tcp_is_up_calls_nobody(bare_lab):
         assert gateway.calls == relay.calls and relay.bytes == 0
 
 
-@pytest.mark.xfail(strict=True, reason="whether the program has its socket is asked before HELLO, not before "
-                                       "RESPONSE")
 @pytest.mark.parametrize("how", ["close_early", "killed"])
 def test_closed_during_the_handshake_calls_nobody(bare_lab, how):
     """The socket goes while the access point thinks: it never gets the proof for which it would call."""
@@ -243,8 +241,7 @@ def urged(near, log, way, restart, count, interval_us):
 
 @pytest.mark.parametrize("way,restart", [
     ("blocking", "restart"), ("blocking", "no-restart"), ("nonblocking", "no-restart"),
-    pytest.param("nonblocking", "restart", marks=pytest.mark.xfail(
-        strict=False, reason="now and then EISCONN, as test_signals_in_the_instant_of_the_answer shows"))])
+    ("nonblocking", "restart")])
 def test_signals_during_slow_connects(bare_lab, way, restart):
     """The same with the signal sent for certain, about five times in each connect()."""
     log = bare_lab.folder / "log"
@@ -255,14 +252,12 @@ def test_signals_during_slow_connects(bare_lab, way, restart):
     assert len(log_lines(log, "asked for")) == 20
 
 
-@pytest.mark.xfail(strict=True, reason="a connect() that comes again after a signal has no deadline of 20 ms")
 def test_signals_do_not_lengthen_a_connect(bare_lab):
     with OddGateway(echoes(delay=0.15)) as gateway:
         near = Initiator(bare_lab, gateway.port)
         at_most(2 * HELD_US, lambda: [urged(near, bare_lab.folder / "log", "nonblocking", "restart", 3, 5100)])
 
 
-@pytest.mark.xfail(strict=True, reason="answered in the instant of a signal, connect() comes again: EISCONN")
 def test_signals_in_the_instant_of_the_answer(bare_lab):
     """The seventh signal comes about when the handshake ends; in one run of two they meet."""
     with OddGateway(echoes(delay=0.025)) as gateway:

@@ -211,8 +211,7 @@ def taken_lines(there):
 
 @pytest.mark.parametrize("restart,how", [
     ("restart", "blocking"), ("no-restart", "blocking"), ("restart", "poll"),
-    pytest.param("no-restart", "poll", marks=pytest.mark.xfail(
-        strict=True, reason="nothing wakes a program in poll() for a connection that is owed to it"))])
+    ("no-restart", "poll")])
 def test_under_alarms(far, restart, how):
     """accept() under SIGALRM at 1 kHz."""
     far.patience = 8
@@ -349,8 +348,7 @@ def test_listen_fds(bare_lab, far):
             assert there.wait(20) == 0
 
 
-@pytest.mark.parametrize("strangers", [0, pytest.param(1, marks=pytest.mark.xfail(
-    strict=True, reason="after the time is over, the next accept() gets a stranger's dead connection"))])
+@pytest.mark.parametrize("strangers", [0, 1])
 def test_receive_timeout(far, strangers):
     """SO_RCVTIMEO: EAGAIN in time while nobody has proved himself; then the socket goes on as before."""
     there = server(far, "receive_timeout", 400)

@@ -68,19 +68,9 @@ class Pair:
         assert counts(self.there.out) == {"done": self.lines - 1, "faults": 0}
 
 
-A_BELL_IS_TAKEN_FOR_A_STRANGER = pytest.mark.xfail(
-    reason="bell.c: a supervisor that ends before it has recorded the bell's address leaves one that nobody "
-    "knows, and no other is rung while it is there")
-HELD_IS_NOT_GIVEN_WHAT_IS_OWED = pytest.mark.xfail(
-    reason="recover.c: an accept() that is held again does not get the connection that was added to its "
-    "process's table and not told; it waits for the next one")
-
-
 @pytest.mark.limit(60 + INSTRUCTIONS)
-@pytest.mark.parametrize("side, polled", [
-    ("initiator", False), ("initiator", True),
-    pytest.param("listener", True, marks=A_BELL_IS_TAKEN_FOR_A_STRANGER),
-    pytest.param("listener", False, marks=HELD_IS_NOT_GIVEN_WHAT_IS_OWED)])
+@pytest.mark.parametrize("side", ["initiator", "listener"])
+@pytest.mark.parametrize("polled", [False, True])
 def test_end_at_each_call(lab, tunnel, side, polled):
     """Whatever the supervisor was about to do or had just done, the next one goes on from there."""
     if os.geteuid() != 0:
