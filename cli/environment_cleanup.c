@@ -3,7 +3,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/cleanup.h"
 #include "cli/command.h"
+#include "cli/conf_file.h"
 #include "cli/environment.h"
 #include "cli/gcs.h"
 #include "cli/output.h"
@@ -38,7 +40,8 @@ static bool is_expired(const struct environment *environment)
 }
 
 /* Revoke the secret. It ends with the tunnel anyhow, so a service that is away hinders nothing. */
-static void revoke(struct cli *cli, struct sweep *sweep, const struct environment *environment)
+static void revoke_secret(struct cli *cli, struct sweep *sweep,
+			  const struct environment *environment)
 {
 	const char *secret = conf_get(&environment->conf, CONF_LANKEY_ID);
 	const char *endpoint = conf_get(&environment->conf, CONF_ENDPOINT_ID);
@@ -54,6 +57,16 @@ static void revoke(struct cli *cli, struct sweep *sweep, const struct environmen
 	failure_finish(&cli->failure);
 }
 
+/* Why the conf cannot be read, to be freed; NULL: it can. Nobody knows whether its time is over. */
+static char *unreadable(const struct environment *environment)
+{
+	struct conf conf;
+	char *why = NULL;
+	if (conf_file_read(environment->base, environment->id, &conf, &why) == 0)
+		conf_finish(&conf);
+	return why;
+}
+
 /* 1: deleted, 0: not, with a line that says why; -1: failed. */
 static int clean(struct cli *cli, struct sweep *sweep, struct environment *environment)
 {
@@ -66,13 +79,18 @@ static int clean(struct cli *cli, struct sweep *sweep, struct environment *envir
 		environment_remove_lock(environment);
 		return 0;
 	}
+	cleanup_free char *why = unreadable(environment);
+	if (!sweep->values->force && why) {
+		say_note("%s; or use --force to delete it all the same", why);
+		return 0;
+	}
 	if (!sweep->values->force && !is_expired(environment)) {
 		say_note("tunnel %s has not expired; use --force to delete its environment all the "
 			 "same",
 			 environment->id);
 		return 0;
 	}
-	revoke(cli, sweep, environment);
+	revoke_secret(cli, sweep, environment);
 	if (environment_remove(environment, cli) < 0)
 		return -1;
 	cJSON_AddItemToArray(sweep->deleted, cJSON_CreateString(environment->id));

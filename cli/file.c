@@ -241,3 +241,10 @@ void file_unlink_lock(const char *path)
 {
 	unlink(path);
 }
+
+void file_reserve_standard(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", O_RDWR | O_CLOEXEC); /* takes the lowest number */
+}

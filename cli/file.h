@@ -35,4 +35,8 @@ int file_lock(const char *path, unsigned seconds, void (*tick)(void), int *waite
 /* Remove the lock file while holding it: those who wait for it see that and make another. */
 void file_unlink_lock(const char *path);
 
+/* Take descriptors 0 to 2 that are closed, so that no file or socket of ours is taken for a
+ * standard stream. For a program that is run later they are closed again. */
+void file_reserve_standard(void);
+
 #endif

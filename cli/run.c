@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cleanup.h"
+#include "cli/file.h"
 #include "cli/options.h"
 #include "cli/run_setup.h"
 #include "cli/run_wait.h"
@@ -97,15 +98,6 @@ static int parse(int argc, char **argv, struct run_options *options, int *status
 	return 0;
 }
 
-/* Descriptors 0 to 2 that are closed must not become ours; for the command they are closed again.
- */
-static void reserve_standard(void)
-{
-	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
-			open("/dev/null", O_RDWR | O_CLOEXEC); /* takes the lowest number */
-}
-
 /* A pipe whose readers and writers do not wait: nobody may hang on the log. */
 static int make_channels(int report[2], int warn[2])
 {
@@ -150,7 +142,7 @@ int main(int argc, char **argv)
 	struct run_options options = {0};
 	struct launch launch = {.launcher = getpid(), .debug_fd = -1, .warn_fd = -1};
 	int status;
-	reserve_standard();
+	file_reserve_standard();
 	/* where ps finds the command line, before the words are moved */
 	launch.title = argv[0];
 	launch.title_room = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);

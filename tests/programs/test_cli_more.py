@@ -237,6 +237,18 @@ def test_cleanup(cli, far):
     assert [p.name for p in cli.base.iterdir() if p.name != "tokens.json" and p.name != "tokens.json.lock"] == []
 
 
+def test_cleanup_leaves_what_it_cannot_read(cli, far):
+    """Nobody knows whether its time is over: it stays, with its secret, unless --force says otherwise."""
+    tunnel = far.active()
+    cli.run("environment", "initialize", tunnel).ok()
+    conf = cli.base / f"{tunnel}.conf"
+    conf.chmod(0o644)
+    for words in ((tunnel,), ("--all",)):
+        result = cli.run("environment", "cleanup", *words)
+        assert result.status == 2 and "chmod" in result.err
+        assert conf.exists() and len(far.secrets) == 1
+
+
 def test_cleanup_of_all(cli, far):
     tunnels = [far.active() for _ in range(3)]
     for tunnel in tunnels:
