@@ -48,6 +48,7 @@ void bell_ring(struct supervisor *s, uint32_t index)
 	if (listener->bell >= 0 || !waits || listener->calls != NONE)
 		return;
 	union address to = callable(listener);
+	listener->bell_before = listener->bell_address;
 	int fd = call(&to, &listener->bell_address);
 	if (fd < 0 && to.sa.sa_family == AF_INET6 && address_is_any(&listener->address)) {
 		/* a host without IPv6 addresses */
@@ -76,8 +77,10 @@ bool bell_take(struct supervisor *s, const union address *peer)
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
 		const struct listener *listener = &s->state->listeners[i];
 		/* also one whose end here is closed by now */
-		if (listener->slot.used && listener->bell_address.sa.sa_family &&
-		    address_same(peer, &listener->bell_address)) {
+		if (listener->slot.used && ((listener->bell_address.sa.sa_family &&
+					     address_same(peer, &listener->bell_address)) ||
+					    (listener->bell_before.sa.sa_family &&
+					     address_same(peer, &listener->bell_before)))) {
 			bell_stop(s, i);
 			return true;
 		}

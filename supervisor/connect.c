@@ -73,7 +73,7 @@ static void succeed(struct supervisor *s, uint32_t index)
 	bool answered = conn_answer(s, conn, 0);
 	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
 	 * comes again, and must not find EISCONN. */
-	if (conn->told)
+	if (conn->told || (answered && !conn->interrupted))
 		conn_forget(s, index);
 	else
 		connect_set_deadline(s, index, loop_now() + (answered ? KEEP_TOLD : KEEP_RESULT));

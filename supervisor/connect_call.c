@@ -44,6 +44,7 @@ static void join_running(struct supervisor *s, uint32_t call_index, uint32_t ind
 	struct conn *conn = at(s, index);
 	struct call *call = &s->state->calls[call_index];
 	bool interrupted = supervisor_interrupted(s, call, &conn->calls);
+	conn->interrupted |= interrupted;
 	uint64_t timeout = conn->nonblocking ? 0 : socket_timeout(conn->fd, SO_SNDTIMEO);
 	if (timeout && interrupted) {
 		conn->told = true;

@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "supervisor/fd.h"
@@ -181,8 +182,15 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 	all[count + 1] =
 		(struct pollfd){.fd = keeper->supervisor < 0 ? -1 : keeper->state->supervisor_pidfd,
 				.events = POLLIN};
-	if (poll(all, (nfds_t)count + 2, missing ? RETRY_MS : -1) < 0)
+	if (poll(all, (nfds_t)count + 2, missing ? RETRY_MS : -1) < 0) {
+		/* where the limit for descriptors was lowered to less than these, there is nothing
+		 * to wait for */
+		struct timespec pause = {.tv_nsec = RETRY_MS * (long)MILLISECOND};
+		if (errno != EINTR)
+			nanosleep(&pause, NULL);
+		look_after_supervisor(keeper);
 		return;
+	}
 	if (all[count].revents) {
 		eventfd_read(keeper->state->keeper_wakes, &wakes);
 		hand_serve(keeper->state);

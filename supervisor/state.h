@@ -166,6 +166,7 @@ struct conn {
 	bool whole;       /* being made: filled in */
 	bool told;        /* connect() has returned EINPROGRESS: an event loop may be waiting */
 	bool retried;     /* with a contact fetched anew */
+	bool interrupted; /* signals have taken back a call that waits for it */
 	bool plain;       /* no handshake */
 	bool nonblocking; /* its program's loop waits: the handshake's time is short */
 	bool cork;        /* the program's TCP_CORK, and … */
@@ -198,10 +199,11 @@ struct listener {
 	bool defers;           /* TCP_DEFER_ACCEPT: a connection without data wakes nobody */
 	int fd;                /* a duplicate, only while calls are held; else -1 */
 	int bell;              /* our own connection to it that wakes the program; else -1 */
-	union address bell_address;
-	uint32_t calls;    /* first accept that is held */
-	struct list ready; /* authenticated conns, oldest first */
-	uint32_t incoming; /* conns in the handshake */
+	union address bell_address,
+		bell_before; /* its own address, and that of the one before it */
+	uint32_t calls;      /* first accept that is held */
+	struct list ready;   /* authenticated conns, oldest first */
+	uint32_t incoming;   /* conns in the handshake */
 	int tid[HOLDERS],
 		number[HOLDERS]; /* who called accept() or bind() lately, and its descriptor */
 	uint32_t holder;         /* the latest of them */
