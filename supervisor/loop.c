@@ -11,9 +11,10 @@
 
 #define GEN_MASK 0xffffffu
 
-int loop_init(struct loop *loop)
+int loop_init(struct loop *loop, loop_stands *stands, const void *owner)
 {
-	*loop = (struct loop){.epoll = epoll_create1(EPOLL_CLOEXEC)};
+	*loop = (struct loop){
+		.epoll = epoll_create1(EPOLL_CLOEXEC), .stands = stands, .owner = owner};
 	return loop->epoll < 0 ? -errno : 0;
 }
 
@@ -65,16 +66,52 @@ static void swap(struct deadline *a, struct deadline *b)
 	*b = t;
 }
 
+static void sift_down(struct loop *loop, size_t i)
+{
+	for (size_t child; (child = 2 * i + 1) < loop->count; i = child) {
+		if (child + 1 < loop->count && loop->heap[child + 1].at < loop->heap[child].at)
+			child++;
+		if (loop->heap[i].at <= loop->heap[child].at)
+			break;
+		swap(&loop->heap[i], &loop->heap[child]);
+	}
+}
+
+/* A handshake's deadline is far off and the handshake soon over: most of a full heap is stale. */
+static void throw_out_stale(struct loop *loop)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < loop->count; i++)
+		if (loop->stands(loop->owner, loop_object(loop->heap[i].tag), loop->heap[i].at))
+			loop->heap[kept++] = loop->heap[i];
+	loop->count = kept;
+	for (size_t i = kept / 2; i-- > 0;)
+		sift_down(loop, i);
+}
+
+/* Room for one more. It grows only where more than half of it stands, so that looking through it
+ * costs each deadline a constant. */
+static bool make_room(struct loop *loop)
+{
+	if (loop->count < loop->room)
+		return true;
+	if (loop->stands)
+		throw_out_stale(loop);
+	if (loop->room && loop->count <= loop->room / 2)
+		return true;
+	size_t room = loop->room ? 2 * loop->room : 64;
+	struct deadline *heap = reallocarray(loop->heap, room, sizeof(*heap));
+	if (!heap)
+		return loop->count < loop->room;
+	loop->heap = heap;
+	loop->room = room;
+	return true;
+}
+
 void loop_at(struct loop *loop, uint64_t at, struct object_id id)
 {
-	if (loop->count == loop->room) {
-		size_t room = loop->room ? 2 * loop->room : 64;
-		struct deadline *heap = reallocarray(loop->heap, room, sizeof(*heap));
-		if (!heap)
-			return;
-		loop->heap = heap;
-		loop->room = room;
-	}
+	if (!make_room(loop))
+		return;
 	size_t i = loop->count++;
 	loop->heap[i] = (struct deadline){at, loop_tag(id)};
 	for (; i && loop->heap[(i - 1) / 2].at > loop->heap[i].at; i = (i - 1) / 2)
@@ -87,13 +124,7 @@ bool loop_due(struct loop *loop, uint64_t now, struct object_id *id)
 		return false;
 	*id = loop_object(loop->heap[0].tag);
 	loop->heap[0] = loop->heap[--loop->count];
-	for (size_t i = 0, child; (child = 2 * i + 1) < loop->count; i = child) {
-		if (child + 1 < loop->count && loop->heap[child + 1].at < loop->heap[child].at)
-			child++;
-		if (loop->heap[i].at <= loop->heap[child].at)
-			break;
-		swap(&loop->heap[i], &loop->heap[child]);
-	}
+	sift_down(loop, 0);
 	return true;
 }
 

@@ -35,14 +35,20 @@ struct deadline {
 	uint64_t tag;
 };
 
+/* Is this still a deadline of that object? One that has been met or put off is not. */
+typedef bool loop_stands(const void *owner, struct object_id id, uint64_t at);
+
 struct loop {
 	int epoll;
 	struct deadline *heap;
 	size_t count, room;
+	loop_stands *stands;
+	const void *owner;
 };
 
-/* 0 or -errno. */
-int loop_init(struct loop *loop);
+/* stands is asked, with owner, when there is no room for one more deadline; NULL: all do. 0 or
+ * -errno. */
+int loop_init(struct loop *loop, loop_stands *stands, const void *owner);
 void loop_finish(struct loop *loop);
 
 /* Watch fd for events (EPOLLIN, EPOLLOUT, …; level-triggered); again: it is watched already. A
@@ -52,8 +58,8 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, bool again, struct ob
 void loop_unwatch(struct loop *loop, int fd);
 
 /* Report the object once, at or after that time. There is no way to cancel: the object knows
- * whether its deadline still stands. A deadline that cannot be kept for want of memory is dropped.
- */
+ * whether its deadline still stands, and those that do not are thrown out before the heap grows. A
+ * deadline that cannot be kept for want of memory is dropped. */
 void loop_at(struct loop *loop, uint64_t at, struct object_id id);
 
 /* The next deadline that has passed; false: none. */

@@ -66,6 +66,19 @@ static bool stands(const struct supervisor *s, struct object_id id)
 	return !slot || (slot->used && ((slot->gen ^ id.gen) & 0xffffff) == 0);
 }
 
+/* Whether a deadline in the heap is still its object's. */
+static bool deadline_stands(const void *owner, struct object_id id, uint64_t at)
+{
+	const struct supervisor *s = owner;
+	if (!stands(s, id))
+		return false;
+	if (id.kind == OBJECT_CONN)
+		return s->state->conns[id.index].deadline == at;
+	if (id.kind == OBJECT_CALL)
+		return s->state->calls[id.index].deadline == at;
+	return true;
+}
+
 /* --- held calls --- */
 
 void supervisor_sweep_later(struct supervisor *s)
@@ -385,7 +398,7 @@ _Noreturn void supervisor_run(struct state *state)
 	if (state->control_fd >= 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	socket_init();
-	if (privileges_drop(false) < 0 || loop_init(&s.loop) < 0)
+	if (privileges_drop(false) < 0 || loop_init(&s.loop, deadline_stands, &s) < 0)
 		_exit(1);
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		if (state->programs[i].slot.used && state->programs[i].notify_fd >= 0)

@@ -107,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input input = {data, size};
 	struct supervisor s = {.state = state_create()};
 	int ends[2], before = count_open();
-	assert(s.state && loop_init(&s.loop) == 0);
+	assert(s.state && loop_init(&s.loop, NULL, NULL) == 0);
 	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
 	s.state->clients[0] = ends[0];
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);

@@ -15,7 +15,7 @@ STORM = PROGRAMS / "storm"
 # Its connections leave ports in TIME_WAIT, where other tests need some: it runs when named.
 pytestmark = pytest.mark.skipif("GS_TEST_LEAKS" not in os.environ, reason="runs when named, with GS_TEST_LEAKS=1")
 CONNECTIONS = int(os.environ.get("GS_TEST_CONNECTIONS", "20000"))
-SLACK = 2048  # KiB: deadlines of the last 10 s wait in the loop though their connections are done
+SLACK = 256  # KiB
 
 
 def private_memory(pid):
