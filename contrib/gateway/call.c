@@ -127,6 +127,7 @@ static void begin_relay(struct call *call)
 
 	loop_disarm(gateway->loop, &call->limit);
 	call->state = RELAYING;
+	log_detail("tunnel %s: a call is through", call->port->tunnel->id);
 	relay_start(&call->relay, gateway->loop, gateway->pipes, call->legs[INITIATOR].fd,
 		    call->legs[LISTENER].fd, relay_over);
 }
@@ -451,6 +452,7 @@ void call_begin(struct lan_port *port, int fd)
 		net_reset(fd);
 		return;
 	}
+	log_detail("tunnel %s: a call", port->tunnel->id);
 	call->port = port;
 	call->next = port->calls;
 	call->link = &port->calls;

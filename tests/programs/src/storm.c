@@ -85,20 +85,36 @@ bool storm_send(int fd, const struct storm_token *token)
 			return false;
 		at += (size_t)sent;
 	}
-	return shutdown(fd, SHUT_WR) == 0;
+	return true;
+}
+
+/* Until there are so many bytes, or the end. */
+static long receive(int fd, uint8_t *bytes, size_t len, size_t wanted)
+{
+	while (len < wanted) {
+		ssize_t got = recv(fd, bytes + len, wanted - len, 0);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		len += (size_t)got;
+	}
+	return (long)len;
 }
 
 long storm_receive(int fd, uint8_t bytes[STORM_BYTES])
 {
-	size_t len = 0;
-	for (;;) {
-		ssize_t got = recv(fd, bytes + len, STORM_BYTES - len, 0);
-		if (got < 0)
-			return -1;
-		len += (size_t)got;
-		if (got == 0 || len == STORM_BYTES)
-			return (long)len;
-	}
+	return receive(fd, bytes, 0, STORM_BYTES);
+}
+
+long storm_receive_token(int fd, uint8_t bytes[STORM_BYTES])
+{
+	uint32_t size;
+	long len = receive(fd, bytes, 0, STORM_HEAD);
+	if (len < STORM_HEAD)
+		return len;
+	memcpy(&size, bytes + 12, sizeof(size));
+	return receive(fd, bytes, STORM_HEAD, size < STORM_BYTES ? size : STORM_BYTES);
 }
 
 /* --- who hangs --- */

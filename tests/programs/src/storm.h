@@ -3,8 +3,10 @@
 
 /*
  * Many connections at a time, each known by its token: who it is, how long it is, and bytes that
- * follow from that. The caller sends the token, ends its side, and wants the same back with every
- * bit turned; the server knows that each thread of the caller comes with 1, 2, 3 … in this order.
+ * follow from that. The caller sends the token and wants the same back with every bit turned, and
+ * then the end; the server knows that each thread of the caller comes with 1, 2, 3 … in this order.
+ * It closes first: TIME_WAIT stays with the port that listens, so that no storm, however long, uses
+ * up the ports that the kernel hands out.
  *
  * Counters are told as name=value; every fault is a line on stderr and counts as one.
  */
@@ -37,10 +39,12 @@ bool storm_read(struct storm_token *token, const uint8_t *bytes, size_t len);
 /* Every bit turned. */
 void storm_turn(struct storm_token *token);
 
-/* Send it all and end our side; receive until the end of the other (at most STORM_BYTES): how much,
- * or -1. */
 bool storm_send(int fd, const struct storm_token *token);
+
+/* Receive until the end of the other side (at most STORM_BYTES), or so much as the token says that
+ * it is long: how much, or -1. */
 long storm_receive(int fd, uint8_t bytes[STORM_BYTES]);
+long storm_receive_token(int fd, uint8_t bytes[STORM_BYTES]);
 
 /* One fault more; what errno says is added where error is not 0. */
 void storm_fault(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -41,7 +41,7 @@ static void answer(unsigned thread, int fd)
 	static _Thread_local struct storm_token token;
 	static _Thread_local uint8_t bytes[STORM_BYTES];
 	storm_at(thread, "recv");
-	long got = storm_receive(fd, bytes);
+	long got = storm_receive_token(fd, bytes);
 	if (got < 0) {
 		storm_fault(errno, "recv on descriptor %d", fd);
 		return;
@@ -56,10 +56,16 @@ static void answer(unsigned thread, int fd)
 			    wanted);
 	storm_turn(&token);
 	storm_at(thread, "send");
-	if (storm_send(fd, &token))
+	if (!storm_send(fd, &token) || shutdown(fd, SHUT_WR) < 0) {
+		storm_fault(errno, "send on descriptor %d", fd);
+		return;
+	}
+	storm_at(thread, "recv the end");
+	got = storm_receive(fd, bytes);
+	if (got == 0)
 		storm_done++;
 	else
-		storm_fault(errno, "send on descriptor %d", fd);
+		storm_fault(got < 0 ? errno : 0, "%ld bytes after the token", got);
 }
 
 static void *serving(void *number)
