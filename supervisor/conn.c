@@ -9,6 +9,7 @@
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/route.h"
+#include "supervisor/socket.h"
 #include "supervisor/target.h"
 
 uint32_t conn_find(const struct state *state, uint64_t cookie)
@@ -61,6 +62,8 @@ void conn_unwatch(struct supervisor *s, struct conn *conn)
 void conn_drop_socket(struct supervisor *s, struct conn *conn)
 {
 	conn_unwatch(s, conn);
+	if (conn->fd >= 0)
+		socket_end_handshake(conn);
 	close_fd(&conn->fd);
 }
 

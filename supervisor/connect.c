@@ -9,8 +9,9 @@
  * waits to the end. A non-blocking one is held for a moment, enough on most LANs; then it returns
  * EINPROGRESS (told), and the kernel's own SYN_SENT keeps the socket unwritable until TCP is up.
  * From then on the program's question for the result, getsockopt(SO_ERROR) or a second connect(),
- * is held until the handshake ends. A program that does not ask but writes or reads is known by the
- * byte counters, and its connection is dropped.
+ * is held until the handshake ends. So that one that does not ask, and waits for something to read,
+ * finds nothing of the handshake, its socket is hushed meanwhile, and looked at by time. One that
+ * writes or reads all the same is known by the byte counters, and its connection is dropped.
  *
  * A contact that fails is fetched anew, once for each connection, and tried again where that gives
  * another one. Not so once RESPONSE is out: the far listener may have been called.
@@ -37,6 +38,8 @@
 #define KEEP_TOLD     (100 * MILLISECOND) /* a success that was told */
 #define KEEP_RESULT   (60 * SECOND)       /* of a failure that nobody asked for */
 #define REALLY_FRESH  (30 * SECOND)       /* the real address of a mapped name */
+#define LOOK          (MILLISECOND / 40)  /* between two looks at a hushed socket, at first … */
+#define LOOK_REST     (5 * MILLISECOND)   /* … and at most */
 
 static void start_tcp(struct supervisor *s, uint32_t index);
 
@@ -84,10 +87,10 @@ static void fail(struct supervisor *s, uint32_t index, int error, const char *wh
 	struct conn *conn = at(s, index);
 	conn_report(s, conn, error, why);
 	s->state->counters.refused++;
-	socket_end_handshake(conn);
 	conn_unwatch(s, conn);
 	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
 		socket_disconnect(conn->fd);
+	socket_end_handshake(conn); /* not before: it would wake the program */
 	bool asked = conn->calls != NONE;
 	if (asked)
 		socket_take_error(conn->fd); /* the program is about to be told */
@@ -158,11 +161,11 @@ static void fail_or_retry(struct supervisor *s, uint32_t index, int error, const
 		return;
 	}
 	conn->retried = true;
-	socket_end_handshake(conn);
 	if (socket_tcp_state(conn->fd) != TCP_CLOSE) {
 		socket_disconnect(conn->fd);
 		socket_take_error(conn->fd);
 	}
+	socket_end_handshake(conn);
 	conn_debug(s, conn, why ? why : error ? strerror(error) : "no TCP connection");
 	want_lookup(s, index);
 }
@@ -242,6 +245,21 @@ static void give_up_unwanted(struct supervisor *s, uint32_t index)
 	conn_forget(s, index);
 }
 
+/* Where the socket is hushed, what comes does not wake us either. */
+static void look_later(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	uint64_t now = loop_now(), pause = LOOK;
+	if (!conn->told || conn->look_at)
+		return;
+	if (!conn->looks_from)
+		conn->looks_from = now;
+	if (pause < (now - conn->looks_from) / 32)
+		pause = (now - conn->looks_from) / 32;
+	conn->look_at = now + (pause < LOOK_REST ? pause : LOOK_REST);
+	loop_at(&s->loop, conn->look_at, supervisor_id(s, OBJECT_CONN, index));
+}
+
 static void drive(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
@@ -259,14 +277,37 @@ static void drive(struct supervisor *s, uint32_t index)
 		return;
 	}
 	int err = lan_drive(s->state, conn, &events, &why);
-	if (err == -EAGAIN)
+	if (err == -EAGAIN) {
 		watch(s, index, events);
-	else if (err < 0)
+		look_later(s, index);
+	} else if (err < 0)
 		fail_or_retry(s, index, -err, why);
 	else if (conn->told && !lan_alone(conn))
 		fail(s, index, EPROTO, "the program wrote or read before the connection was there");
 	else
 		succeed(s, index);
+}
+
+void connect_tell(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	conn->told = true;
+	if (conn->state == CONN_AUTH) {
+		socket_hush(conn);
+		look_later(s, index);
+	}
+}
+
+void connect_look(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	conn->look_at = 0;
+	if (conn->state != CONN_AUTH)
+		return;
+	if (lan_alone(conn) && !socket_has_bytes(conn->fd))
+		look_later(s, index);
+	else
+		drive(s, index);
 }
 
 static void tcp_is_up(struct supervisor *s, uint32_t index)
@@ -458,6 +499,7 @@ bool connect_sweep(struct supervisor *s)
 void connect_recover_conn(struct supervisor *s, uint32_t index)
 {
 	conn_put(s->state, index);
+	at(s, index)->look_at = 0; /* connect_resume() looks */
 	if (at(s, index)->deadline)
 		connect_set_deadline(s, index, at(s, index)->deadline);
 }

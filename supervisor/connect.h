@@ -17,6 +17,9 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 /* TCP may be up, or have failed: look, and go on. The conn may be gone afterwards. */
 void connect_tcp_event(struct supervisor *s, uint32_t conn);
 
+/* The program is about to be told EINPROGRESS. */
+void connect_tell(struct supervisor *s, uint32_t conn);
+
 /* Monotonic ns. */
 void connect_set_deadline(struct supervisor *s, uint32_t conn, uint64_t deadline);
 

@@ -29,7 +29,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	if (conn->tunnel != NONE && conn->state == CONN_TCP)
 		s->state->tunnels[conn->tunnel].slow = true;
 	conn->group = target_group(conn->tid);
-	conn->told = true;
+	connect_tell(s, index);
 	conn_debug(s, conn, "the program is told EINPROGRESS");
 	if (conn->state != CONN_TCP && conn->nonblocking)
 		connect_set_deadline(s, index, loop_now() + HOLD_LOOP);
@@ -47,7 +47,7 @@ static void join_running(struct supervisor *s, uint32_t call_index, uint32_t ind
 	conn->interrupted |= interrupted;
 	uint64_t timeout = conn->nonblocking ? 0 : socket_timeout(conn->fd, SO_SNDTIMEO);
 	if (timeout && interrupted) {
-		conn->told = true;
+		connect_tell(s, index);
 		notify_fail(s->state, call_index, EINTR);
 		return;
 	}

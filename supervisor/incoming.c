@@ -68,6 +68,7 @@ void incoming_drive(struct supervisor *s, uint32_t index)
 		incoming_drop(s, index);
 	} else {
 		conn_unwatch(s, conn);
+		socket_end_handshake(conn);
 		conn->deadline = 0;
 		at(s, listener)->incoming--;
 		log_debug("authenticated an incoming connection after %llu us",

@@ -115,10 +115,8 @@ int lan_drive(const struct state *state, struct conn *conn, uint32_t *events, co
 	bool sent = false;
 	for (;;) {
 		enum lan_auth_need need = lan_auth_need(&conn->la);
-		if (need == LAN_AUTH_DONE) {
-			socket_end_handshake(conn);
+		if (need == LAN_AUTH_DONE)
 			return 0;
-		}
 		if (need == LAN_AUTH_FAILED) {
 			*why = lan_auth_why(&conn->la);
 			return -lan_auth_errno(&conn->la);

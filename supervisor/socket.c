@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -19,6 +21,11 @@
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
+
+/* SO_RCVLOWAT: more than a handshake's frames, and little enough that no receive buffer grows for
+ * it
+ */
+#define HUSHED 16384
 
 static void interrupt(int signal)
 {
@@ -181,25 +188,51 @@ int socket_peer(int fd, union address *peer)
 	return address_from(peer, &raw, len);
 }
 
-void socket_begin_handshake(struct conn *conn)
+static void set_low_water(int fd, int value)
 {
-	int on = 1, off = 0;
-	conn->low_water = option(conn->fd, SOL_SOCKET, SO_RCVLOWAT);
-	conn->cork = option(conn->fd, IPPROTO_TCP, TCP_CORK) != 0;
-	if (conn->low_water > 1)
-		setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &on, sizeof(on));
-	if (conn->cork)
-		setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
 }
 
-void socket_end_handshake(const struct conn *conn)
+void socket_begin_handshake(struct conn *conn)
+{
+	int off = 0;
+	/* what is known already was asked by a supervisor that died, before it changed it */
+	if (conn->low_water == 0) {
+		conn->cork = option(conn->fd, IPPROTO_TCP, TCP_CORK) != 0;
+		conn->low_water = option(conn->fd, SOL_SOCKET, SO_RCVLOWAT);
+	}
+	if (conn->cork)
+		setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+	if (conn->told)
+		socket_hush(conn);
+	else if (conn->low_water > 1)
+		set_low_water(conn->fd, 1);
+}
+
+void socket_hush(const struct conn *conn)
+{
+	if (conn->low_water)
+		set_low_water(conn->fd, HUSHED);
+}
+
+void socket_end_handshake(struct conn *conn)
 {
 	int on = 1;
-	if (conn->low_water > 1)
-		setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &conn->low_water,
-			   sizeof(conn->low_water));
+	if (conn->low_water == 0)
+		return;
 	if (conn->cork)
 		setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+	/* a program that has been told may have set another meanwhile */
+	if (conn->told ? option(conn->fd, SOL_SOCKET, SO_RCVLOWAT) == HUSHED : conn->low_water > 1)
+		set_low_water(conn->fd, conn->low_water);
+	conn->low_water = 0;
+	conn->cork = false;
+}
+
+bool socket_has_bytes(int fd)
+{
+	int count = 0;
+	return ioctl(fd, SIOCINQ, &count) == 0 && count > 0;
 }
 
 int socket_device_address(int fd, union address *address)

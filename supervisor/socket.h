@@ -54,9 +54,16 @@ void socket_allow_ipv4(int fd);
 int socket_accept(int fd, union address *peer);
 
 /* Options of the program's that would hold up the handshake's frames, SO_RCVLOWAT and TCP_CORK: out
- * of the way, and back. conn remembers them. */
+ * of the way, and back, once. conn remembers them. Where the program has been told EINPROGRESS, its
+ * socket is hushed until then. */
 void socket_begin_handshake(struct conn *conn);
-void socket_end_handshake(const struct conn *conn);
+void socket_end_handshake(struct conn *conn);
+
+/* Let what comes wake nobody who polls this socket, us neither: a large SO_RCVLOWAT. */
+void socket_hush(const struct conn *conn);
+
+/* Are there bytes to be read? */
+bool socket_has_bytes(int fd);
 
 /* Of a socket that is bound to a device: an address of that device, in the family and with the port
  * of *address. 0, or -ENODEV: it is not, or there is none. */

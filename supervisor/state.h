@@ -181,7 +181,8 @@ struct conn {
 	uint32_t calls;    /* first of those that wait; INJECTED, TELLING: the one that gets it */
 	uint32_t next;     /* in the bucket of its cookie, or in the listener's queue */
 	uint64_t cookie, began, deadline;
-	uint64_t ready_at;   /* when it was authenticated: its place in the queue */
+	uint64_t looks_from, look_at; /* when its hushed socket is looked at, next; 0: never */
+	uint64_t ready_at;            /* when it was authenticated: its place in the queue */
 	uint32_t watched;    /* epoll's events that its socket is watched for; 0: it is not */
 	uint8_t attempts;    /* of supervisors that died over it */
 	union address asked; /* what the application asked for */

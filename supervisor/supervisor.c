@@ -73,7 +73,8 @@ static bool deadline_stands(const void *owner, struct object_id id, uint64_t at)
 	if (!stands(s, id))
 		return false;
 	if (id.kind == OBJECT_CONN)
-		return s->state->conns[id.index].deadline == at;
+		return s->state->conns[id.index].deadline == at ||
+		       s->state->conns[id.index].look_at == at;
 	if (id.kind == OBJECT_CALL)
 		return s->state->calls[id.index].deadline == at;
 	return true;
@@ -335,7 +336,10 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 static void conn_deadline(struct supervisor *s, uint32_t index, uint64_t now)
 {
 	const struct conn *conn = &s->state->conns[index];
-	if (conn->deadline == 0 || conn->deadline > now)
+	bool over = conn->deadline && conn->deadline <= now;
+	if (!over && conn->look_at && conn->look_at <= now)
+		connect_look(s, index);
+	if (!over)
 		return;
 	if (conn->state >= CONN_INCOMING)
 		accept_deadline(s, index);

@@ -55,6 +55,7 @@ void connect_event(struct supervisor *s, uint32_t conn);
 void connect_deadline(struct supervisor *s, uint32_t conn);
 void connect_call_deadline(struct supervisor *s, uint32_t call);
 void connect_lookup_over(struct supervisor *s, uint32_t lookup);
+void connect_look(struct supervisor *s, uint32_t conn);
 bool connect_sweep(struct supervisor *s); /* true: more to look after later */
 
 /* accept.c: a socket that was bound to a tunnel's port will listen, and its events. */

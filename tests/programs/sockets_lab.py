@@ -81,9 +81,10 @@ class Listener:
             return gateway_lab.receive_all(sock).decode()
 
 
-def echoes(delay=0.0, accepted=None):
+def echoes(delay=0.0, accepted=None, greeting=b""):
     """An honest access point that waits before each of its two frames; accepted: gets the time of each
-    caller that proved itself, which is when a far listener would have been called."""
+    caller that proved itself, which is when a far listener would have been called; greeting: what comes
+    with the last frame."""
     def behave(gateway, connection):
         def pause():
             gateway.done.wait(delay)
@@ -97,7 +98,8 @@ def echoes(delay=0.0, accepted=None):
             accepted.append(time.monotonic())
         pause()
         status = odd.header(odd.STATUS)
-        connection.sendall(status + gateway_lab.mac(SECRET, b"answerer", hello, challenge, response, status))
+        status += gateway_lab.mac(SECRET, b"answerer", hello, challenge, response, status)
+        connection.sendall(status + greeting)
         while data := connection.recv(65536):
             connection.sendall(data)
     return behave

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import select
+import signal
 import socket
 import time
 
@@ -129,6 +131,31 @@ def test_refused(bare_lab, way):
     assert seen["result"] == errno.ECONNREFUSED
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_reads_without_asking(bare_lab, way):
+    """Told EINPROGRESS, it waits until there is something to read: that is the server's first word, and
+    nothing of the handshake before it."""
+    with OddGateway(echoes(delay=0.03, greeting=b"hello")) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        here = near.run(*script("callers.py", "reads_without_asking", near.name, FAKE_PORT, way, 15))
+        assert here.ok().split() == ["hello"] * 15
+
+
+@pytest.mark.parametrize("before,during", [(1, 0), (3, 0), (3, 2)])
+def test_low_water_mark(bare_lab, before, during):
+    """SO_RCVLOWAT is ours while the handshake runs; afterwards it is what the program has set last, whoever
+    of us was killed meanwhile."""
+    with OddGateway(echoes(delay=0.2)) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        here = near.run(*script("callers.py", "low_water", near.name, FAKE_PORT, before, during), stdin="open")
+        wait_for("EINPROGRESS", lambda: here.out == "connecting\n")
+        (supervisor,) = [pid for pid, (name, _) in here.children().items() if name == "gs-supervisor"]
+        os.kill(supervisor, signal.SIGKILL)
+        here.process.stdin.write(b"\n")
+        here.process.stdin.close()
+        assert here.ok() == f"connecting\n{during or before} word\n"
+
+
 def test_closed_before_tcp_is_up_calls_nobody(bare_lab):
     with OddGateway(echoes()) as gateway, LateRelay(gateway.port) as relay:
         near = Initiator(bare_lab, relay.port)
@@ -208,8 +235,6 @@ def test_haproxy_fails_closed(bare_lab):
     assert accepted == []
 
 
-@pytest.mark.xfail(strict=True, reason="what the program reads of a handshake before the supervisor is not kept "
-                                       "from it")
 def test_haproxy_passes_nothing_of_the_handshake_on(bare_lab):
     with OddGateway(echoes(delay=0.03)) as gateway:
         near, front = Initiator(bare_lab, gateway.port), free_port()

@@ -316,5 +316,39 @@ def again_while_connecting(host, port):
     print(*said, end, name_of(sock.connect_ex(where)), outcome(sock, lambda: None))
 
 
+def readable(sock, way):
+    """Wait until the socket can be read, in one of the ways in which loops wait."""
+    if way == "select":
+        return select.select([sock], [], [], 20)[0]
+    waiter = select.poll() if way == "poll" else select.epoll()
+    waiter.register(sock, select.EPOLLIN | (select.EPOLLET if way == "edge" else 0))
+    return waiter.poll(20_000 if way == "poll" else 20)
+
+
+def reads_without_asking(host, port, way, count):
+    """Waits for what the server says, and never asks whether the connection is there."""
+    for _ in range(int(count)):
+        sock = started(host, port)
+        try:
+            print(sock.recv(100).decode() if readable(sock, way) else "nothing")
+        except OSError as error:
+            print(name_of(error.errno))
+        sock.close()
+
+
+def low_water(host, port, before, during):
+    """SO_RCVLOWAT, set before connect() and perhaps while it runs, is what it is set to afterwards."""
+    sock, where = fresh(host, port)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, int(before))
+    assert sock.connect_ex(where) == errno.EINPROGRESS
+    print("connecting", flush=True)
+    sys.stdin.readline()
+    if int(during):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, int(during))
+    raise_error(sock)
+    print(sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT), outcome(sock, lambda: None))
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])
