@@ -71,7 +71,7 @@ static int print_table(struct cli *cli, const cJSON *list)
 static int run_list(struct cli *cli, const void *values, char **words)
 {
 	cJSON *list;
-	if (transfer_list(cli, "/v2/stream_access_points", "", "the access points", &list) < 0)
+	if (transfer_list(cli, "/v2/stream_access_points", "the access points", &list) < 0)
 		return -1;
 	int err = keep_matching(cli, list, words[0]);
 	if (!err && cli->json)

@@ -1,48 +1,72 @@
 #include "cli/answer.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "cli/cleanup.h"
 #include "cli/json.h"
+#include "cli/text.h"
 
-#define MESSAGE_MAX 600 /* a line can be read; a page of HTML cannot */
+#define MESSAGE_MAX 600  /* a line can be read; a page of HTML cannot */
+#define LIST_MAX    4096 /* bytes of a list of scopes, identities, ... */
+#define ERRORS_MAX  64   /* of an answer, in which demands are looked for */
 
-__attribute__((format(printf, 2, 3))) static void add(char **text, const char *format, ...)
+/* Text that grows up to a limit: what would pass it is left out, so that the work is bounded by the
+ * limit and the length of the answer, whatever is in it. */
+struct growing {
+	char text[LIST_MAX + 1];
+	size_t len, max;
+	bool full;
+};
+
+/* Add between (where there is something before it) and more: whole, or nothing and full. */
+static void add_whole(struct growing *list, char between, const char *more)
 {
-	char *more = NULL, *joined = NULL;
-	va_list args;
-	va_start(args, format);
-	if (vasprintf(&more, format, args) < 0)
-		more = NULL;
-	va_end(args);
-	if (more && asprintf(&joined, "%s%s%s", *text ? *text : "", *text ? "; " : "", more) >= 0) {
-		free(*text);
-		*text = joined;
+	size_t room = list->max - list->len, len = strnlen(more, room + 1);
+	bool join = list->len > 0 && between;
+	if (list->full || len + join > room) {
+		list->full = true;
+		return;
 	}
-	free(more);
+	if (join)
+		list->text[list->len++] = between;
+	memcpy(list->text + list->len, more, len + 1);
+	list->len += len;
+}
+
+/* The same with as much of more as there is room for. */
+static void add_part(struct growing *line, const char *between, const char *more)
+{
+	for (int i = 0; i < 2; i++) {
+		const char *text = i ? more : line->len ? between : "";
+		size_t room = line->max - line->len, len = strnlen(text, room);
+		memcpy(line->text + line->len, text, len);
+		line->len += len;
+		line->full = line->full || text[len];
+	}
+}
+
+/* A copy, or NULL where nothing was added. */
+static char *finish(const struct growing *grown)
+{
+	return grown->len ? text_cut(grown->text, MESSAGE_MAX) : NULL;
 }
 
 /* "code: title: detail" with what there is of it. */
-static void add_parts(char **text, const char *const parts[3])
+static void add_parts(struct growing *line, const char *const parts[3])
 {
-	char line[MESSAGE_MAX] = "";
-	size_t len = 0;
+	const char *between = "; ";
 	for (int i = 0; i < 3; i++) {
 		if (!parts[i] || !*parts[i] ||
 		    (i && parts[i - 1] && !strcmp(parts[i], parts[i - 1])))
 			continue;
-		int n = snprintf(line + len, sizeof(line) - len, "%s%s", len ? ": " : "", parts[i]);
-		len += (size_t)n < sizeof(line) - len ? (size_t)n : sizeof(line) - len - 1;
+		add_part(line, between, parts[i]);
+		between = ": ";
 	}
-	if (len)
-		add(text, "%s", line);
 }
 
-static void add_errors(char **text, const cJSON *list)
+static void add_errors(struct growing *line, const cJSON *list)
 {
 	const cJSON *item;
 	cJSON_ArrayForEach(item, list)
@@ -51,83 +75,85 @@ static void add_errors(char **text, const cJSON *list)
 				       json_text(item, "detail")};
 		if (!parts[1] && !parts[2])
 			parts[1] = json_text(item, "message");
-		add_parts(text, parts);
+		add_parts(line, parts);
+		if (line->full)
+			return;
 	}
 }
 
 /* loc is the way to the value: ["body", "data", "attributes", "label"]. */
-static void add_details(char **text, const cJSON *list)
+static void add_details(struct growing *line, const cJSON *list)
 {
 	const cJSON *item, *step;
 	cJSON_ArrayForEach(item, list)
 	{
 		const char *message = json_text(item, "msg");
-		char where[256] = "";
-		size_t len = 0;
+		const char *between = "; ";
+		if (!message || line->full)
+			continue;
 		cJSON_ArrayForEach(step, json_at(item, "loc"))
 		{
-			if (cJSON_IsString(step) && len < sizeof(where))
-				len += (size_t)snprintf(where + len, sizeof(where) - len, "%s%s",
-							len ? "." : "", step->valuestring);
-			else if (cJSON_IsNumber(step) && len < sizeof(where))
-				len += (size_t)snprintf(where + len, sizeof(where) - len, "[%d]",
-							step->valueint);
+			char number[16];
+			snprintf(number, sizeof(number), "[%d]", step->valueint);
+			if (cJSON_IsString(step))
+				add_part(line, between, step->valuestring);
+			else if (cJSON_IsNumber(step))
+				add_part(line, *between == ';' ? between : "", number);
+			else
+				continue;
+			between = ".";
+			if (line->full)
+				break;
 		}
-		if (message)
-			add(text, "%s%s%s", where, *where ? ": " : "", message);
+		add_part(line, *between == '.' ? ": " : between, message);
 	}
 }
 
 char *answer_message(const cJSON *answer)
 {
-	char *text = NULL;
+	struct growing line = {.max = LIST_MAX};
 	const cJSON *detail = json_at(answer, "detail");
 	if (cJSON_IsArray(json_at(answer, "errors")))
-		add_errors(&text, json_at(answer, "errors"));
+		add_errors(&line, json_at(answer, "errors"));
 	if (cJSON_IsArray(detail))
-		add_details(&text, detail);
-	if (!text) {
+		add_details(&line, detail);
+	if (!line.len) {
 		const char *parts[] = {json_text(answer, "code"), json_text(answer, "message"),
 				       json_text(answer, "detail")};
-		add_parts(&text, parts);
+		add_parts(&line, parts);
 	}
-	if (!text) {
+	if (!line.len) {
 		const char *parts[] = {json_text(answer, "error"),
 				       json_text(answer, "error_description"), NULL};
-		add_parts(&text, parts);
+		add_parts(&line, parts);
 	}
-	if (text && strlen(text) > MESSAGE_MAX)
-		strcpy(text + MESSAGE_MAX - 3, "...");
-	return text;
+	return finish(&line);
 }
 
-/* The texts of a list, or a text alone. */
+/* Add the texts of a list, or a text alone, to what is in *out. */
 static void add_list(char **out, const cJSON *list, char between)
 {
 	const cJSON *item;
-	if (cJSON_IsString(list)) {
-		free(*out);
-		*out = strdup(list->valuestring);
-		return;
-	}
+	struct growing grown = {.max = LIST_MAX};
+	if (*out)
+		add_whole(&grown, 0, *out);
+	if (cJSON_IsString(list))
+		add_whole(&grown, between, list->valuestring);
 	cJSON_ArrayForEach(item, list)
 	{
-		char *joined = NULL;
-		if (!cJSON_IsString(item))
-			continue;
-		if (!*out)
-			joined = strdup(item->valuestring);
-		else if (asprintf(&joined, "%s%c%s", *out, between, item->valuestring) < 0)
-			joined = NULL;
-		free(*out);
-		*out = joined;
+		if (cJSON_IsString(item))
+			add_whole(&grown, between, item->valuestring);
+		if (grown.full)
+			break;
 	}
+	free(*out);
+	*out = grown.len ? strdup(grown.text) : NULL;
 }
 
 static void take_text(char **out, const cJSON *item)
 {
 	if (!*out && cJSON_IsString(item))
-		*out = strdup(item->valuestring);
+		*out = text_cut(item->valuestring, MESSAGE_MAX);
 }
 
 static void take_parameters(struct demands *demands, const cJSON *parameters)
@@ -175,8 +201,11 @@ void answer_demands(const cJSON *answer, struct demands *demands)
 	take_object(demands, answer);
 	take_object(demands, json_at(answer, "detail"));
 	take_object(demands, json_at(answer, "extra"));
+	int left = ERRORS_MAX;
 	cJSON_ArrayForEach(item, json_at(answer, "errors"))
 	{
+		if (left-- == 0)
+			break;
 		take_object(demands, item);
 		take_object(demands, json_at(item, "detail"));
 		take_object(demands, json_at(item, "extra"));

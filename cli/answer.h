@@ -9,10 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The message in a sentence, or NULL: none found. Free it. */
+/* The message in a sentence of at most 600 bytes, or NULL: none found. Free it. */
 char *answer_message(const cJSON *answer);
 
-/* What a new login must ask for, comma separated lists; NULL: not asked for. Owned. */
+/* What a new login must ask for, comma separated lists of at most 4 KiB; NULL: not asked for.
+ * Owned. */
 struct demands {
 	bool any;
 	char *message;

@@ -12,7 +12,9 @@
 #include "cli/say.h"
 #include "cli/tokens.h"
 
-#define EARLY_S 60 /* a token is renewed this long before it ends */
+#define EARLY_S    60 /* a token is renewed this long before it ends */
+#define TOKEN_MAX  16384
+#define OTHERS_MAX 100 /* further tokens in an answer */
 
 #define LOGIN_HINT                                                                                 \
 	"run: globus-streams login (or set GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET)"
@@ -140,10 +142,11 @@ static const struct json_field grant_fields[] = {
 /* A token goes into a header: nothing but visible ASCII may be in it. */
 static bool is_token(const char *text)
 {
-	for (const char *at = text; *at; at++)
-		if (*at < 0x21 || *at > 0x7e)
+	const char *at = text;
+	for (; *at; at++)
+		if (*at < 0x21 || *at > 0x7e || at - text >= TOKEN_MAX)
 			return false;
-	return *text != '\0';
+	return at > text;
 }
 
 static int keep_one(struct cli *cli, const struct credentials *credentials, const char *issuer,
@@ -177,8 +180,11 @@ int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *lis
 	cleanup_free char *issuer = cli_service_url(cli, "AUTH");
 	if (!issuer || keep_one(cli, credentials, issuer, list, answer) < 0)
 		return -1;
-	const cJSON *item;
-	cJSON_ArrayForEach(item, json_at(answer, "other_tokens"))
+	const cJSON *item, *others = json_at(answer, "other_tokens");
+	if (cJSON_GetArraySize(others) > OTHERS_MAX)
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "Auth's token answer has more than %d tokens", OTHERS_MAX);
+	cJSON_ArrayForEach(item, others)
 	{
 		if (keep_one(cli, credentials, issuer, list, item) < 0)
 			return -1;

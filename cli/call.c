@@ -22,10 +22,11 @@ int call_lacks(struct cli *cli, const char *service, const char *what, const cha
 
 static int not_json(struct cli *cli, const struct call *call, long status)
 {
-	failure_set(&cli->failure, STATUS_FAILED,
-		    "what answers at %s is not %s (HTTP %ld, no JSON); check the service's URL and "
-		    "proxies",
-		    call->url, call->service, status);
+	failure_set(
+		&cli->failure, STATUS_FAILED,
+		"what answers at %.300s is not %s (HTTP %ld, no JSON); check the service's URL and "
+		"proxies",
+		call->url, call->service, status);
 	cli->failure.http = status;
 	return -1;
 }
@@ -105,6 +106,7 @@ static int request(struct cli *cli, const struct call *call, const char *token, 
 		return -1;
 	*status = response.status;
 	cli->tries = response.tries;
+	cli->received = response.len;
 	*answer = json_parse(response.body, response.len);
 	if (*answer && !cJSON_IsObject(*answer)) {
 		json_wipe(*answer);
@@ -141,8 +143,11 @@ static int judge(struct cli *cli, const struct call *call, long status,
 {
 	if (demands->any)
 		return demanded(cli, call, demands);
-	if (status >= 200 && status <= 299)
-		return answer ? 0 : not_json(cli, call, status);
+	if (status >= 200 && status <= 299) {
+		/* Nothing is left to be said of what was deleted: 204, or nothing after 200. */
+		bool silent = !cli->received && strcmp(call->method, "DELETE") == 0;
+		return answer || silent ? 0 : not_json(cli, call, status);
+	}
 	if (answer || status == 401 || status == 403 || status == 429 || status >= 500)
 		return refused(cli, call, status, answer);
 	return not_json(cli, call, status);

@@ -19,7 +19,8 @@ struct call {
 };
 
 /* Make the call. *answer is the JSON that a 2xx came with, an object; json_wipe() or cJSON_Delete()
- * it. 0, or -1 with cli->failure, whose http is the status. */
+ * it. (NULL only where a DELETE was answered with nothing.) 0, or -1 with cli->failure, whose http
+ * is the status. */
 int call_json(struct cli *cli, const struct call *call, cJSON **answer);
 
 /* failure: the answer to a call is JSON, but lacks a proper field. Always -1. */

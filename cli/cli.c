@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/text.h"
 #include "protocol/contact.h"
 
 struct http *cli_http(struct cli *cli)
@@ -30,7 +31,8 @@ static char *default_url(struct cli *cli, const char *service)
 		n = asprintf(&url, "https://%s.%s.globuscs.info", service, environment);
 	else {
 		failure_set(&cli->failure, STATUS_USAGE,
-			    "GLOBUS_SDK_ENVIRONMENT is '%s', which is no environment's name",
+			    "GLOBUS_SDK_ENVIRONMENT is '" TEXT_WORD
+			    "', which is no environment's name",
 			    environment);
 		return NULL;
 	}
@@ -50,7 +52,8 @@ char *cli_service_url(struct cli *cli, const char *name)
 		return default_url(cli, strcmp(name, "AUTH") == 0 ? "auth" : "transfer.api");
 	if (strncasecmp(given, "https://", 8) != 0 && strncasecmp(given, "http://", 7) != 0) {
 		failure_set(&cli->failure, STATUS_USAGE,
-			    "%s is '%s'; it takes a URL that begins with https:// (or http://)",
+			    "%s is '" TEXT_WORD
+			    "'; it takes a URL that begins with https:// (or http://)",
 			    variable, given);
 		return NULL;
 	}
@@ -70,7 +73,7 @@ int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37])
 	uint8_t bytes[UUID_BYTES];
 	if (uuid_parse(text, bytes) < 0)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "'%s' is not %s id; it is a UUID, such as "
+				   "'" TEXT_WORD "' is not %s id; it is a UUID, such as "
 				   "0e8a675b-6b84-4220-89e4-a6a7a0d823fb",
 				   text, what);
 	uuid_format(bytes, id);

@@ -16,6 +16,7 @@ struct cli {
 	struct failure failure;
 	struct http *http; /* NULL until cli_http() */
 	int tries;         /* that the last call took */
+	size_t received;   /* bytes of the last answer */
 };
 
 /* The HTTP client, made when first needed; NULL with cli->failure. */

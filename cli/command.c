@@ -9,6 +9,7 @@
 #include "cli/completion.h"
 #include "cli/say.h"
 #include "cli/suggest.h"
+#include "cli/text.h"
 
 #define PATH_MAX_LEN 128
 
@@ -79,10 +80,11 @@ static int descend(struct cli *cli, struct place *place, const char *word)
 	const char *near = suggest_best(&suggest);
 	if (near)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "no such command: %s %s; did you mean: %s %s", place->path, word,
-				   place->path, near);
-	return failure_set(&cli->failure, STATUS_USAGE, "no such command: %s %s; see: %s --help",
-			   place->path, word, place->path);
+				   "no such command: %s " TEXT_WORD "; did you mean: %s %s",
+				   place->path, word, place->path, near);
+	return failure_set(&cli->failure, STATUS_USAGE,
+			   "no such command: %s " TEXT_WORD "; see: %s --help", place->path, word,
+			   place->path);
 }
 
 /* Take the group words off the front, leaving options that stand before them in place. */
@@ -113,7 +115,8 @@ static int check_words(struct cli *cli, const struct place *place, size_t count,
 				   "something is missing; usage: %s [OPTIONS] %s", place->path,
 				   command->words);
 	if (count > command->words_max)
-		return failure_set(&cli->failure, STATUS_USAGE, "'%s' is too much; see: %s --help",
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "'" TEXT_WORD "' is too much; see: %s --help",
 				   words[command->words_max], place->path);
 	return 0;
 }
@@ -126,7 +129,8 @@ static int apply_common(struct cli *cli, const struct common *common)
 		return 0;
 	if (strcmp(common->format, "json") != 0)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "--format takes text or json, not '%s'", common->format);
+				   "--format takes text or json, not '" TEXT_WORD "'",
+				   common->format);
 	cli->json = true;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/say.h"
+#include "cli/text.h"
 
 struct values {
 	const char *base_dir;
@@ -44,7 +45,7 @@ void doctor_say(struct doctor *doctor, enum verdict verdict, const char *what, c
 	doctor->failures += verdict == DOCTOR_FAILED;
 	if (!found)
 		return;
-	say_clean(found);
+	text_clean(found);
 	if (!doctor->report) {
 		print_line(verdict, what, found);
 		return;
@@ -78,7 +79,7 @@ bool doctor_services(struct doctor *doctor)
 	doctor_say(doctor, DOCTOR_OK, "login", "%s %s; the token covers Transfer",
 		   client ? "client credentials of" : "a login with client", credentials.client);
 	say_waiting("asking Transfer");
-	if (transfer_list(cli, "/v2/stream_access_points", "", "the access points", &list) < 0) {
+	if (transfer_list(cli, "/v2/stream_access_points", "the access points", &list) < 0) {
 		doctor_say_failure(doctor, DOCTOR_FAILED, "Transfer");
 		return false;
 	}

@@ -11,6 +11,7 @@
 #include "cli/file.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "cli/text.h"
 
 #define LOCK_SECONDS 120
 
@@ -236,7 +237,8 @@ int environment_contact(struct cli *cli, const char *option, const char *text,
 	if (contact_parse(text, contact) == 0)
 		return 0;
 	return failure_set(&cli->failure, STATUS_USAGE,
-			   "%s takes HOST:PORT ([ADDRESS]:PORT for IPv6), not '%s'", option, text);
+			   "%s takes HOST:PORT ([ADDRESS]:PORT for IPv6), not '" TEXT_WORD "'",
+			   option, text);
 }
 
 int environment_listener(struct cli *cli, const char *text, struct contact *contact)

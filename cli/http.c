@@ -13,6 +13,7 @@
 #include "cli/curl_lib.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "cli/text.h"
 
 #define TIMEOUT_DEFAULT 60
 #define DELAY_MAX_MS    10000
@@ -54,7 +55,8 @@ static int read_environment(struct http *http, struct failure *failure)
 		http->ca_file = verify;
 	if (timeout && *timeout && options_number(timeout, -1, 86400, &seconds) < 0)
 		return failure_set(failure, STATUS_USAGE,
-				   "GLOBUS_SDK_HTTP_TIMEOUT is '%s'; it takes whole seconds, or -1 "
+				   "GLOBUS_SDK_HTTP_TIMEOUT is '" TEXT_WORD
+				   "'; it takes whole seconds, or -1 "
 				   "for no limit",
 				   timeout);
 	http->timeout = seconds > 0 ? (long)seconds : 0;
@@ -289,7 +291,7 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 	char counted[32] = "";
 	if (tries > 1)
 		snprintf(counted, sizeof(counted), " (%d tries)", tries);
-	return failure_set(failure, STATUS_FAILED, "no answer from %s at %s: %s%s",
+	return failure_set(failure, STATUS_FAILED, "no answer from %s at %.300s: %s%s",
 			   request->service, request->url, cause, counted);
 }
 

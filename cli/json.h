@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum json_kind {
 	JSON_TEXT,    /* const char *, into the document */
@@ -40,5 +41,9 @@ const char *json_text(const cJSON *document, const char *path);
  * holds secrets. */
 cJSON *json_parse(const char *text, size_t len);
 void json_wipe(cJSON *document);
+
+/* Print it, pretty (two spaces a level) or in one line; no newline after it. Control characters and
+ * what is not UTF-8 are escaped. */
+void json_print(const cJSON *document, bool pretty, FILE *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/suggest.h"
+#include "cli/text.h"
 
 #define HELP_COLUMN 30
 #define HELP_WIDTH  80
@@ -80,8 +81,8 @@ static int take_number(struct parser *parser, const struct option_spec *spec, co
 		       const char *value, long long *number)
 {
 	if (options_number(value, spec->low, spec->high, number) < 0)
-		return refuse(parser, "%s takes a number from %lld to %lld, not '%s'", given,
-			      spec->low, spec->high, value);
+		return refuse(parser, "%s takes a number from %lld to %lld, not '" TEXT_WORD "'",
+			      given, spec->low, spec->high, value);
 	return 0;
 }
 
@@ -130,6 +131,7 @@ static int refuse_unknown(struct parser *parser, const char *arg, size_t len)
 			if (spec->name)
 				suggest_offer(&suggest, spec->name);
 	const char *near = suggest_best(&suggest);
+	len = len < TEXT_WORD_MAX ? len : TEXT_WORD_MAX;
 	if (near)
 		return refuse(parser, "no such option: --%.*s; did you mean --%s?", (int)len, arg,
 			      near);

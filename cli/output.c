@@ -1,20 +1,23 @@
 #include "cli/output.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cleanup.h"
-#include "cli/say.h"
+#include "cli/json.h"
+#include "cli/text.h"
 
 #define COLUMNS_MAX 16
+#define WIDTH_MAX   60 /* what is longer stands out of its column, and does not widen all rows */
 
 static char *clean(const char *value)
 {
 	char *text = strdup(value ? value : "None");
 	if (text)
-		say_clean(text);
+		text_clean(text);
 	return text;
 }
 
@@ -45,7 +48,8 @@ static void print_row(const char *const *cells, const size_t *widths, size_t col
 	for (size_t i = 0; i < columns; i++) {
 		cleanup_free char *text = clean(cells[i]);
 		const char *shown = text ? text : "";
-		int pad = i + 1 < columns ? (int)(widths[i] - width(shown)) : 0;
+		size_t taken = width(shown);
+		int pad = i + 1 < columns && taken < widths[i] ? (int)(widths[i] - taken) : 0;
 		printf("%s%s%*s", i ? " | " : "", shown, pad, "");
 	}
 	putchar('\n');
@@ -59,7 +63,7 @@ void output_table(const char *const *heads, size_t columns, const char *const *c
 	for (size_t i = 0; i < rows * columns; i++) {
 		cleanup_free char *text = clean(cells[i]);
 		if (text && width(text) > widths[i % columns])
-			widths[i % columns] = width(text);
+			widths[i % columns] = width(text) < WIDTH_MAX ? width(text) : WIDTH_MAX;
 	}
 	print_row(heads, widths, columns);
 	for (size_t i = 0; i < columns; i++) {
@@ -81,9 +85,18 @@ void output_line(const char *format, ...)
 		text = NULL;
 	va_end(args);
 	if (text) {
-		say_clean(text);
+		text_clean(text);
 		printf("%s\n", text);
 	}
+}
+
+int output_flush(struct failure *failure)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return failure_set(failure, STATUS_FAILED, "cannot write to stdout%s%s", errno ? ": " : "",
+			   errno ? strerror(errno) : "");
 }
 
 void output_json_list(const cJSON *list)
@@ -94,21 +107,8 @@ void output_json_list(const cJSON *list)
 	cJSON_Delete(document);
 }
 
-/* cJSON indents with tabs; inside its strings a tab is written \t, so a tab is always indentation.
- */
 void output_json(const cJSON *document)
 {
-	char *text = cJSON_Print(document);
-	for (const char *at = text; at && *at; at++) {
-		if (at[0] == ':' && at[1] == '\t' && at > text && at[-1] == '"') {
-			fputs(": ", stdout);
-			at++;
-		} else if (*at == '\t') {
-			fputs("  ", stdout);
-		} else {
-			putchar(*at);
-		}
-	}
+	json_print(document, true, stdout);
 	putchar('\n');
-	free(text);
 }

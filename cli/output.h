@@ -7,6 +7,8 @@
 #include <cjson/cJSON.h>
 #include <stddef.h>
 
+#include "cli/failure.h"
+
 struct output_field {
 	const char *label, *value; /* NULL: printed as None */
 };
@@ -22,6 +24,10 @@ __attribute__((format(printf, 1, 2))) void output_line(const char *format, ...);
 
 /* {"data": list}; the list stays the caller's. */
 void output_json_list(const cJSON *list);
+
+/* Write out what was printed: 0, or -1 with failure where stdout does not take it (a full disk, a
+ * reader that has gone). */
+int output_flush(struct failure *failure);
 
 /* JSON, two spaces a level, and a newline. */
 void output_json(const cJSON *document);

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "cli/cleanup.h"
+#include "cli/text.h"
 
-#define TICK_MS 120
-#define RED     "\033[31m"
-#define YELLOW  "\033[33m"
-#define PLAIN   "\033[0m"
+#define TICK_MS        120
+#define LINE_MAX_BYTES 2000
+#define RED            "\033[31m"
+#define YELLOW         "\033[33m"
+#define PLAIN          "\033[0m"
 
 static struct {
 	bool verbose, terminal, colour;
@@ -39,16 +41,6 @@ bool say_colours_stdout(void)
 	return colour_wanted(STDOUT_FILENO);
 }
 
-void say_clean(char *text)
-{
-	for (unsigned char *at = (unsigned char *)text; *at; at++) {
-		if (*at < 0x20 || *at == 0x7f)
-			*at = ' ';
-		else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-			at[0] = at[1] = ' ';
-	}
-}
-
 static void undraw(void)
 {
 	if (say.drawn)
@@ -58,12 +50,14 @@ static void undraw(void)
 
 static void line(const char *colour, const char *label, const char *format, va_list args)
 {
-	cleanup_free char *text = NULL;
-	if (vasprintf(&text, format, args) < 0) {
-		text = NULL;
+	char *whole = NULL;
+	if (vasprintf(&whole, format, args) < 0)
 		return;
-	}
-	say_clean(text);
+	cleanup_free char *text = text_cut(whole, LINE_MAX_BYTES);
+	free(whole);
+	if (!text)
+		return;
+	text_clean(text);
 	undraw();
 	bool coloured = say.colour && *colour;
 	fprintf(stderr, "globus-streams: %s%s%s%s\n", coloured ? colour : "", label,
@@ -116,7 +110,7 @@ void say_waiting(const char *what)
 	if (!say.waiting[0])
 		say.since_ms = now_ms();
 	snprintf(say.waiting, sizeof(say.waiting), "%s", what);
-	say_clean(say.waiting);
+	text_clean(say.waiting);
 	say_tick();
 }
 

@@ -26,8 +26,4 @@ void say_lock_tick(void);
 /* Whether stdout takes colours. */
 bool say_colours_stdout(void);
 
-/* Replace control characters (C0, DEL, and C1 in UTF-8) by spaces, in place: text from elsewhere
- * must not move the cursor or add lines. */
-void say_clean(char *text);
-
 #endif

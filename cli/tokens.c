@@ -190,7 +190,8 @@ int tokens_save(const cJSON *list, struct failure *failure)
 	char *text = format(list);
 	if (!text)
 		return failure_memory(failure);
-	int err = file_make_folder(folder);
+	/* What could not be read again must not take the place of what can. */
+	int err = strlen(text) > FILE_MAX ? -EFBIG : file_make_folder(folder);
 	if (!err) {
 		file_sweep(path);
 		err = file_replace(path, text, strlen(text));

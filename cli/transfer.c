@@ -12,8 +12,7 @@
 #include "cli/json.h"
 #include "protocol/contact.h"
 
-#define SERVICE   "Transfer"
-#define PAGES_MAX 1000
+#define SERVICE "Transfer"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -48,9 +47,8 @@ static const struct json_field access_point_fields[] = {
 	 offsetof(struct access_point, endpoint)},
 };
 
-/* A request to <base><path>; body is taken over. */
-static int request(struct cli *cli, const char *method, const char *path, cJSON *body,
-		   const char *what, const char *next, cJSON **answer)
+int transfer_request(struct cli *cli, const char *method, const char *path, cJSON *body,
+		     const char *what, const char *next, cJSON **answer)
 {
 	cleanup_free char *base = cli_service_url(cli, "TRANSFER"), *url = NULL;
 	int err = -1;
@@ -67,25 +65,20 @@ static int request(struct cli *cli, const char *method, const char *path, cJSON 
 	return err;
 }
 
-int transfer_tunnel_of(struct cli *cli, const cJSON *element, struct tunnel *tunnel)
-{
-	const char *at;
-	*tunnel = (struct tunnel){.data = element};
-	if (json_read(element, tunnel_fields, COUNT(tunnel_fields), tunnel, &at) < 0)
-		return call_lacks(cli, SERVICE, "the tunnel", at);
-	return 0;
-}
-
 /* The tunnel in a whole answer, which is taken over. id: the one that was asked for, or NULL. */
 static int take_tunnel(struct cli *cli, cJSON *answer, const char *id, struct tunnel *tunnel)
 {
-	int err = transfer_tunnel_of(cli, json_at(answer, "data"), tunnel);
-	if (!err && id && strcasecmp(id, tunnel->id) != 0)
-		err = call_lacks(cli, SERVICE, "the tunnel", "id");
-	tunnel->document = answer;
-	if (err)
-		tunnel_finish(tunnel);
-	return err;
+	const char *at;
+	*tunnel = (struct tunnel){.document = answer};
+	if (json_read(json_at(answer, "data"), tunnel_fields, COUNT(tunnel_fields), tunnel, &at) ==
+	    0) {
+		if (!id || strcasecmp(id, tunnel->id) == 0)
+			return 0;
+		at = "id";
+	}
+	call_lacks(cli, SERVICE, "the tunnel", at);
+	tunnel_finish(tunnel);
+	return -1;
 }
 
 void tunnel_finish(struct tunnel *tunnel)
@@ -100,8 +93,8 @@ static int tunnel_request(struct cli *cli, const char *method, const char *id, c
 	char path[128], what[64];
 	snprintf(path, sizeof(path), "/v2/tunnels/%s", id);
 	snprintf(what, sizeof(what), "tunnel %s", id);
-	return request(cli, method, path, body, what,
-		       "check the id with: globus-streams tunnel list", answer);
+	return transfer_request(cli, method, path, body, what,
+				"check the id with: globus-streams tunnel list", answer);
 }
 
 int transfer_tunnel(struct cli *cli, const char *id, struct tunnel *tunnel)
@@ -189,66 +182,11 @@ int transfer_create(struct cli *cli, const struct tunnel_wish *wish, struct tunn
 		cJSON_Delete(body);
 		return failure_memory(&cli->failure);
 	}
-	if (request(cli, "POST", "/v2/tunnels", body, "a tunnel between these access points",
+	if (transfer_request(
+		    cli, "POST", "/v2/tunnels", body, "a tunnel between these access points",
 		    "check the access points with: globus-streams access-point list", &answer) < 0)
 		return -1;
 	return take_tunnel(cli, answer, NULL, tunnel);
-}
-
-/* Where the next page lies: a path on the same service, from a path or a whole URL. Free it. */
-static char *next_page(struct cli *cli, const cJSON *answer)
-{
-	const char *next = json_text(answer, "links.next");
-	if (!next)
-		next = json_text(answer, "links.next.href");
-	if (!next || !*next)
-		return NULL;
-	if (*next == '/')
-		return strdup(next);
-	/* A token goes to no other host than the service's own. */
-	cleanup_free char *base = cli_service_url(cli, "TRANSFER");
-	size_t len = base ? strlen(base) : 0;
-	return base && strncmp(next, base, len) == 0 && next[len] == '/' ? strdup(next + len)
-									 : NULL;
-}
-
-static int add_page(struct cli *cli, cJSON *answer, const char *what, cJSON *list)
-{
-	cJSON *page = cJSON_DetachItemFromObjectCaseSensitive(answer, "data");
-	int err = cJSON_IsArray(page) ? 0 : call_lacks(cli, SERVICE, what, "data");
-	while (!err && page->child)
-		cJSON_AddItemToArray(list, cJSON_DetachItemViaPointer(page, page->child));
-	cJSON_Delete(page);
-	return err;
-}
-
-int transfer_list(struct cli *cli, const char *path, const char *query, const char *what,
-		  cJSON **list)
-{
-	char *page = NULL;
-	if (asprintf(&page, "%s%s", path, query) < 0)
-		return failure_memory(&cli->failure);
-	int err = 0;
-	*list = cJSON_CreateArray();
-	for (int pages = 0; !err && page && pages < PAGES_MAX; pages++) {
-		cJSON *answer;
-		err = request(cli, "GET", page, NULL, what,
-			      "check the id with: globus-streams tunnel list", &answer);
-		free(page);
-		page = NULL;
-		if (err)
-			break;
-		err = add_page(cli, answer, what, *list);
-		if (!err)
-			page = next_page(cli, answer);
-		cJSON_Delete(answer);
-	}
-	free(page);
-	if (err) {
-		cJSON_Delete(*list);
-		*list = NULL;
-	}
-	return err;
 }
 
 int transfer_access_point(struct cli *cli, const char *id, struct access_point *point)
@@ -258,8 +196,9 @@ int transfer_access_point(struct cli *cli, const char *id, struct access_point *
 	*point = (struct access_point){0};
 	snprintf(path, sizeof(path), "/v2/stream_access_points/%s", id);
 	snprintf(what, sizeof(what), "access point %s", id);
-	if (request(cli, "GET", path, NULL, what,
-		    "check the id with: globus-streams access-point list", &point->document) < 0)
+	if (transfer_request(cli, "GET", path, NULL, what,
+			     "check the id with: globus-streams access-point list",
+			     &point->document) < 0)
 		return -1;
 	point->data = json_at(point->document, "data");
 	if (json_read(point->document, access_point_fields, COUNT(access_point_fields), point,
@@ -282,7 +221,7 @@ int transfer_manager_url(struct cli *cli, const char *endpoint, char **url)
 	*url = NULL;
 	snprintf(path, sizeof(path), "/v0.10/endpoint/%s", endpoint);
 	snprintf(what, sizeof(what), "endpoint %s", endpoint);
-	if (request(cli, "GET", path, NULL, what, NULL, &answer) < 0)
+	if (transfer_request(cli, "GET", path, NULL, what, NULL, &answer) < 0)
 		return -1;
 	const char *found = json_text(answer, "gcs_manager_url");
 	cleanup_free char *base = cli_service_url(cli, "TRANSFER");

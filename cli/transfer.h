@@ -12,8 +12,7 @@
 
 /* A tunnel as the service shows it. Texts belong to document; NULL or 0: not known (yet). */
 struct tunnel {
-	cJSON *document;   /* NULL where it is an element of a list */
-	const cJSON *data; /* the tunnel in it */
+	cJSON *document;
 	const char *id, *label, *state, *status, *created;
 	const char *initiator_ap, *listener_ap;
 	const char *initiator_ip, *listener_ip;
@@ -34,6 +33,11 @@ struct access_point {
 	const char *email, *info, *department, *description, *link, *organization;
 };
 
+/* A request to <base><path>; body is taken over. what, next: see struct call. *answer is to be
+ * deleted. */
+int transfer_request(struct cli *cli, const char *method, const char *path, cJSON *body,
+		     const char *what, const char *next, cJSON **answer);
+
 int transfer_tunnel(struct cli *cli, const char *id, struct tunnel *tunnel);
 int transfer_create(struct cli *cli, const struct tunnel_wish *wish, struct tunnel *tunnel);
 
@@ -41,12 +45,10 @@ int transfer_create(struct cli *cli, const struct tunnel_wish *wish, struct tunn
 int transfer_change(struct cli *cli, const char *id, cJSON *attributes, struct tunnel *tunnel);
 int transfer_delete(struct cli *cli, const char *id);
 
-/* Every element of a list, over all its pages: an array to be deleted. query: "?…" or "". */
-int transfer_list(struct cli *cli, const char *path, const char *query, const char *what,
-		  cJSON **list);
+/* Every element of a list, over all its pages: an array to be deleted. what: for messages. A list
+ * that has no end, or a page elsewhere, is a failure, since what was read of it is not all. */
+int transfer_list(struct cli *cli, const char *path, const char *what, cJSON **list);
 
-/* An element of the list of tunnels. tunnel's texts belong to it. */
-int transfer_tunnel_of(struct cli *cli, const cJSON *element, struct tunnel *tunnel);
 void tunnel_finish(struct tunnel *tunnel);
 
 int transfer_access_point(struct cli *cli, const char *id, struct access_point *point);

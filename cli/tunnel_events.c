@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/call.h"
+#include "cli/cleanup.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/output.h"
@@ -52,7 +53,20 @@ static int list(struct cli *cli, const char *id, cJSON **events)
 	char path[128], what[64];
 	snprintf(path, sizeof(path), "/v2/tunnels/%s/events", id);
 	snprintf(what, sizeof(what), "tunnel %s", id);
-	return transfer_list(cli, path, "", what, events);
+	return transfer_list(cli, path, what, events);
+}
+
+/* All of them have what an event needs, whichever way they are printed. */
+static int check(struct cli *cli, const cJSON *events)
+{
+	const cJSON *item;
+	cJSON_ArrayForEach(item, events)
+	{
+		struct event event;
+		if (read_event(cli, item, &event) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int print_table(struct cli *cli, const cJSON *events)
@@ -87,9 +101,8 @@ static int print_table(struct cli *cli, const cJSON *events)
 static void print_line(const struct cli *cli, const struct event *event, const cJSON *item)
 {
 	if (cli->json) {
-		char *text = cJSON_PrintUnformatted(item);
-		printf("%s\n", text ? text : "");
-		free(text);
+		json_print(item, false, stdout);
+		putchar('\n');
 	} else {
 		output_line("%s  %s%s  %s", event->time ? event->time : "-", event->code,
 			    event->is_error ? " (error)" : "",
@@ -97,29 +110,43 @@ static void print_line(const struct cli *cli, const struct event *event, const c
 			    : event->description ? event->description
 						 : "");
 	}
-	fflush(stdout);
+}
+
+struct entry {
+	struct event event;
+	const cJSON *item;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	const struct event *one = &((const struct entry *)a)->event;
+	const struct event *other = &((const struct entry *)b)->event;
+	return (one->id > other->id) - (one->id < other->id);
 }
 
 /* Print what has not been printed, oldest first: ids only grow. */
 static int print_new(struct cli *cli, const cJSON *events, int64_t *last)
 {
-	for (;;) {
-		const cJSON *item, *next = NULL;
-		struct event event, found = {.id = INT64_MAX};
-		cJSON_ArrayForEach(item, events)
-		{
-			if (read_event(cli, item, &event) < 0)
-				return -1;
-			if (event.id > *last && event.id < found.id) {
-				found = event;
-				next = item;
-			}
-		}
-		if (!next)
-			return 0;
-		print_line(cli, &found, next);
-		*last = found.id;
+	size_t count = 0;
+	cleanup_free struct entry *entries =
+		calloc((size_t)cJSON_GetArraySize(events) + 1, sizeof(*entries));
+	if (!entries)
+		return failure_memory(&cli->failure);
+	const cJSON *item;
+	cJSON_ArrayForEach(item, events)
+	{
+		if (read_event(cli, item, &entries[count].event) < 0)
+			return -1;
+		entries[count++].item = item;
 	}
+	qsort(entries, count, sizeof(*entries), by_id);
+	for (size_t i = 0; i < count; i++) {
+		if (entries[i].event.id <= *last)
+			continue;
+		print_line(cli, &entries[i].event, entries[i].item);
+		*last = entries[i].event.id;
+	}
+	return output_flush(&cli->failure);
 }
 
 static int follow(struct cli *cli, const char *id)
@@ -157,10 +184,10 @@ static int run(struct cli *cli, const void *given, char **words)
 		return follow(cli, id);
 	if (list(cli, id, &events) < 0)
 		return -1;
-	int err = 0;
-	if (cli->json)
+	int err = check(cli, events);
+	if (!err && cli->json)
 		output_json_list(events);
-	else
+	else if (!err)
 		err = print_table(cli, events);
 	cJSON_Delete(events);
 	return err;

@@ -1,48 +1,66 @@
 #include <stdlib.h>
 
+#include "cli/call.h"
+#include "cli/cleanup.h"
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/transfer.h"
 
 #define COLUMNS 4
 
-static int print_table(struct cli *cli, const cJSON *list)
+/* Only what is shown: one tunnel that lacks more than that does not hide the others. */
+struct row {
+	const char *id, *label, *state, *created;
+};
+
+static const struct json_field fields[] = {
+	{"id", JSON_UUID, true, offsetof(struct row, id)},
+	{"attributes.label", JSON_TEXT, false, offsetof(struct row, label)},
+	{"attributes.state", JSON_TEXT, false, offsetof(struct row, state)},
+	{"attributes.created_time", JSON_TEXT, false, offsetof(struct row, created)},
+};
+
+/* Read the rows into cells, COLUMNS for each. */
+static int read_rows(struct cli *cli, const cJSON *list, const char **cells)
 {
-	static const char *const heads[COLUMNS] = {"ID", "Label", "State", "Created Time"};
-	size_t rows = 0;
-	const char **cells = calloc((size_t)cJSON_GetArraySize(list) + 1, COLUMNS * sizeof(*cells));
-	if (!cells)
-		return failure_memory(&cli->failure);
 	const cJSON *item;
-	int err = 0;
 	cJSON_ArrayForEach(item, list)
 	{
-		struct tunnel tunnel;
-		err = transfer_tunnel_of(cli, item, &tunnel);
-		if (err)
-			break;
-		const char **row = cells + rows++ * COLUMNS;
-		row[0] = tunnel.id;
-		row[1] = tunnel.label;
-		row[2] = tunnel.state;
-		row[3] = tunnel.created;
+		struct row row = {0};
+		const char *at;
+		if (json_read(item, fields, sizeof(fields) / sizeof(*fields), &row, &at) < 0)
+			return call_lacks(cli, "Transfer", "the tunnels", at);
+		*cells++ = row.id;
+		*cells++ = row.label;
+		*cells++ = row.state;
+		*cells++ = row.created;
 	}
-	if (!err)
+	return 0;
+}
+
+static int print(struct cli *cli, const cJSON *list)
+{
+	static const char *const heads[COLUMNS] = {"ID", "Label", "State", "Created Time"};
+	size_t rows = (size_t)cJSON_GetArraySize(list);
+	cleanup_free const char **cells = calloc(rows + 1, COLUMNS * sizeof(*cells));
+	if (!cells)
+		return failure_memory(&cli->failure);
+	if (read_rows(cli, list, cells) < 0)
+		return -1;
+	if (cli->json)
+		output_json_list(list);
+	else
 		output_table(heads, COLUMNS, cells, rows);
-	free(cells);
-	return err;
+	return 0;
 }
 
 static int run(struct cli *cli, const void *values, char **words)
 {
 	cJSON *list;
-	if (transfer_list(cli, "/v2/tunnels", "", "the tunnels", &list) < 0)
+	if (transfer_list(cli, "/v2/tunnels", "the tunnels", &list) < 0)
 		return -1;
-	int err = 0;
-	if (cli->json)
-		output_json_list(list);
-	else
-		err = print_table(cli, list);
+	int err = print(cli, list);
 	cJSON_Delete(list);
 	return err;
 }

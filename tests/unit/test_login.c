@@ -1,4 +1,4 @@
-/* The parts of a login that are pure: PKCE, the redirect's parameters, text that is shown. */
+/* The parts of a login that are pure: PKCE and the redirect's parameters. */
 
 #include "cli/loopback.h"
 
@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cli/pkce.h"
-#include "cli/say.h"
 #include "tests/unit/suite.h"
 
 START_TEST(test_pkce)
@@ -55,21 +54,12 @@ START_TEST(test_parameter)
 }
 END_TEST
 
-START_TEST(test_clean)
-{
-	char text[] = "a\nb\x1b[31m\x7f\xc2\x9b\xc3\xa9";
-	say_clean(text);
-	ck_assert_str_eq(text, "a b [31m   \xc3\xa9");
-}
-END_TEST
-
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("login");
 	TCase *cases = tcase_create("login");
 	tcase_add_test(cases, test_pkce);
 	tcase_add_loop_test(cases, test_parameter, 0, COUNT(parameters));
-	tcase_add_test(cases, test_clean);
 	suite_add_tcase(suite, cases);
 	return suite;
 }
