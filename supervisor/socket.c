@@ -235,26 +235,42 @@ bool socket_has_bytes(int fd)
 	return ioctl(fd, SIOCINQ, &count) == 0 && count > 0;
 }
 
+/* How well an address of a device suits to call a socket of a family; 0: not at all. IPv4 has none
+ * that is not ready yet; nor do link-local ones need anything that may be missing, but a scope. */
+static int suits(const union address *address, int family, bool v6only)
+{
+	if (address->sa.sa_family == AF_INET)
+		return family == AF_INET || !v6only ? 3 : 0;
+	if (family != AF_INET6)
+		return 0;
+	return IN6_IS_ADDR_LINKLOCAL(&address->in6.sin6_addr) ? 1 : 2;
+}
+
 int socket_device_address(int fd, union address *address)
 {
 	char device[IF_NAMESIZE] = "";
 	socklen_t len = sizeof(device);
+	union address best = {0};
 	struct ifaddrs *all;
-	int err = -ENODEV;
+	int family = socket_family(fd), suit = 0;
+	bool v6only = option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &len) < 0 || len == 0 || !*device)
 		return -ENODEV;
 	if (getifaddrs(&all) < 0)
 		return -errno;
-	for (const struct ifaddrs *at = all; at && err < 0; at = at->ifa_next) {
+	for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
 		union address found;
 		if (strcmp(at->ifa_name, device) != 0 || !at->ifa_addr ||
-		    at->ifa_addr->sa_family != address->sa.sa_family ||
-		    address_from(&found, at->ifa_addr, sizeof(struct sockaddr_in6)) < 0)
+		    address_from(&found, at->ifa_addr, sizeof(struct sockaddr_in6)) < 0 ||
+		    suits(&found, family, v6only) <= suit)
 			continue;
-		address_set_port(&found, address_port(address));
-		*address = found;
-		err = 0;
+		suit = suits(&found, family, v6only);
+		best = found;
 	}
 	freeifaddrs(all);
-	return err;
+	if (!suit)
+		return -ENODEV;
+	address_set_port(&best, address_port(address));
+	*address = best;
+	return 0;
 }

@@ -65,8 +65,8 @@ void socket_hush(const struct conn *conn);
 /* Are there bytes to be read? */
 bool socket_has_bytes(int fd);
 
-/* Of a socket that is bound to a device: an address of that device, in the family and with the port
- * of *address. 0, or -ENODEV: it is not, or there is none. */
+/* Of a socket that is bound to a device: an address of that device at which the socket can be called,
+ * with the port of *address. 0, or -ENODEV: it is not, or there is none. */
 int socket_device_address(int fd, union address *address);
 
 /* getsockname and getpeername, canonical: 0 or -errno. */

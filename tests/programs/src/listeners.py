@@ -155,51 +155,51 @@ def idle(port, count):
     loop(listener, count)
 
 
-def specific(port, count):
-    loop(make(port, "127.0.0.5"), count)
+def waiter(listener, way):
+    """What waits until there is a connection, in one of the ways in which loops wait; false: in vain."""
+    if way == "select":
+        return lambda: select.select([listener], [], [], LIMIT)[0]
+    waits = select.poll() if way == "poll" else select.epoll()
+    waits.register(listener, select.EPOLLIN | (select.EPOLLET if way == "edge" else 0))
+    return lambda: waits.poll(LIMIT * 1000 if way == "poll" else LIMIT)
 
 
-def v6only(port, count):
-    loop(make(port, "::", socket.AF_INET6, options=[(socket.IPPROTO_IPV6, IPV6_V6ONLY, 1)]), count)
+KINDS = {
+    "any": lambda port, _: make(port),
+    "specific": lambda port, _: make(port, "127.0.0.5"),
+    "v6": lambda port, _: make(port, "::1", socket.AF_INET6),
+    "v6only": lambda port, _: make(port, "::", socket.AF_INET6, options=[(socket.IPPROTO_IPV6, IPV6_V6ONLY, 1)]),
+    "dual": lambda port, _: make(port, "::", socket.AF_INET6, options=[(socket.IPPROTO_IPV6, IPV6_V6ONLY, 0)]),
+    "deferred": lambda port, _: make(port, options=[(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 5)]),
+    "full": lambda port, _: make(port, backlog=1),
+    "device": lambda port, name: make(port, options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())]),
+    "dual_device": lambda port, name: make(port, "::", socket.AF_INET6, options=[
+        (socket.IPPROTO_IPV6, IPV6_V6ONLY, 0), (socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())]),
+}
 
 
-def v6(port, count):
-    loop(make(port, "::1", socket.AF_INET6), count)
+def woken(port, kind, rounds, device=""):
+    """A listening socket of a kind, waited on in each way for some rounds."""
+    listener = KINDS[kind](port, device)
+    for way in ("level", "edge", "poll", "select"):
+        wait, left = waiter(listener, way), int(rounds)
+        while left:
+            if not wait():
+                sys.exit(f"listeners.py: not woken: {way}")
+            for peer in take_all(listener):
+                serve(peer)
+                left -= 1
 
 
-def dual(port, count):
-    loop(make(port, "::", socket.AF_INET6, options=[(socket.IPPROTO_IPV6, IPV6_V6ONLY, 0)]), count)
-
-
-def deferred(port, count):
-    loop(make(port, options=[(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 5)]), count)
-
-
-def full(port, count):
-    loop(make(port, backlog=1), count)
-
-
-def full_edge(port, count):
-    loop(make(port, backlog=1), count, select.EPOLLET)
-
-
-def device(port, count, name):
-    loop(make(port, options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())]), count)
-
-
-def device_edge(port, count, name):
-    loop(make(port, options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())]), count,
-         select.EPOLLET)
-
-
-def reuseport(port, _count):
+def reuseport(port, way):
     """Three processes with a listening socket each at the same port."""
     children = []
     for number in range(3):
         child = os.fork()
         if child == 0:
             listener = make(port, options=[(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)])
-            for _ in wait_epoll(listener, 0):
+            wait = waiter(listener, way)
+            while wait():
                 for peer in take_all(listener):
                     serve(peer, number)
         children.append(child)
