@@ -82,6 +82,10 @@ static int ask(struct cli *cli, const struct http_request *request,
 	if (http_perform(cli->http, request, &response, &cli->failure) < 0)
 		return -1;
 	*answer = response.len ? json_parse(response.body, response.len) : NULL;
+	if (*answer && !cJSON_IsObject(*answer)) {
+		json_wipe(*answer);
+		*answer = NULL;
+	}
 	long status = response.status;
 	bool garbled = response.len && !*answer;
 	http_response_finish(&response);
@@ -174,13 +178,17 @@ static int keep_one(struct cli *cli, const struct credentials *credentials, cons
 	return tokens_set(list, &name, &token, &cli->failure);
 }
 
-int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *list,
-	      const cJSON *answer)
+/* Put every token of a token answer into the list. */
+static int take_all(struct cli *cli, const struct credentials *credentials, cJSON *list,
+		    const cJSON *answer)
 {
 	cleanup_free char *issuer = cli_service_url(cli, "AUTH");
 	if (!issuer || keep_one(cli, credentials, issuer, list, answer) < 0)
 		return -1;
 	const cJSON *item, *others = json_at(answer, "other_tokens");
+	if (others && !cJSON_IsArray(others))
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "Auth's token answer lacks a proper other_tokens");
 	if (cJSON_GetArraySize(others) > OTHERS_MAX)
 		return failure_set(&cli->failure, STATUS_FAILED,
 				   "Auth's token answer has more than %d tokens", OTHERS_MAX);
@@ -189,12 +197,25 @@ int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *lis
 		if (keep_one(cli, credentials, issuer, list, item) < 0)
 			return -1;
 	}
-	/* A cache that cannot be written costs time, no more. */
+	return 0;
+}
+
+/* A cache that cannot be written costs time, no more. */
+static void save(const cJSON *list)
+{
 	struct failure saving = {0};
 	if (tokens_save(list, &saving) < 0) {
 		say_warning("%s; the token is not kept", saving.text);
 		failure_finish(&saving);
 	}
+}
+
+int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *list,
+	      const cJSON *answer)
+{
+	if (take_all(cli, credentials, list, answer) < 0)
+		return -1;
+	save(list);
 	return 0;
 }
 
@@ -264,12 +285,15 @@ static int keep_anew(struct cli *cli, const struct credentials *credentials,
 	cJSON *list = tokens_load(&cli->failure);
 	if (!list)
 		return -1;
-	int err = auth_keep(cli, credentials, list, answer);
-	if (!err && tokens_find(list, name, &fresh) == 0)
+	int err = take_all(cli, credentials, list, answer);
+	/* One that has ended is the old one: the answer was about something else. */
+	if (!err && tokens_find(list, name, &fresh) == 0 && fresh.expires > (int64_t)time(NULL))
 		*token = strdup(fresh.access);
 	else if (!err)
 		err = failure_set(&cli->failure, STATUS_FAILED, "Auth gave no token for %s",
 				  name->server);
+	if (!err)
+		save(list);
 	json_wipe(list);
 	return err;
 }

@@ -20,15 +20,14 @@ int call_lacks(struct cli *cli, const char *service, const char *what, const cha
 			   service, what, field);
 }
 
+/* The service has not spoken: its 404 would mean that something is gone, another's does not. */
 static int not_json(struct cli *cli, const struct call *call, long status)
 {
-	failure_set(
+	return failure_set(
 		&cli->failure, STATUS_FAILED,
 		"what answers at %.300s is not %s (HTTP %ld, no JSON); check the service's URL and "
 		"proxies",
 		call->url, call->service, status);
-	cli->failure.http = status;
-	return -1;
 }
 
 /* " --option 'text'", unless text is empty or could mean something to a shell. Free it. */

@@ -8,13 +8,16 @@
 #define NAME_MAX_LEN 64
 #define EXACT_MAX    9007199254740992.0 /* 2^53: beyond it a double skips whole numbers */
 
-const cJSON *json_at(const cJSON *document, const char *path)
+/* What lies at a path; NULL: nothing. *blocked: since something on the way is no object. */
+static const cJSON *walk(const cJSON *document, const char *path, bool *blocked)
 {
 	const cJSON *at = document;
-	while (at && *path) {
+	*blocked = false;
+	while (at && !cJSON_IsNull(at) && *path) {
 		char name[NAME_MAX_LEN];
 		size_t len = strcspn(path, ".");
-		if (len >= sizeof(name) || !cJSON_IsObject(at))
+		*blocked = len >= sizeof(name) || !cJSON_IsObject(at);
+		if (*blocked)
 			return NULL;
 		memcpy(name, path, len);
 		name[len] = '\0';
@@ -22,6 +25,12 @@ const cJSON *json_at(const cJSON *document, const char *path)
 		path += len + (path[len] == '.');
 	}
 	return cJSON_IsNull(at) ? NULL : at;
+}
+
+const cJSON *json_at(const cJSON *document, const char *path)
+{
+	bool blocked;
+	return walk(document, path, &blocked);
 }
 
 const char *json_text(const cJSON *document, const char *path)
@@ -85,8 +94,9 @@ int json_read(const cJSON *document, const struct json_field *fields, size_t cou
 	      const char **at)
 {
 	for (size_t i = 0; i < count; i++) {
-		const cJSON *item = json_at(document, fields[i].path);
-		if (!item && !fields[i].needed)
+		bool blocked;
+		const cJSON *item = walk(document, fields[i].path, &blocked);
+		if (!item && !blocked && !fields[i].needed)
 			continue;
 		*at = fields[i].path;
 		if (!item || take(item, fields[i].kind, (char *)out + fields[i].offset) < 0)

@@ -18,7 +18,7 @@ static int revoke_token(struct cli *cli, const struct credentials *credentials, 
 	return err;
 }
 
-/* Revoke each token; they are out of the cache already. The first failure stays in cli->failure. */
+/* Revoke each token. Nothing is forgotten before that: who is told that it failed can try again. */
 static int revoke_all(struct cli *cli, const struct credentials *credentials, const cJSON *taken)
 {
 	const cJSON *item;
@@ -28,28 +28,25 @@ static int revoke_all(struct cli *cli, const struct credentials *credentials, co
 		const char *refresh = json_text(item, "refresh_token");
 		if ((refresh && revoke_token(cli, credentials, refresh) < 0) ||
 		    (access && revoke_token(cli, credentials, access) < 0))
-			return failure_prefix(&cli->failure,
-					      "the tokens are gone from here, but not revoked: ");
+			return failure_prefix(&cli->failure, "not logged out: ");
 	}
 	return 0;
 }
 
-/* Take our tokens out of the cache: a list of them, to be wiped, or NULL with cli->failure. */
-static cJSON *take(struct cli *cli, const struct credentials *credentials)
+/* Revoke our tokens and take them out of the cache, whose lock is held: how many entries, or -1. */
+static int forget(struct cli *cli, const struct credentials *credentials, const char *issuer)
 {
-	int waited;
-	cleanup_free char *issuer = cli_service_url(cli, "AUTH");
-	cleanup_fd int lock = issuer ? tokens_lock(&waited, &cli->failure) : -1;
-	cJSON *list = lock < 0 ? NULL : tokens_load(&cli->failure);
+	cJSON *list = tokens_load(&cli->failure);
 	if (!list)
-		return NULL;
+		return -1;
 	cJSON *taken = tokens_take(list, issuer, credentials->client, !credentials->secret);
-	if (cJSON_GetArraySize(taken) > 0 && tokens_save(list, &cli->failure) < 0) {
-		json_wipe(taken);
-		taken = NULL;
-	}
+	int count = cJSON_GetArraySize(taken);
+	if (count &&
+	    (revoke_all(cli, credentials, taken) < 0 || tokens_save(list, &cli->failure) < 0))
+		count = -1;
+	json_wipe(taken);
 	json_wipe(list);
-	return taken;
+	return count;
 }
 
 static int run(struct cli *cli, const void *values, char **words)
@@ -57,13 +54,12 @@ static int run(struct cli *cli, const void *values, char **words)
 	struct credentials credentials;
 	if (auth_credentials(cli, &credentials) < 0)
 		return -1;
-	cJSON *taken = take(cli, &credentials);
-	if (!taken)
+	int waited;
+	cleanup_free char *issuer = cli_service_url(cli, "AUTH");
+	cleanup_fd int lock = issuer ? tokens_lock(&waited, &cli->failure) : -1;
+	int count = lock < 0 ? -1 : forget(cli, &credentials, issuer);
+	if (count < 0)
 		return -1;
-	int count = cJSON_GetArraySize(taken), err = revoke_all(cli, &credentials, taken);
-	json_wipe(taken);
-	if (err)
-		return err;
 	if (cli->json) {
 		cJSON *object = cJSON_CreateObject();
 		cJSON_AddNumberToObject(object, "revoked", count);
