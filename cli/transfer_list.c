@@ -62,10 +62,12 @@ static int push(struct pages *pages, const char *path)
 /* 1: there is a next page, and it is pushed; 0: that was the last; -1. */
 static int push_next(struct pages *pages, const cJSON *answer)
 {
-	const char *next = json_text(answer, "links.next");
+	const cJSON *links = json_at(answer, "links"), *link = json_at(links, "next");
 	cleanup_free char *base = cli_service_url(pages->cli, "TRANSFER");
-	if (!next)
-		next = json_text(answer, "links.next.href");
+	const char *next = json_text(cJSON_IsObject(link) ? link : links,
+				     cJSON_IsObject(link) ? "href" : "next");
+	if ((links && !cJSON_IsObject(links)) || (link && !next))
+		return refuse(pages, "what it says of its next page is garbled");
 	if (!next || !*next)
 		return 0;
 	if (!base)
