@@ -1,6 +1,5 @@
 #include "supervisor/filter.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "supervisor/fd.h"
+#include "supervisor/i386.h"
 
 #if defined(__x86_64__)
 #define NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64
@@ -153,30 +153,62 @@ static int make_rules(const struct filter_wants *wants, scmp_filter_ctx *made)
 
 /*
  * Opens for reading that a static program makes itself: its text lies below 4 GiB unless it is
- * position-independent, and no shared libc does. Whatever else falls through to libseccomp's
- * program, which cannot ask for the instruction pointer and so cannot hold this rule.
+ * position-independent, and no shared libc does. Of 32-bit programs, static or not, all: the shim
+ * is not for them. Whatever else falls through to libseccomp's program, which cannot ask for the
+ * instruction pointer and so cannot hold this rule.
  */
-#define OPENS 14 /* instructions: from the Nth of them a jump of OPENS - N leads past the end */
+enum {
+	ARCH,
+	IS_NATIVE,
+	NUMBER,
+	IS_OPENAT,
+	IS_OPEN,
+	IS_I386,
+	NUMBER_I386,
+	IS_OPENAT_I386,
+	IS_OPEN_I386,
+	FLAGS_OF_OPEN,
+	GO_ON,
+	FLAGS_OF_OPENAT,
+	MODE,
+	FOR_READING,
+	ARCH_AGAIN,
+	ANY_OF_I386,
+	TEXT,
+	IS_LOW,
+	SEE,
+	LEAVE,
+	OPENS /* instructions: libseccomp's begin here */
+};
+#define TO(there, here) ((there) - (here)-1)
 
 static int with_opens(struct sock_fprog *prog, bool all_opens)
 {
-	const struct sock_filter opens[] = {
-		LOAD(arch),
-		JUMP(BPF_JEQ, NATIVE_AUDIT_ARCH, 0, OPENS - 2),
-		LOAD(nr),
-		JUMP(BPF_JEQ, SYS_openat, 3, 0),
-		JUMP(BPF_JEQ, SYS_open, 0, OPENS - 5),
-		LOAD(args[1]), /* open's flags */
-		BPF_STMT(BPF_JMP | BPF_JA, 1),
-		LOAD(args[2]), /* openat's flags */
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE),
-		JUMP(BPF_JEQ, O_RDONLY, 0, OPENS - 11),
-		LOAD_HIGH(instruction_pointer), /* anything is >= 0 */
-		JUMP(all_opens ? BPF_JGE : BPF_JEQ, 0, 0, OPENS - 13),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW), /* nothing else is said of opens */
+	const struct sock_filter opens[OPENS] = {
+		[ARCH] = LOAD(arch),
+		[IS_NATIVE] = JUMP(BPF_JEQ, NATIVE_AUDIT_ARCH, 0, TO(IS_I386, IS_NATIVE)),
+		[NUMBER] = LOAD(nr),
+		[IS_OPENAT] = JUMP(BPF_JEQ, SYS_openat, TO(FLAGS_OF_OPENAT, IS_OPENAT), 0),
+		[IS_OPEN] = JUMP(BPF_JEQ, SYS_open, TO(FLAGS_OF_OPEN, IS_OPEN), TO(OPENS, IS_OPEN)),
+		[IS_I386] = JUMP(BPF_JEQ, AUDIT_ARCH_I386, 0, TO(OPENS, IS_I386)),
+		[NUMBER_I386] = LOAD(nr),
+		[IS_OPENAT_I386] =
+			JUMP(BPF_JEQ, I386_OPENAT, TO(FLAGS_OF_OPENAT, IS_OPENAT_I386), 0),
+		[IS_OPEN_I386] = JUMP(BPF_JEQ, I386_OPEN, 0, TO(OPENS, IS_OPEN_I386)),
+		[FLAGS_OF_OPEN] = LOAD(args[1]),
+		[GO_ON] = BPF_STMT(BPF_JMP | BPF_JA, TO(MODE, GO_ON)),
+		[FLAGS_OF_OPENAT] = LOAD(args[2]),
+		[MODE] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE),
+		/* nothing else is said of opens */
+		[FOR_READING] = JUMP(BPF_JEQ, O_RDONLY, 0, TO(LEAVE, FOR_READING)),
+		[ARCH_AGAIN] = LOAD(arch),
+		[ANY_OF_I386] = JUMP(BPF_JEQ, AUDIT_ARCH_I386, TO(SEE, ANY_OF_I386), 0),
+		[TEXT] = LOAD_HIGH(instruction_pointer),
+		/* anything is >= 0 */
+		[IS_LOW] = JUMP(all_opens ? BPF_JGE : BPF_JEQ, 0, 0, TO(LEAVE, IS_LOW)),
+		[SEE] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		[LEAVE] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	static_assert(sizeof(opens) == OPENS * sizeof(*opens), "the jumps count on it");
 	struct sock_filter *both = calloc(OPENS + (size_t)prog->len, sizeof(*both));
 	if (!both)
 		return -ENOMEM;

@@ -1,10 +1,11 @@
 /*
  * Opens of /etc/hosts by programs that load no shim: they get a copy with our names in it. The
- * filter shows us the opens of static programs alone.
+ * filter shows us the opens of static programs, and of 32-bit ones.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "supervisor/fd.h"
+#include "supervisor/i386.h"
 #include "supervisor/log.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"
@@ -50,7 +52,8 @@ static int make_hosts(const struct state *state, int tid)
 void open_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
-	bool at = call->notif.data.nr == SYS_openat;
+	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
+	bool at = call->notif.data.nr == (i386 ? I386_OPENAT : SYS_openat);
 	char path[sizeof(hosts)];
 	if (target_read(s->state, call, call->args[at], path, sizeof(path)) < 0 ||
 	    memcmp(path, hosts, sizeof(hosts)) != 0) {

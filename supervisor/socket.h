@@ -65,7 +65,7 @@ void socket_hush(const struct conn *conn);
 /* Are there bytes to be read? */
 bool socket_has_bytes(int fd);
 
-/* Of a socket that is bound to a device: an address of that device at which the socket can be called,
+/* Of a socket that is bound to a device: an address of it at which the socket can be called,
  * with the port of *address. 0, or -ENODEV: it is not, or there is none. */
 int socket_device_address(int fd, union address *address);
 

@@ -15,6 +15,7 @@
 
 #include "supervisor/control.h"
 #include "supervisor/fd.h"
+#include "supervisor/i386.h"
 #include "supervisor/lan.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
@@ -27,15 +28,6 @@
 #define EVENTS       64
 #define SWEEP        (125 * MILLISECOND)
 #define SWEEP_REST   (500 * MILLISECOND)
-
-/* i386's numbers, which no header has in a 64-bit build */
-enum {
-	I386_SOCKETCALL = 102,
-	I386_BIND = 361,
-	I386_CONNECT = 362,
-	I386_ACCEPT4 = 364,
-	I386_GETSOCKOPT = 365
-};
 
 struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index)
 {
@@ -219,6 +211,10 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 		return;
 	case I386_BIND:
 		bind_call(s, index);
+		return;
+	case I386_OPEN:
+	case I386_OPENAT:
+		open_call(s, index);
 		return;
 	default:
 		notify_pass(s->state, index);
