@@ -106,13 +106,17 @@ const struct route routes[] = {
 };
 const size_t routes_count = COUNT(routes);
 
+/* How it goes with a route; shared with forked processes. */
+struct of_route {
+	struct reply reply;
+	int times; /* left; -1: for ever */
+	int asked;
+};
+
 static struct {
-	struct {
-		struct reply reply;
-		int times; /* left; -1: for ever */
-		int asked;
-	} of[ROUTES_MAX];
+	struct of_route *of;
 	long slept_ms;
+	bool hidden;
 	long long clock;
 	char folder[64];
 	char out[TEXT_MAX], err[TEXT_MAX], files[TEXT_MAX];
@@ -135,7 +139,12 @@ void services_answer(const struct route *route, const struct reply *reply, int t
 
 void services_reset(void)
 {
-	memset(world.of, 0, sizeof(world.of));
+	size_t size = ROUTES_MAX * sizeof(*world.of);
+	if (!world.of)
+		world.of =
+			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert(world.of != MAP_FAILED);
+	memset(world.of, 0, size);
 	world.slept_ms = 0;
 }
 
@@ -448,10 +457,15 @@ void services_folder(enum tokens tokens)
 			     expired ? "1000" : "9999999999");
 }
 
-static bool is_lock(const char *name)
+static bool is_left_out(const char *name)
 {
 	size_t len = strlen(name);
-	return len > 5 && !strcmp(name + len - 5, ".lock");
+	return (len > 5 && !strcmp(name + len - 5, ".lock")) || (world.hidden && *name == '.');
+}
+
+void services_hide(bool hidden)
+{
+	world.hidden = hidden;
 }
 
 static size_t add_file(const char *name, size_t len)
@@ -471,7 +485,7 @@ const char *services_files(void)
 	size_t len = 0;
 	int count = scandir(world.folder, &list, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
-		if (list[i]->d_type == DT_REG && !is_lock(list[i]->d_name))
+		if (list[i]->d_type == DT_REG && !is_left_out(list[i]->d_name))
 			len = add_file(list[i]->d_name, len);
 		free(list[i]);
 	}

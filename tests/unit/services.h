@@ -45,7 +45,7 @@ void services_reset(void);
 /* The route with that method and path. */
 const struct route *services_route(const char *method, const char *path);
 
-/* How often it was asked since the reset. */
+/* How often it was asked since the reset, by this process and those that it forked. */
 int services_asked(const struct route *route);
 
 /* Milliseconds slept since the reset. */
@@ -78,6 +78,9 @@ void services_folder(enum tokens tokens);
 
 /* "name content …" of every file in the folder but locks. */
 const char *services_files(void);
+
+/* Leave out those whose names begin with a dot, too. */
+void services_hide(bool hidden);
 
 const char *services_path(const char *name); /* in the folder */
 
