@@ -62,4 +62,10 @@ extern const struct command tunnel_events_command;
 extern const struct command access_point_list_command;
 extern const struct command access_point_show_command;
 
+/* supervisor … */
+extern const struct command supervisor_status_command;
+extern const struct command supervisor_reload_command;
+extern const struct command supervisor_stop_command;
+extern const struct command supervisor_upgrade_command;
+
 #endif

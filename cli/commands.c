@@ -43,9 +43,24 @@ static const struct command access_point_command = {
 	.children = access_point_commands,
 };
 
+static const struct command *const supervisor_commands[] = {
+	&supervisor_status_command,
+	&supervisor_reload_command,
+	&supervisor_stop_command,
+	&supervisor_upgrade_command,
+	NULL,
+};
+
+static const struct command supervisor_command = {
+	.name = "supervisor",
+	.summary = "a supervisor that runs for many launches",
+	.children = supervisor_commands,
+};
+
 static const struct command *const root_commands[] = {
-	&login_command,  &logout_command,       &whoami_command, &environment_command,
-	&tunnel_command, &access_point_command, &doctor_command, NULL,
+	&login_command,       &logout_command, &whoami_command,
+	&environment_command, &tunnel_command, &access_point_command,
+	&supervisor_command,  &doctor_command, NULL,
 };
 
 const struct command command_root = {

@@ -15,7 +15,7 @@
 #include "cli/run_setup.h"
 #include "cli/run_wait.h"
 #include "supervisor/launch.h"
-#include "supervisor/notify.h"
+#include "supervisor/upgrade.h"
 
 static const struct option_spec specs[] = {
 	{'d', "debug", NULL, "tell on stderr what happens", OPTION_FLAG,
@@ -141,11 +141,14 @@ int main(int argc, char **argv)
 {
 	struct run_options options = {0};
 	struct launch launch = {.launcher = getpid(), .debug_fd = -1, .warn_fd = -1};
+	struct keeper keeper;
 	int status;
 	file_reserve_standard();
+	if (upgrade_main(argc, argv, &keeper))
+		launch_go_on(&keeper);
 	/* where ps finds the command line, before the words are moved */
-	launch.title = argv[0];
-	launch.title_room = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+	launch.title = keeper.title;
+	launch.title_room = keeper.title_room;
 	if (parse(argc, argv, &options, &status) < 0)
 		return status;
 	status = run_setup(&options, &launch);

@@ -18,7 +18,13 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "protocol/conf.h"
+#include "protocol/contact.h"
+
 #define CONTROL_VERSION 1
+
+#define CONTROL_PATH_MAX  4096
+#define CONTROL_PORTS_MAX 8
 
 #define QUESTION_FD    (-0x47534c) /* "GSL"; no descriptor is negative */
 #define QUESTION_MAGIC 0x51534c47u /* "GLSQ", read as bytes, on a little-endian machine */
@@ -72,26 +78,33 @@ struct report {
 static_assert(sizeof(struct report) == 8, "wire size");
 
 /*
- * 3. What launchers say to a supervisor that runs already: SOCK_SEQPACKET, one message a packet,
- * each answered by a CONTROL_REPLY before the next is sent. Only processes of the owner are
- * listened to (SO_PEERCRED). First the tunnels, then the program; then the connection stays open as
- * long as the program's keeper lives.
+ * 3. What launchers and `globus-streams supervisor` say to a supervisor that runs already:
+ * SOCK_SEQPACKET, one message a packet, each answered before the next is sent. The answer has the
+ * question's serial; one with an earlier serial is to be passed over, since a supervisor that takes
+ * over from another may answer again. Only processes of the owner are listened to (SO_PEERCRED).
+ * A launch: first the tunnels, then the program; then the connection stays open as long as the
+ * program's keeper lives.
  */
 
 #define CONTROL_MAX 16384 /* bytes of a message */
 
 enum control_op {
 	CONTROL_REPLY = 1,
-	CONTROL_TUNNEL = 2, /* struct control_tunnel */
-	CONTROL_ATTACH = 3, /* struct control_attach, with the listener descriptor (SCM_RIGHTS) */
-	CONTROL_STATUS = 4, /* the header alone; answered by struct control_status */
-	CONTROL_STOP = 5,   /* the header alone: end, once no program is attached */
+	CONTROL_TUNNEL = 2,  /* struct control_tunnel: here it is, or: its conf was read again */
+	CONTROL_ATTACH = 3,  /* struct control_attach, with the listener descriptor (SCM_RIGHTS) */
+	CONTROL_STATUS = 4,  /* the header alone; answered by struct control_status */
+	CONTROL_STOP = 5,    /* the header alone: end, once no program is attached */
+	CONTROL_LISTED = 6,  /* struct control_listed: the tunnel of that index; answered by the
+				same, or by ENOENT in a reply */
+	CONTROL_UPGRADE = 7, /* the header alone: become the binary that lies at your path. EXDEV:
+				its state differs; ENOEXEC: it cannot be run; EOPNOTSUPP: this one
+				cannot be replaced; EALREADY: another asks for it */
 };
 
 struct control_header {
 	uint8_t version, op;
-	uint16_t reserved;
-	uint32_t size; /* of the whole message */
+	uint16_t serial; /* of the question; its answer has the same */
+	uint32_t size;   /* of the whole message */
 };
 
 struct control_reply {
@@ -100,22 +113,61 @@ struct control_reply {
 	uint32_t reserved;
 };
 
+/* A tunnel: what its conf file says, checked by who read it. */
+struct control_tunnel {
+	struct control_header header;
+	char id[UUID_TEXT + 1];
+	char base[CONTROL_PATH_MAX];       /* the folder of its conf file */
+	uint16_t ports[CONTROL_PORTS_MAX]; /* beside the listener contact's */
+	struct conf_view view;
+};
+
 struct control_attach {
 	struct control_header header;
 	int32_t pid; /* of the command */
 	uint32_t reserved;
 };
 
+/* Why connections through tunnels were refused, there or here. */
+enum refusal {
+	REFUSED_SECRET,      /* the peer does not hold the secret, or we do not hold its */
+	REFUSED_FORMAT,      /* its bytes are not the handshake's */
+	REFUSED_TIME,        /* it took too long */
+	REFUSED_CLOSED,      /* it went away */
+	REFUSED_UNREACHABLE, /* no access point, or no listener behind it */
+	REFUSED_FULL,        /* too many at once */
+	REFUSED_OTHER,
+	REFUSAL_COUNT
+};
+
 struct control_status {
 	struct control_header header;
 	int32_t pid; /* of gs-supervisor */
 	uint32_t programs, tunnels, names;
-	uint32_t calls, connecting, listeners, incoming;
-	uint64_t notifications, connects, accepts, refused, restarts;
+	uint32_t calls;      /* that are held */
+	uint32_t connecting; /* connects under way, or failed and not asked for yet */
+	uint32_t listeners;
+	uint32_t incoming; /* connections that have not authenticated yet */
+	uint32_t stopping; /* 1: it ends once no program is left */
+	uint32_t reserved;
+	uint64_t notifications, connects, accepts, restarts, upgrades;
+	uint64_t refused[8]; /* by enum refusal */
+	char version[32];    /* of the program, NUL-terminated */
+};
+
+struct control_listed {
+	struct control_header header;
+	uint32_t index;
+	uint8_t initiates, secured;
+	uint16_t ports[CONTROL_PORTS_MAX]; /* where its programs listen; 0: none further */
+	char id[UUID_TEXT + 1];
+	char base[CONTROL_PATH_MAX];
 };
 
 static_assert(sizeof(struct control_header) == 8 && sizeof(struct control_reply) == 16 &&
-		      sizeof(struct control_attach) == 16 && sizeof(struct control_status) == 80,
+		      sizeof(struct control_attach) == 16 && sizeof(struct control_status) == 184,
 	      "wire sizes");
+static_assert(sizeof(struct control_tunnel) <= CONTROL_MAX, "fits into a message");
+static_assert((int)REFUSAL_COUNT <= 8, "fit into the status");
 
 #endif

@@ -13,8 +13,6 @@
 
 #define REPLY_SECONDS 5
 
-static_assert(sizeof(struct control_tunnel) <= CONTROL_MAX, "fits into a message");
-
 static bool of_same_user(int fd)
 {
 	struct ucred peer;
@@ -40,15 +38,17 @@ int attach_open(const char *path)
 /* Send a message whose header is filled in here, and wait for the reply. */
 static int ask(int channel, enum control_op op, struct control_header *header, size_t size, int fd)
 {
+	static uint16_t serial;
 	struct control_reply reply;
-	int none;
-	*header = (struct control_header){CONTROL_VERSION, (uint8_t)op, 0, (uint32_t)size};
+	int none, got;
+	*header = (struct control_header){CONTROL_VERSION, (uint8_t)op, ++serial, (uint32_t)size};
 	int err = pass_send(channel, header, size, fd);
 	if (err < 0)
 		return err;
-	int got = pass_receive(channel, &reply, sizeof(reply), &none);
-	if (none >= 0)
-		close(none);
+	do { /* the reply to an earlier question may come twice */
+		got = pass_receive(channel, &reply, sizeof(reply), &none);
+		fd_cleanup(&none);
+	} while (got == sizeof(reply) && reply.header.serial != serial);
 	if (got < 0)
 		return got == -EAGAIN ? -ETIMEDOUT : got;
 	if (got != sizeof(reply) || reply.header.op != CONTROL_REPLY)

@@ -5,18 +5,7 @@
 
 #include <sys/types.h>
 
-#include "protocol/conf.h"
 #include "protocol/control.h"
-#include "supervisor/state.h"
-
-/* A tunnel on its way: what the conf file says, checked by the launcher. */
-struct control_tunnel {
-	struct control_header header;
-	char id[UUID_TEXT + 1];
-	char base[BASE_PATH_MAX];  /* the folder of its conf file */
-	uint16_t ports[MAX_PORTS]; /* beside the listener contact's */
-	struct conf_view view;
-};
 
 /* Connect to the supervisor at path, which must be of the same user: a descriptor, or -errno
  * (-EPERM: another user's). */

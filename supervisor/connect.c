@@ -30,6 +30,7 @@
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/notify.h"
+#include "supervisor/refusal.h"
 #include "supervisor/socket.h"
 
 #define TCP_LIMIT     (10 * SECOND)       /* an access point is on the LAN */
@@ -86,7 +87,7 @@ static void fail(struct supervisor *s, uint32_t index, int error, const char *wh
 {
 	struct conn *conn = at(s, index);
 	conn_report(s, conn, error, why);
-	s->state->counters.refused++;
+	refusal_count(s->state, conn, error);
 	conn_unwatch(s, conn);
 	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
 		socket_disconnect(conn->fd);

@@ -15,11 +15,13 @@
 #include "supervisor/notify.h"
 #include "supervisor/pass.h"
 #include "supervisor/tunnel.h"
+#include "supervisor/upgrade.h"
 
-struct incoming {
+struct question_in {
 	union {
 		struct control_header header;
 		struct control_attach attach;
+		struct control_listed listed;
 		struct control_tunnel tunnel;
 	} message;
 	int fd; /* what came along; -1: nothing */
@@ -55,38 +57,39 @@ void control_accept(struct supervisor *s)
 
 static void drop(struct supervisor *s, uint32_t client)
 {
-	loop_unwatch(&s->loop, s->state->clients[client]);
-	close_fd(&s->state->clients[client]);
+	struct state *state = s->state;
+	for (uint32_t i = 0; i < state->program_pool.top; i++)
+		if (state->programs[i].client == client)
+			state->programs[i].client = NONE;
+	if (state->upgrade.client == client)
+		state->upgrade.client = NONE;
+	loop_unwatch(&s->loop, state->clients[client]);
+	close_fd(&state->clients[client]);
 }
 
-static void reply(struct supervisor *s, uint32_t client, int error)
+/* Fill in the header of an answer and send it. */
+static void answer(struct supervisor *s, uint32_t client, enum control_op op, uint16_t serial,
+		   struct control_header *message, size_t size)
 {
-	struct control_reply message = {
-		{CONTROL_VERSION, CONTROL_REPLY, 0, sizeof(message)}, error, 0};
-	if (send(s->state->clients[client], &message, sizeof(message), MSG_NOSIGNAL) < 0)
+	*message = (struct control_header){CONTROL_VERSION, (uint8_t)op, serial, (uint32_t)size};
+	if (send(s->state->clients[client], message, size, MSG_NOSIGNAL) < 0)
 		drop(s, client);
 }
 
-/* --- the messages --- */
-
-static void take_tunnel(struct supervisor *s, uint32_t client, struct incoming *incoming)
+static void reply(struct supervisor *s, uint32_t client, uint16_t serial, int error)
 {
-	struct control_tunnel *message = &incoming->message.tunnel;
-	uint8_t id[UUID_BYTES];
-	message->id[UUID_TEXT] = message->base[sizeof(message->base) - 1] = '\0';
-	if (uuid_parse(message->id, id) < 0 || !conf_view_whole(&message->view)) {
-		reply(s, client, EINVAL);
-		return;
-	}
-	/* a launch that names the tunnel again may have a new secret or contact */
-	uint32_t tunnel = tunnel_find(s->state, message->id, message->base);
-	int err = tunnel == NONE ? tunnel_add(s->state, message->id, message->base, &message->view)
-				 : tunnel_renew(s->state, tunnel, &message->view);
-	tunnel = tunnel_find(s->state, message->id, message->base);
-	for (size_t i = 0; err == 0 && i < MAX_PORTS && message->ports[i]; i++)
-		err = tunnel_listen(s->state, tunnel, message->ports[i]);
-	conf_view_wipe(&message->view);
-	reply(s, client, -err);
+	struct control_reply message = {.error = error};
+	answer(s, client, CONTROL_REPLY, serial, &message.header, sizeof(message));
+}
+
+/* --- the messages: 0, a positive errno for the reply, or ANSWERED --- */
+
+#define ANSWERED (-1) /* or it will be */
+
+static int take_tunnel(struct supervisor *s, uint32_t client, struct question_in *question)
+{
+	(void)client;
+	return -tunnel_take(s->state, &question->message.tunnel);
 }
 
 /* May we look into it? Its keeper may, whatever Yama says; but we are no ancestor of it. */
@@ -97,66 +100,127 @@ static int may_look(pid_t pid)
 	return got == -EPERM ? -EPERM : 0;
 }
 
-static void take_program(struct supervisor *s, uint32_t client, struct incoming *incoming)
+static bool has_program(const struct state *state, uint32_t client)
 {
-	int err =
-		notify_is_listener(incoming->fd) ? may_look(incoming->message.attach.pid) : -EBADF;
-	uint32_t index = err < 0 ? NONE : program_take(s->state);
-	if (index == NONE) {
-		reply(s, client, err < 0 ? -err : ENOSPC);
-		return;
-	}
-	s->state->programs[index].notify_fd = incoming->fd;
-	steal_fd(&incoming->fd);
-	supervisor_watch_program(s, index);
-	log_debug("process %d is attached", (int)incoming->message.attach.pid);
-	reply(s, client, 0);
+	for (uint32_t i = 0; i < state->program_pool.top; i++)
+		if (state->programs[i].slot.used && state->programs[i].notify_fd >= 0 &&
+		    state->programs[i].client == client)
+			return true;
+	return false;
 }
 
-static void tell_status(struct supervisor *s, uint32_t client, struct incoming *incoming)
+static int take_program(struct supervisor *s, uint32_t client, struct question_in *question)
+{
+	struct state *state = s->state;
+	pid_t pid = question->message.attach.pid;
+	if (has_program(state, client))
+		return 0; /* a supervisor before this one took it, and may not have said so */
+	if (!notify_is_listener(question->fd))
+		return EBADF;
+	int err = may_look(pid);
+	uint32_t index = err < 0 ? NONE : program_take(state);
+	if (index == NONE)
+		return err < 0 ? -err : ENOSPC;
+	state->programs[index].client = client;
+	atomic_signal_fence(memory_order_seq_cst);
+	state->programs[index].notify_fd = steal_fd(&question->fd);
+	supervisor_watch_program(s, index);
+	log_debug("process %d is attached", (int)pid);
+	return 0;
+}
+
+static void count_objects(const struct state *state, struct control_status *status)
+{
+	for (uint32_t i = 0; i < state->program_pool.top; i++)
+		status->programs += state->programs[i].slot.used;
+	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
+		status->listeners += state->listeners[i].slot.used;
+		if (state->listeners[i].slot.used)
+			status->incoming += state->listeners[i].incoming;
+	}
+}
+
+static int tell_status(struct supervisor *s, uint32_t client, struct question_in *question)
 {
 	const struct state *state = s->state;
 	struct control_status status = {
-		.header = {CONTROL_VERSION, CONTROL_STATUS, 0, sizeof(status)},
 		.pid = (int32_t)getpid(),
 		.tunnels = state->tunnel_count,
 		.names = state->name_count,
 		.calls = state->held,
 		.connecting = state->connecting,
+		.stopping = state->stopping,
 		.notifications = state->counters.notifications,
 		.connects = state->counters.connects,
 		.accepts = state->counters.accepts,
-		.refused = state->counters.refused,
 		.restarts = state->counters.restarts,
+		.upgrades = state->counters.upgrades,
+		.version = GS_VERSION,
 	};
-	(void)incoming;
-	for (uint32_t i = 0; i < state->program_pool.top; i++)
-		status.programs += state->programs[i].slot.used;
-	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
-		status.listeners += state->listeners[i].slot.used;
-		if (state->listeners[i].slot.used)
-			status.incoming += state->listeners[i].incoming;
-	}
-	if (send(state->clients[client], &status, sizeof(status), MSG_NOSIGNAL) < 0)
-		drop(s, client);
+	memcpy(status.refused, state->counters.refused, sizeof(state->counters.refused));
+	count_objects(state, &status);
+	answer(s, client, CONTROL_STATUS, question->message.header.serial, &status.header,
+	       sizeof(status));
+	return ANSWERED;
 }
 
-static void take_stop(struct supervisor *s, uint32_t client, struct incoming *incoming)
+static int tell_tunnel(struct supervisor *s, uint32_t client, struct question_in *question)
 {
-	(void)incoming;
+	const struct state *state = s->state;
+	struct control_listed listed = {.index = question->message.listed.index};
+	if (listed.index >= state->tunnel_count)
+		return ENOENT;
+	const struct tunnel *tunnel = &state->tunnels[listed.index];
+	listed.initiates = tunnel->initiates;
+	listed.secured = tunnel->secured;
+	memcpy(listed.ports, tunnel->ports, sizeof(listed.ports));
+	memcpy(listed.id, tunnel->id, sizeof(listed.id));
+	memcpy(listed.base, state->lookups[listed.index].base, sizeof(listed.base));
+	answer(s, client, CONTROL_LISTED, question->message.header.serial, &listed.header,
+	       sizeof(listed));
+	return ANSWERED;
+}
+
+static int take_stop(struct supervisor *s, uint32_t client, struct question_in *question)
+{
+	(void)client, (void)question;
 	s->state->stopping = true;
 	eventfd_write(s->state->keeper_wakes, 1);
-	reply(s, client, 0);
+	return 0;
+}
+
+static int take_upgrade(struct supervisor *s, uint32_t client, struct question_in *question)
+{
+	struct upgrade *upgrade = &s->state->upgrade;
+	uint16_t serial = question->message.header.serial;
+	if (upgrade->stage != UPGRADE_IDLE && upgrade->client == client &&
+	    upgrade->serial == serial)
+		return ANSWERED; /* asked by a supervisor before this one */
+	int err = upgrade_want(s->state, client, serial);
+	return err < 0 ? -err : ANSWERED;
+}
+
+void control_upgraded(struct supervisor *s)
+{
+	struct upgrade *upgrade = &s->state->upgrade;
+	if (upgrade->stage != UPGRADE_OVER)
+		return;
+	if (upgrade->client != NONE)
+		reply(s, upgrade->client, upgrade->serial, upgrade->error);
+	upgrade->client = NONE;
+	upgrade->stage = UPGRADE_IDLE;
 }
 
 static const struct {
 	uint32_t size;
-	void (*take)(struct supervisor *s, uint32_t client, struct incoming *incoming);
+	int (*take)(struct supervisor *s, uint32_t client, struct question_in *question);
 } messages[] = {
 	[CONTROL_TUNNEL] = {sizeof(struct control_tunnel), take_tunnel},
 	[CONTROL_ATTACH] = {sizeof(struct control_attach), take_program},
 	[CONTROL_STATUS] = {sizeof(struct control_header), tell_status},
 	[CONTROL_STOP] = {sizeof(struct control_header), take_stop},
+	[CONTROL_LISTED] = {sizeof(struct control_listed), tell_tunnel},
+	[CONTROL_UPGRADE] = {sizeof(struct control_header), take_upgrade},
 };
 
 /* A message of this version, known, and of the size that it says and that it must have. */
@@ -167,22 +231,36 @@ static bool well_formed(const struct control_header *header, int got)
 	       header->size == messages[header->op].size && got == (int)header->size;
 }
 
+/* What was sent and not read would reset the connection. */
+static void hang_up(struct supervisor *s, uint32_t client)
+{
+	pass_drop(s->state->clients[client]);
+	drop(s, client);
+}
+
+/* The question stays in the socket until it is answered: a supervisor that takes over in between
+ * answers it. */
 void control_event(struct supervisor *s, uint32_t client)
 {
-	struct incoming incoming;
-	int got = pass_receive(s->state->clients[client], &incoming.message,
-			       sizeof(incoming.message), &incoming.fd);
+	struct question_in question;
+	const struct control_header *header = &question.message.header;
+	int error = EPROTO;
+	int got = pass_peek(s->state->clients[client], &question.message, sizeof(question.message),
+			    &question.fd);
 	if (got == -EAGAIN || got == -EINTR)
 		return;
-	if (got <= 0) {
-		drop(s, client);
-	} else if (!well_formed(&incoming.message.header, got)) {
+	if (got <= 0)
+		hang_up(s, client);
+	else if (!well_formed(header, got))
 		log_warn("a message on the control socket is not understood: of another version?");
-		reply(s, client, EPROTO);
-	} else {
-		messages[incoming.message.header.op].take(s, client, &incoming);
-	}
-	fd_cleanup(&incoming.fd);
+	else
+		error = messages[header->op].take(s, client, &question);
+	if (got > 0 && error != ANSWERED)
+		reply(s, client, got < (int)sizeof(*header) ? 0 : header->serial, error);
+	if (s->state->clients[client] >= 0)
+		pass_drop(s->state->clients[client]);
+	fd_cleanup(&question.fd);
+	explicit_bzero(&question.message, sizeof(question.message)); /* a secret perhaps */
 }
 
 void control_recover(struct supervisor *s)
@@ -194,4 +272,9 @@ void control_recover(struct supervisor *s)
 	for (uint32_t i = 0; i < MAX_CLIENTS; i++)
 		if (s->state->clients[i] >= 0)
 			watch(s, i);
+	/* half taken, half ended, or let go */
+	for (uint32_t i = 0; i < s->state->program_pool.top; i++)
+		if (s->state->programs[i].notify_fd < 0)
+			s->state->programs[i].slot.used = false;
+	control_upgraded(s);
 }

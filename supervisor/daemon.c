@@ -20,6 +20,7 @@
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/upgrade.h"
 
 /* --- the socket --- */
 
@@ -113,8 +114,10 @@ static bool any_program(const struct state *state)
 static bool read_signals(struct keeper *keeper)
 {
 	struct signalfd_siginfo info;
-	while (read(keeper->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
+	while (read(keeper->state->keeping.signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR2)
+			upgrade_by_signal(keeper->state);
+		if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR2)
 			continue;
 		if (keeper->state->stopping)
 			return true; /* the second time */
@@ -126,28 +129,11 @@ static bool read_signals(struct keeper *keeper)
 	return false;
 }
 
-int daemon_run(struct keeper *keeper, int debug_fd)
+static int loop(struct keeper *keeper)
 {
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	/* stderr is the service manager's or the terminal's: it stays, at a number of its own */
-	int err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	log_init(debug_fd >= 0 ? -1 : err_fd, debug_fd);
-	int err = keeper_init(keeper, &signals);
-	if (err < 0)
-		return 1;
-	const int ours[] = {keeper->state->control_fd, err_fd, debug_fd};
-	keeper_detach(keeper, ours, sizeof(ours) / sizeof(*ours));
-	keeper_start_supervisor(keeper);
-	keeper_set_name(keeper, "gs-keeper");
-	tell_service_manager("READY=1");
 	bool end = false;
 	while (!end && !(keeper->state->stopping && !any_program(keeper->state))) {
-		struct pollfd fds[] = {{.fd = keeper->signals, .events = POLLIN}};
+		struct pollfd fds[] = {{.fd = keeper->state->keeping.signals, .events = POLLIN}};
 		keeper_turn(keeper, fds, 1);
 		if (fds[0].revents)
 			end = read_signals(keeper);
@@ -156,5 +142,40 @@ int daemon_run(struct keeper *keeper, int debug_fd)
 	}
 	keeper_stop_supervisor(keeper);
 	lookup_stop(keeper->state);
+	if (keeper->state->socket_path[0])
+		unlink(keeper->state->socket_path);
 	return 0;
+}
+
+int daemon_run(struct keeper *keeper, int debug_fd)
+{
+	struct keeping *keeping = &keeper->state->keeping;
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	/* stderr is the service manager's or the terminal's: it stays, at a number of its own */
+	int err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	keeping->warn_fd = debug_fd >= 0 ? -1 : err_fd;
+	keeping->debug_fd = debug_fd;
+	log_init(keeping->warn_fd, keeping->debug_fd);
+	int err = keeper_init(keeper, &signals);
+	if (err < 0)
+		return 1;
+	const int ours[] = {keeper->state->control_fd, err_fd, debug_fd};
+	keeper_detach(keeper, ours, sizeof(ours) / sizeof(*ours));
+	keeper_start_supervisor(keeper);
+	keeper_set_name(keeper, "gs-keeper");
+	tell_service_manager("READY=1");
+	return loop(keeper);
+}
+
+int daemon_go_on(struct keeper *keeper)
+{
+	keeper_set_name(keeper, "gs-keeper");
+	keeper_start_supervisor(keeper);
+	return loop(keeper);
 }

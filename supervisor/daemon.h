@@ -16,4 +16,7 @@ int daemon_listen(const char *path);
  * program is gone. Returns the exit status. */
 int daemon_run(struct keeper *keeper, int debug_fd);
 
+/* Go on where another binary of the keeper stopped (upgrade.h). */
+int daemon_go_on(struct keeper *keeper);
+
 #endif

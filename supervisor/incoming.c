@@ -12,6 +12,7 @@
 #include "supervisor/lan.h"
 #include "supervisor/listener.h"
 #include "supervisor/log.h"
+#include "supervisor/refusal.h"
 #include "supervisor/socket.h"
 
 #define HANDSHAKE        (10 * SECOND)
@@ -42,7 +43,7 @@ void incoming_report(struct supervisor *s, const struct conn *conn, const char *
 {
 	char peer[ADDRESS_TEXT];
 	address_format(&conn->peer, peer);
-	s->state->counters.refused++;
+	refusal_count(s->state, conn, 0);
 	log_debug("refused %s: %s", peer, why);
 	if (conn->la.received == 0)
 		return; /* a look at the port, not an attempt */
@@ -81,6 +82,7 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 {
 	uint32_t index = at(s, listener)->incoming < s->max_incoming ? conn_take(s->state) : NONE;
 	if (index == NONE) {
+		s->state->counters.refused[REFUSED_FULL]++;
 		log_warn("too many connections that do not authenticate: the newest was dropped");
 		return;
 	}

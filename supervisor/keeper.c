@@ -23,6 +23,7 @@
 #include "supervisor/privileges.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
+#include "supervisor/upgrade.h"
 
 #define RETRY_MS     20 /* where supervisors cannot be started, or die at once … */
 #define MAX_FAILURES 50 /* … so often in a row */
@@ -40,12 +41,12 @@ void keeper_set_name(const struct keeper *keeper, const char *name)
 int keeper_init(struct keeper *keeper, const sigset_t *signals)
 {
 	struct state *state = keeper->state;
-	keeper->supervisor = -1;
+	keeper->supervisor = keeper->asked = -1;
 	state->pidfd_thread = target_probe_pidfd_thread();
 	state->supervisor_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	state->keeper_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	keeper->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return state->supervisor_wakes < 0 || state->keeper_wakes < 0 || keeper->signals < 0
+	state->keeping.signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return state->supervisor_wakes < 0 || state->keeper_wakes < 0 || state->keeping.signals < 0
 		       ? -errno
 		       : 0;
 }
@@ -151,13 +152,21 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+static void drop_privileges(void)
+{
+	int err = privileges_drop(true);
+	if (err < 0)
+		log_warn("privileges cannot be dropped: %s", strerror(-err));
+}
+
 void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 {
 	struct state *state = keeper->state;
 	int *kept = state->kept;
-	assert(count + 3 <= KEPT_MAX);
+	assert(count + 4 <= KEPT_MAX);
 	memcpy(kept, ours, count * sizeof(*ours));
-	kept[count++] = keeper->signals;
+	kept[count++] = state->memory;
+	kept[count++] = state->keeping.signals;
 	kept[count++] = state->supervisor_wakes;
 	kept[count++] = state->keeper_wakes;
 	close_inherited(kept);
@@ -165,9 +174,14 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 	if (chdir("/") < 0)
 		log_debug("chdir: %s", strerror(errno));
 	raise_descriptor_limit();
-	int err = privileges_drop(true);
-	if (err < 0)
-		log_warn("privileges cannot be dropped: %s", strerror(-err));
+	drop_privileges();
+}
+
+void keeper_adopt(struct keeper *keeper)
+{
+	drop_privileges();
+	keeper->supervisor = keeper->asked = -1;
+	keeper->state->counters.restarts++; /* there is something to take over */
 }
 
 /* --- the loop --- */
@@ -182,7 +196,8 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 	all[count + 1] =
 		(struct pollfd){.fd = keeper->supervisor < 0 ? -1 : keeper->state->supervisor_pidfd,
 				.events = POLLIN};
-	if (poll(all, (nfds_t)count + 2, missing ? RETRY_MS : -1) < 0) {
+	all[count + 2] = (struct pollfd){.fd = keeper->asked, .events = POLLIN};
+	if (poll(all, (nfds_t)count + 3, missing ? RETRY_MS : -1) < 0) {
 		/* where the limit for descriptors was lowered to less than these, there is nothing
 		 * to wait for */
 		struct timespec pause = {.tv_nsec = RETRY_MS * (long)MILLISECOND};
@@ -195,7 +210,10 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 		eventfd_read(keeper->state->keeper_wakes, &wakes);
 		hand_serve(keeper->state);
 		lookup_run(keeper->state);
+		upgrade_begin(keeper);
 	}
+	if (all[count + 2].revents)
+		upgrade_answered(keeper);
 	look_after_supervisor(keeper);
 	memcpy(fds, all, count * sizeof(*fds));
 }

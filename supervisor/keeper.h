@@ -17,19 +17,24 @@ struct keeper {
 	struct state *state;
 	char *title;       /* where the command line stands that ps shows … */
 	size_t title_room; /* … and its length in bytes */
-	int signals;       /* signalfd */
 	pid_t supervisor;  /* -1: none */
 	uint64_t started;  /* when that was tried last, monotonic ns */
 	int failures;      /* to start one that lives, in a row */
+	int asked;         /* upgrade.h: a pipe from the new binary; -1: nothing is asked … */
+	char answer[LAYOUT_TEXT + 1]; /* … and what it has said */
+	size_t answer_len;
 };
 
-/* Make what keeper and supervisor wake each other with; signals (none of which may be pending
- * unblocked) come by keeper->signals. 0 or -errno. */
+/* Make what keeper and supervisor wake each other with; signals (all of them blocked) come by the
+ * state's keeping.signals. 0 or -errno. */
 int keeper_init(struct keeper *keeper, const sigset_t *signals);
 
 /* Leave the caller's descriptors, session, folder and limits: ours (KEPT_MAX of them, -1 for none)
  * stay open, beside what the state names. */
 void keeper_detach(struct keeper *keeper, const int *ours, size_t count);
+
+/* A new binary in the place of the one that was detached: what exec does not keep. */
+void keeper_adopt(struct keeper *keeper);
 
 /* Start the supervisor, or another; where none can be started it is tried again later, and at last
  * the programs are let go: their calls fail with ENOSYS, none hangs. */

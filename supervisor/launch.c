@@ -20,14 +20,13 @@
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/pass.h"
+#include "supervisor/upgrade.h"
 
 struct running {
-	const struct launch *launch;
+	const struct launch *launch; /* only while it starts */
 	struct keeper keeper;
-	pid_t command;
+	struct keeping *keeping; /* the state's */
 	int command_socket;
-	int notify_fd; /* the state's own, once it is there */
-	bool launcher_gone, command_gone, hung_up;
 };
 
 /* --- reports to the launcher --- */
@@ -36,15 +35,16 @@ static void report(const struct running *running, uint8_t op, uint8_t stage, int
 		   uint8_t last)
 {
 	struct report message = {CONTROL_VERSION, op, stage, last, value};
-	if (send(running->launch->report_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+	if (send(running->keeping->report_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
 		return; /* the launcher is gone: nobody to tell */
 }
 
 static void report_started(const struct running *running)
 {
-	struct report message = {CONTROL_VERSION, REPORT_STARTED, STAGE_NONE, 0, running->command};
-	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, running->command, 0);
-	if (pass_send(running->launch->report_fd, &message, sizeof(message), pidfd) < 0)
+	struct report message = {CONTROL_VERSION, REPORT_STARTED, STAGE_NONE, 0,
+				 running->keeping->command};
+	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, running->keeping->command, 0);
+	if (pass_send(running->keeping->report_fd, &message, sizeof(message), pidfd) < 0)
 		return;
 }
 
@@ -53,8 +53,8 @@ _Noreturn static void give_up(struct running *running, int stage, int error)
 {
 	report(running, REPORT_FAILED, (uint8_t)stage, error, 1);
 	keeper_stop_supervisor(&running->keeper);
-	if (running->command > 0)
-		kill(running->command, SIGKILL);
+	if (running->keeping->command > 0)
+		kill(running->keeping->command, SIGKILL);
 	_exit(1);
 }
 
@@ -63,20 +63,23 @@ _Noreturn static void give_up(struct running *running, int stage, int error)
 static int fork_command(struct running *running)
 {
 	int ends[2];
-	struct state *state = running->launch->state;
+	struct state *state = running->keeper.state;
+	int memory = state->memory;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	/* the secrets are not for the command, not even before it execs */
 	madvise(state, sizeof(*state), MADV_DONTFORK);
-	running->command = fork();
-	if (running->command == 0) {
+	pid_t command = fork();
+	if (command == 0) {
 		close(ends[0]);
+		close(memory);
 		command_run(running->launch, ends[1]);
 	}
 	madvise(state, sizeof(*state), MADV_DOFORK);
+	running->keeping->command = command;
 	close(ends[1]);
 	running->command_socket = ends[0];
-	return running->command < 0 ? -errno : 0;
+	return command < 0 ? -errno : 0;
 }
 
 /* May we look into what we started? Yama's ptrace_scope 2 and 3 say no, also to an ancestor. */
@@ -84,24 +87,26 @@ static int probe_ptrace(const struct running *running)
 {
 	static const char probe = 1;
 	char found = 0;
-	int got = hand_own_read(running->command, (uint64_t)(uintptr_t)&probe, &found, 1);
+	int got = hand_own_read(running->keeping->command, (uint64_t)(uintptr_t)&probe, &found, 1);
 	return got == 1 && found == 1 ? 0 : got < 0 ? got : -EFAULT;
 }
 
 static void detach(struct running *running)
 {
-	const struct launch *launch = running->launch;
-	const int ours[] = {launch->report_fd,  launch->warn_fd,         launch->debug_fd,
-			    running->notify_fd, running->command_socket, launch->state->channel_fd};
+	const struct keeping *keeping = running->keeping;
+	const int ours[] = {keeping->report_fd,      keeping->warn_fd,
+			    keeping->debug_fd,       keeping->notify_fd,
+			    running->command_socket, running->keeper.state->channel_fd};
 	keeper_detach(&running->keeper, ours, sizeof(ours) / sizeof(*ours));
 }
 
 /* The filter is served by a supervisor that runs already, or by one of our own. */
 static void serve(struct running *running)
 {
-	struct state *state = running->launch->state;
+	struct state *state = running->keeper.state;
 	if (state->channel_fd >= 0) {
-		int err = attach_program(state->channel_fd, running->notify_fd, running->command);
+		int err = attach_program(state->channel_fd, running->keeping->notify_fd,
+					 running->keeping->command);
 		if (err == 0)
 			return;
 		log_warn("the supervisor cannot be attached to (%s): this command has its own",
@@ -109,7 +114,7 @@ static void serve(struct running *running)
 		close_fd(&state->channel_fd);
 	}
 	uint32_t program = program_take(state);
-	state->programs[program].notify_fd = running->notify_fd;
+	state->programs[program].notify_fd = running->keeping->notify_fd;
 	keeper_start_supervisor(&running->keeper);
 }
 
@@ -121,20 +126,21 @@ static void start(struct running *running)
 	int err = fork_command(running);
 	if (err < 0)
 		give_up(running, STAGE_KEEPER, -err);
-	running->notify_fd = command_listener(running->command_socket, &word);
-	if (running->notify_fd < 0)
+	running->keeping->notify_fd = command_listener(running->command_socket, &word);
+	if (running->keeping->notify_fd < 0)
 		give_up(running, word.stage, word.error);
 	err = probe_ptrace(running);
 	if (err < 0)
 		give_up(running, STAGE_PTRACE, -err);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
+	sigaddset(&child, SIGUSR2);
 	err = keeper_init(&running->keeper, &child);
 	if (err < 0)
 		give_up(running, STAGE_KEEPER, -err);
 	detach(running);
 	serve(running);
-	if (running->keeper.supervisor < 0 && running->launch->state->channel_fd < 0)
+	if (running->keeper.supervisor < 0 && running->keeper.state->channel_fd < 0)
 		give_up(running, STAGE_KEEPER, EAGAIN);
 	if (send(running->command_socket, &go, sizeof(go), MSG_NOSIGNAL) < 0)
 		give_up(running, STAGE_KEEPER, errno);
@@ -151,7 +157,7 @@ static void start(struct running *running)
  * process can be reaped, so a lack of children counts too. */
 static bool all_gone(const struct running *running)
 {
-	struct pollfd filter = {.fd = running->notify_fd};
+	struct pollfd filter = {.fd = running->keeping->notify_fd};
 	/* POLLNVAL: it was closed, since no supervisor can be started */
 	return !keeper_has_children() ||
 	       (poll(&filter, 1, 0) > 0 && filter.revents & (POLLHUP | POLLNVAL));
@@ -160,7 +166,7 @@ static bool all_gone(const struct running *running)
 _Noreturn static void finish(struct running *running)
 {
 	keeper_stop_supervisor(&running->keeper);
-	lookup_stop(running->launch->state);
+	lookup_stop(running->keeper.state);
 	_exit(0);
 }
 
@@ -170,15 +176,16 @@ static void command_changed(struct running *running, int status)
 		report(running, REPORT_STOPPED, STAGE_NONE, WSTOPSIG(status), 0);
 	} else if (WIFCONTINUED(status)) {
 		report(running, REPORT_CONTINUED, STAGE_NONE, 0, 0);
-		if (!running->launcher_gone) /* it has stopped as the command did, and cannot read
-					      */
-			kill(running->launch->launcher, SIGCONT);
+		if (!running->keeping
+			     ->launcher_gone) /* it has stopped as the command did, and cannot read
+					       */
+			kill(running->keeping->launcher, SIGCONT);
 	} else {
-		running->command_gone = true;
+		running->keeping->command_gone = true;
 		bool last = all_gone(running);
 		if (last) { /* so that nothing of us is left when the launcher returns */
 			keeper_stop_supervisor(&running->keeper);
-			lookup_stop(running->launch->state);
+			lookup_stop(running->keeper.state);
 		}
 		report(running, REPORT_EXITED, STAGE_NONE, status, last);
 		if (last)
@@ -191,43 +198,46 @@ static void reap(struct running *running)
 	struct signalfd_siginfo info;
 	int status;
 	pid_t pid;
-	while (read(running->keeper.signals, &info, sizeof(info)) > 0)
-		;
+	while (read(running->keeping->signals, &info, sizeof(info)) > 0)
+		if (info.ssi_signo == SIGUSR2)
+			upgrade_by_signal(running->keeper.state);
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
-		if (pid == running->command)
+		if (pid == running->keeping->command)
 			command_changed(running, status);
 		else if (!WIFSTOPPED(status) && !WIFCONTINUED(status))
-			lookup_ended(running->launch->state, pid);
+			lookup_ended(running->keeper.state, pid);
 }
 
 static void launcher_ended(struct running *running)
 {
-	running->launcher_gone = true;
+	running->keeping->launcher_gone = true;
 	/* it stays until the command ends, unless it was killed: then the command goes too */
-	if (!running->command_gone)
-		kill(running->command, SIGKILL);
+	if (!running->keeping->command_gone)
+		kill(running->keeping->command, SIGKILL);
 }
 
 /* The supervisor that served us has ended: serve from here on. */
 static void channel_ended(struct running *running)
 {
-	struct state *state = running->launch->state;
+	struct state *state = running->keeper.state;
 	log_warn("the supervisor that this command was attached to has ended: it has its own now");
 	close_fd(&state->channel_fd);
 	serve(running);
 }
 
-static void loop(struct running *running)
+_Noreturn static void loop(struct running *running)
 {
-	struct state *state = running->launch->state;
+	struct state *state = running->keeper.state;
 	enum { SIGNALS, FILTER, LAUNCHER, CHANNEL, COUNT };
 	for (;;) {
 		struct pollfd fds[COUNT] = {
-			[SIGNALS] = {running->keeper.signals, POLLIN, 0},
+			[SIGNALS] = {running->keeping->signals, POLLIN, 0},
 			/* once nobody is left it says so without end: then SIGCHLD is waited for */
-			[FILTER] = {running->hung_up ? -1 : running->notify_fd, 0, 0},
-			[LAUNCHER] = {running->launcher_gone ? -1 : running->launch->report_fd, 0,
-				      0},
+			[FILTER] = {running->keeping->hung_up ? -1 : running->keeping->notify_fd, 0,
+				    0},
+			[LAUNCHER] = {running->keeping->launcher_gone ? -1
+								      : running->keeping->report_fd,
+				      0, 0},
 			[CHANNEL] = {state->channel_fd, POLLIN, 0},
 		};
 		keeper_turn(&running->keeper, fds, COUNT);
@@ -235,9 +245,9 @@ static void loop(struct running *running)
 			launcher_ended(running);
 		if (fds[SIGNALS].revents)
 			reap(running);
-		running->hung_up |= (fds[FILTER].revents & (POLLHUP | POLLNVAL)) != 0;
+		running->keeping->hung_up |= (fds[FILTER].revents & (POLLHUP | POLLNVAL)) != 0;
 		bool gone = all_gone(running);
-		if (running->command_gone && gone)
+		if (running->keeping->command_gone && gone)
 			finish(running);
 		if (fds[CHANNEL].revents && !gone)
 			channel_ended(running);
@@ -252,11 +262,26 @@ _Noreturn void launch_run(const struct launch *launch)
 				  .keeper = {.state = launch->state,
 					     .title = launch->title,
 					     .title_room = launch->title_room,
-					     .supervisor = -1}};
+					     .supervisor = -1,
+					     .asked = -1},
+				  .keeping = &launch->state->keeping};
+	*running.keeping = (struct keeping){.signals = -1,
+					    .warn_fd = launch->warn_fd,
+					    .debug_fd = launch->debug_fd,
+					    .report_fd = launch->report_fd,
+					    .notify_fd = -1,
+					    .launcher = launch->launcher};
 	log_init(launch->warn_fd, launch->debug_fd);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	start(&running);
 	keeper_set_name(&running.keeper, "gs-keeper");
 	loop(&running);
-	_exit(0);
+}
+
+_Noreturn void launch_go_on(struct keeper *keeper)
+{
+	struct running running = {
+		.keeper = *keeper, .keeping = &keeper->state->keeping, .command_socket = -1};
+	keeper_set_name(&running.keeper, "gs-keeper");
+	loop(&running);
 }

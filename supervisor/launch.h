@@ -30,4 +30,8 @@ struct launch {
  * it serves. */
 _Noreturn void launch_run(const struct launch *launch);
 
+/* Go on where another binary of the keeper stopped (upgrade.h). */
+struct keeper;
+_Noreturn void launch_go_on(struct keeper *keeper);
+
 #endif

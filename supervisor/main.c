@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "supervisor/daemon.h"
+#include "supervisor/upgrade.h"
 
 struct options {
 	bool debug, help, version;
@@ -117,8 +118,9 @@ static int open_debug(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = {0};
-	struct keeper keeper = {.title = argv[0]};
-	keeper.title_room = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+	struct keeper keeper;
+	if (upgrade_main(argc, argv, &keeper))
+		return daemon_go_on(&keeper);
 	if (parse(argc, argv, &options) < 0)
 		return complain(2, "see globus-streams-supervisor --help", NULL);
 	if (options.help || options.version) {
@@ -139,9 +141,7 @@ int main(int argc, char **argv)
 	int debug_fd = open_debug(&options);
 	if ((options.log || options.debug) && debug_fd < 0)
 		return complain(1, options.log ? options.log : "stderr", strerror(errno));
-	char *path = options.socket ? realpath(options.socket, NULL) : NULL;
-	int status = daemon_run(&keeper, debug_fd);
-	if (path)
-		unlink(path);
-	return status;
+	if (options.socket && !realpath(options.socket, state->socket_path))
+		state->socket_path[0] = '\0';
+	return daemon_run(&keeper, debug_fd);
 }

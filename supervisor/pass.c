@@ -26,7 +26,7 @@ int pass_send(int socket, const void *data, size_t len, int fd)
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int pass_receive(int socket, void *data, size_t len, int *fd)
+static int receive(int socket, void *data, size_t len, int *fd, int flags)
 {
 	struct iovec iov = {data, len};
 	union control control = {0};
@@ -36,11 +36,27 @@ int pass_receive(int socket, void *data, size_t len, int *fd)
 				 /* room for one, not for the padding that a second would fit */
 				 .msg_controllen = CMSG_LEN(sizeof(int))};
 	*fd = -1;
-	ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	ssize_t got = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
 	if (got < 0)
 		return -errno;
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
 		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
 	return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : (int)got;
+}
+
+int pass_receive(int socket, void *data, size_t len, int *fd)
+{
+	return receive(socket, data, len, fd, 0);
+}
+
+int pass_peek(int socket, void *data, size_t len, int *fd)
+{
+	return receive(socket, data, len, fd, MSG_PEEK);
+}
+
+void pass_drop(int socket)
+{
+	while (recv(socket, NULL, 0, MSG_TRUNC) < 0 && errno == EINTR)
+		;
 }

@@ -12,4 +12,9 @@ int pass_send(int socket, const void *data, size_t len, int fd);
  * that came along, close-on-exec, to be closed by the caller; -1: none. */
 int pass_receive(int socket, void *data, size_t len, int *fd);
 
+/* The same, but the packet stays: it comes again until it is dropped, the descriptor in a fresh
+ * duplicate each time. */
+int pass_peek(int socket, void *data, size_t len, int *fd);
+void pass_drop(int socket);
+
 #endif

@@ -1,21 +1,95 @@
 #include "supervisor/state.h"
 
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-struct state *state_create(void)
+#include "supervisor/layout.h" /* of the headers that say what a state is */
+
+#ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
+#define MFD_NOEXEC_SEAL 8U
+#endif
+
+const char *state_layout(void)
 {
-	/* Pages come into being as they are used: an idle state is small whatever the limits are.
-	 */
-	struct state *state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	static char text[LAYOUT_TEXT];
+	snprintf(text, sizeof(text), "%llx-%zx", STATE_LAYOUT, sizeof(struct state));
+	return text;
+}
+
+/* A file of that size that only descriptors lead to, or -1: where files may not be as large, a
+ * state is not worth a SIGXFSZ. */
+static int make_memory(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < sizeof(struct state))
+		return -1;
+	int fd = memfd_create("state", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd < 0)
+		fd = memfd_create("state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd >= 0 && ftruncate(fd, sizeof(struct state)) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Pages come into being as they are used: an idle state is small whatever the limits are. */
+static struct state *map(int memory)
+{
+	int flags = memory < 0 ? MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE
+			       : MAP_SHARED | MAP_NORESERVE;
+	struct state *state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, flags, memory, 0);
 	if (state == MAP_FAILED)
 		return NULL;
 	/* What is hot, and the secrets, as pages come into being. Best effort: the limit for locked
 	 * memory may be small. */
 	mlock2(state, offsetof(struct state, name_at), MLOCK_ONFAULT);
 	mlock2(state->tunnels, sizeof(state->tunnels), MLOCK_ONFAULT);
+	return state;
+}
+
+struct state *state_adopt(int memory)
+{
+	struct stat stat;
+	if (fstat(memory, &stat) < 0 || stat.st_size != sizeof(struct state))
+		return NULL;
+	struct state *state = map(memory);
+	if (!state || strncmp(state->layout, state_layout(), sizeof(state->layout)) == 0)
+		return state;
+	munmap(state, sizeof(*state));
+	return NULL;
+}
+
+static void find_self(struct state *state)
+{
+	ssize_t len = readlink("/proc/self/exe", state->self, sizeof(state->self));
+	if (len < 0 || len == sizeof(state->self))
+		len = 0;
+	state->self[len] = '\0';
+}
+
+struct state *state_create(void)
+{
+	int memory = make_memory();
+	struct state *state = map(memory);
+	if (!state) {
+		if (memory >= 0)
+			close(memory);
+		return NULL;
+	}
+	strcpy(state->layout, state_layout());
+	find_self(state);
+	state->memory = memory;
+	state->keeping = (struct keeping){
+		.signals = -1, .warn_fd = -1, .debug_fd = -1, .report_fd = -1, .notify_fd = -1};
+	state->upgrade.client = NONE;
 	state->control_fd = state->channel_fd = state->supervisor_wakes = state->keeper_wakes =
 		state->supervisor_pidfd = -1;
 	state->program_pool.free = state->call_pool.free = NONE;
@@ -29,7 +103,10 @@ struct state *state_create(void)
 
 void state_destroy(struct state *state)
 {
+	int memory = state->memory;
 	munmap(state, sizeof(*state));
+	if (memory >= 0)
+		close(memory);
 }
 
 /* Objects of every pool begin with a slot; size is theirs, in bytes. */
@@ -87,8 +164,10 @@ void state_rebuild_pools(struct state *state)
 uint32_t program_take(struct state *state)
 {
 	uint32_t index = TAKE(state, program, MAX_PROGRAMS);
-	if (index != NONE)
-		state->programs[index].notify_fd = -1;
+	if (index == NONE)
+		return NONE;
+	state->programs[index].notify_fd = -1;
+	state->programs[index].client = NONE;
 	return index;
 }
 

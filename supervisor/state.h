@@ -27,6 +27,7 @@
 #include <sys/types.h>
 
 #include "protocol/contact.h"
+#include "protocol/control.h"
 #include "protocol/lan_auth.h"
 
 #define NONE              UINT32_MAX
@@ -38,11 +39,11 @@
 #define MAX_CONNS         32768
 #define MAX_LISTENERS     1024
 #define HOLDERS           4
-#define MAX_PORTS         8  /* listening ports of one tunnel */
-#define MAX_ROUTES        16 /* ports of one name that lead to tunnels */
+#define MAX_PORTS         CONTROL_PORTS_MAX /* listening ports of one tunnel */
+#define MAX_ROUTES        16                /* ports of one name that lead to tunnels */
 #define COOKIE_BUCKETS    4096
 #define VIRTUAL_ADDRESSES (1 << 17) /* 198.18.0.0/15 */
-#define BASE_PATH_MAX     4096
+#define BASE_PATH_MAX     CONTROL_PATH_MAX
 #define LOOKUP_TEXT_MAX   512
 #define KEPT_MAX          12
 
@@ -116,7 +117,8 @@ struct lookup {
 
 struct program {
 	struct slot slot;
-	int notify_fd; /* its filter's listener descriptor */
+	int notify_fd;   /* its filter's listener descriptor */
+	uint32_t client; /* whose connection attached it; NONE: a launch's own, or that has ended */
 };
 
 /* --- calls --- */
@@ -231,25 +233,56 @@ struct hand {
 	uint8_t data[HAND_DATA];
 };
 
+/* --- the keeper's own --- */
+
+/* What a launch's or the daemon's keeper knows, here so that a new binary of it goes on with it. */
+struct keeping {
+	int signals;           /* signalfd */
+	int warn_fd, debug_fd; /* log.h; -1: none */
+	int report_fd;         /* of a launch: to the launcher */
+	int notify_fd;         /* of a launch: the listener descriptor of its command */
+	pid_t launcher, command;
+	bool launcher_gone, command_gone, hung_up;
+};
+
+/* A new binary is put in the keeper's place: upgrade.h. */
+enum upgrade_stage { UPGRADE_IDLE, UPGRADE_WANTED, UPGRADE_ASKING, UPGRADE_OVER };
+
+struct upgrade {
+	_Atomic uint8_t stage; /* enum upgrade_stage */
+	int error;             /* OVER: 0 or a positive errno */
+	uint32_t client;       /* who asked; NONE: a signal */
+	uint16_t serial;       /* of its question */
+};
+
 /* --- counters --- */
 
 struct counters {
-	uint64_t notifications, connects, accepts, refused, restarts;
+	uint64_t notifications, connects, accepts, restarts, upgrades;
+	uint64_t refused[REFUSAL_COUNT];
 };
 
+#define LAYOUT_TEXT 48
+
 struct state {
-	int control_fd;       /* where launchers attach; -1: they do not */
+	char layout[LAYOUT_TEXT]; /* state_layout() of who made it */
+	int memory;               /* the memfd that this lies in; -1: nobody else can map it */
+	int control_fd;           /* where launchers attach; -1: they do not */
 	int channel_fd;       /* a supervisor that runs already serves this launch; -1: ours does */
 	int supervisor_wakes; /* eventfd: for the supervisor */
 	int supervisor_pidfd; /* the keeper's, of the supervisor */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
-	bool numeric_names;       /* an address was mapped in place of a name */
-	bool stopping;            /* the daemon ends once no program is left */
-	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
-	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
-	bool yama;                /* only the keeper may look into the programs */
-	char cli[BASE_PATH_MAX];  /* path of globus-streams */
+	bool numeric_names;              /* an address was mapped in place of a name */
+	bool stopping;                   /* the daemon ends once no program is left */
+	int clients[MAX_CLIENTS];        /* connections to the control socket; -1: none */
+	bool pidfd_thread;               /* the kernel opens pidfds of threads (6.9) */
+	bool yama;                       /* only the keeper may look into the programs */
+	char cli[BASE_PATH_MAX];         /* path of globus-streams */
+	char self[BASE_PATH_MAX];        /* path of the running program; "": not known */
+	char socket_path[BASE_PATH_MAX]; /* where the control socket lies; "": it is not ours */
+	struct keeping keeping;
+	struct upgrade upgrade;
 
 	struct hand hand;
 	struct counters counters;
@@ -274,10 +307,16 @@ struct state {
 	struct listener listeners[MAX_LISTENERS];
 };
 
+/* What a state of this program looks like: the same text, the same layout and meaning. */
+const char *state_layout(void);
+
 /* Map a fresh state (shared, zero but for NONEs and -1s). NULL: errno. */
 struct state *state_create(void);
 
-/* Unmap it from this process. */
+/* Map one that another program made in that memfd. NULL: it is none, or of another layout. */
+struct state *state_adopt(int memory);
+
+/* Unmap it from this process, and close its memfd here. */
 void state_destroy(struct state *state);
 
 /* Take a zeroed object (slot kept) out of a pool: its index, or NONE where all are taken. */

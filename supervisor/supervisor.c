@@ -310,6 +310,7 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 		return;
 	case OBJECT_WAKE:
 		watch_lookups(s);
+		control_upgraded(s);
 		return;
 	case OBJECT_CONN:
 		conn_event(s, id.index);

@@ -73,6 +73,22 @@ int tunnel_renew(struct state *state, uint32_t index, const struct conf_view *vi
 	return names_free(state, index, view) ? take_view(state, index, view) : -EDOM;
 }
 
+int tunnel_take(struct state *state, struct control_tunnel *message)
+{
+	uint8_t id[UUID_BYTES];
+	message->id[UUID_TEXT] = message->base[sizeof(message->base) - 1] = '\0';
+	if (uuid_parse(message->id, id) < 0 || !conf_view_whole(&message->view))
+		return -EINVAL;
+	/* one that is named again may have a new secret or contact */
+	uint32_t tunnel = tunnel_find(state, message->id, message->base);
+	int err = tunnel == NONE ? tunnel_add(state, message->id, message->base, &message->view)
+				 : tunnel_renew(state, tunnel, &message->view);
+	tunnel = tunnel_find(state, message->id, message->base);
+	for (size_t i = 0; err == 0 && i < MAX_PORTS && message->ports[i]; i++)
+		err = tunnel_listen(state, tunnel, message->ports[i]);
+	return err;
+}
+
 uint32_t tunnel_find(const struct state *state, const char *id, const char *base)
 {
 	for (uint32_t i = 0; i < state->tunnel_count; i++)

@@ -15,6 +15,9 @@ int tunnel_add(struct state *state, const char *id, const char *base, const stru
  * as above, and -ENOENT. */
 int tunnel_renew(struct state *state, uint32_t tunnel, const struct conf_view *view);
 
+/* Add or renew what another process says of a tunnel. Errors as above, and -EINVAL: nonsense. */
+int tunnel_take(struct state *state, struct control_tunnel *message);
+
 /* The tunnel of that id whose conf file lies in base, or NONE: a daemon may serve both ends of one.
  */
 uint32_t tunnel_find(const struct state *state, const char *id, const char *base);

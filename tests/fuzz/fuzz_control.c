@@ -105,8 +105,8 @@ static void finish(struct supervisor *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = {data, size};
-	struct supervisor s = {.state = state_create()};
 	int ends[2], before = count_open();
+	struct supervisor s = {.state = state_create()};
 	assert(s.state && loop_init(&s.loop, NULL, NULL) == 0);
 	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
 	s.state->clients[0] = ends[0];

@@ -128,15 +128,16 @@ def test_no_process_can_be_started(lab, tunnel):
 # --- the daemon ---
 
 class Daemon:
-    def __init__(self, lab, path=None):
+    def __init__(self, lab, path=None, program=SUPERVISOR, words=()):
         self.folder = lab.folder / "sockets"
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.path = path or self.folder / "s"
         self.lab, self.program = lab, None
+        self.command = [program, *words]
         self.start()
 
     def start(self):
-        self.program = self.lab.start(SUPERVISOR, "--socket", self.path)
+        self.program = self.lab.start(*self.command, "--socket", self.path)
         wait_for("its socket", lambda: self.answers() or not self.program.running())
         assert self.program.running(), self.program
 
