@@ -119,15 +119,15 @@ def change_conf(base, tunnel, **values):
 class Gateway:
     """The gateway as a process, which can be ended and started again with the same state."""
 
-    def __init__(self, folder, home):
-        self.state, self.home, self.runs = folder / "state", home, 0
+    def __init__(self, folder, home, wrapper=()):
+        self.state, self.home, self.runs, self.wrapper = folder / "state", home, 0, wrapper
         self.program, self.env = None, {}
 
     def start(self, *options):
         env_file = self.state / "env"
         env_file.unlink(missing_ok=True)
         self.runs += 1
-        self.program = Program([GATEWAY, "--state", self.state, *options],
+        self.program = Program([*self.wrapper, GATEWAY, "--state", self.state, *options],
                                self.state.parent / f"gateway-{self.runs}", base_env(self.home))
 
         def ready():
