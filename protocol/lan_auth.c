@@ -99,7 +99,8 @@ static size_t moved(const struct lan_auth *la)
 	return (sends(la) ? la->sent : la->received) - before(la);
 }
 
-/* The frame that the current state moves, and its whole length as far as is known. */
+/* The frame that the current state moves, and its whole length: of a STATUS that is received, the
+ * longest there is until its header has come. */
 static const uint8_t *current(const struct lan_auth *la, size_t *len)
 {
 	switch (la->state) {
@@ -113,9 +114,9 @@ static const uint8_t *current(const struct lan_auth *la, size_t *len)
 		*len = LAN_AUTH_RESPONSE;
 		return la->response;
 	default:
-		*len = (sends(la) || moved(la) >= LAN_AUTH_HEADER) && header_code(la->status) == 0
-			       ? LAN_AUTH_STATUS
-			       : LAN_AUTH_HEADER;
+		*len = (sends(la) || moved(la) >= LAN_AUTH_HEADER) && header_code(la->status) != 0
+			       ? LAN_AUTH_HEADER
+			       : LAN_AUTH_STATUS;
 		return la->status;
 	}
 }
@@ -184,11 +185,10 @@ void lan_auth_sent(struct lan_auth *la, size_t len)
 
 uint8_t *lan_auth_input(struct lan_auth *la, size_t *len)
 {
+	/* A STATUS with an error is shorter than what may be expected, but nothing follows it. */
 	size_t whole;
 	const uint8_t *frame = current(la, &whole);
-	/* STATUS may come in place of CHALLENGE and has more than one length: the header first */
-	size_t upto = moved(la) < LAN_AUTH_HEADER ? LAN_AUTH_HEADER : whole;
-	*len = upto - moved(la);
+	*len = whole - moved(la);
 	return (uint8_t *)frame + moved(la);
 }
 
@@ -244,12 +244,11 @@ void lan_auth_received(struct lan_auth *la, size_t len)
 	size_t whole;
 	la->received = (uint8_t)(la->received + len);
 	const uint8_t *frame = current(la, &whole);
-	if (moved(la) == LAN_AUTH_HEADER) {
+	uint8_t state = la->state;
+	if (moved(la) >= LAN_AUTH_HEADER)
 		check_header(la, frame);
-		return;
-	}
-	if (moved(la) > LAN_AUTH_HEADER && moved(la) == whole)
-		move_to(la, la->state + 1); /* each frame's KEY state follows it */
+	if (la->state == state && moved(la) == whole)
+		move_to(la, state + 1); /* each frame's KEY state follows it */
 }
 
 /* --- the secret --- */

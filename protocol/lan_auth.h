@@ -89,7 +89,8 @@ const uint8_t *lan_auth_output(const struct lan_auth *la, size_t *len);
 void lan_auth_sent(struct lan_auth *la, size_t len);
 
 /* NEED_RECV: where to put at most *len bytes: never more than the frame, so that application data
- * stays in the socket. The format forces a stop after each header, whose type tells the length. */
+ * stays in the socket. (A STATUS with an error is shorter than the frame it stands in place of, but
+ * it is the last thing that its sender says.) */
 uint8_t *lan_auth_input(struct lan_auth *la, size_t *len);
 void lan_auth_received(struct lan_auth *la, size_t len);
 
