@@ -238,7 +238,7 @@ void accept_call(struct supervisor *s, uint32_t index)
 	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd < 0)
 		supervisor_no_descriptor(s, index, fd);
-	else if (socket_name(fd, &address) < 0 ||
+	else if (socket_name(fd, &address, NULL) < 0 ||
 		 !tunnel_port_secured(s->state, address_port(&address)) ||
 		 !socket_is_listening(fd) || !socket_is_tcp(fd) ||
 		 (call->args[3] & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) ||

@@ -35,7 +35,7 @@ static int call(const union address *to, union address *from)
 		return -errno;
 	address_set_port(&own, 0);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	if (bind(fd, &own.sa, address_len(&own)) < 0 || socket_name(fd, from) < 0 ||
+	if (bind(fd, &own.sa, address_len(&own)) < 0 || socket_name(fd, from, NULL) < 0 ||
 	    (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS)) {
 		int err = -errno;
 		close(fd);

@@ -37,7 +37,7 @@ uint32_t conn_add(struct state *state, uint64_t cookie, int fd)
 	struct conn *conn = &state->conns[index];
 	conn->cookie = cookie;
 	conn->fd = fd;
-	conn->began = loop_now();
+	conn->began = conn->seen = loop_now();
 	conn_put(state, index);
 	return index;
 }
@@ -122,9 +122,15 @@ void conn_pass(struct supervisor *s, struct conn *conn)
 
 bool conn_wanted(struct supervisor *s, struct conn *conn)
 {
-	for (uint32_t call = conn->calls; call != NONE; call = s->state->calls[call].next)
-		if (notify_valid(s->state, &s->state->calls[call]))
+	uint64_t now = loop_now();
+	if (conn->calls != NONE && now - conn->seen < MILLISECOND)
+		return true;
+	for (uint32_t call = conn->calls; call != NONE; call = s->state->calls[call].next) {
+		if (notify_valid(s->state, &s->state->calls[call])) {
+			conn->seen = now;
 			return true;
+		}
+	}
 	if (target_has_socket(s->state, conn->tid, conn->number, conn->cookie, conn->fd))
 		return true;
 	return conn->group != conn->tid &&

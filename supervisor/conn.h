@@ -34,7 +34,8 @@ void conn_pass(struct supervisor *s, struct conn *conn);
 /* Answer a getsockopt(SO_ERROR) with this error. */
 void conn_answer_so_error(struct supervisor *s, uint32_t call, int error);
 
-/* Has the program still the socket? A call of it waits, or a descriptor of it is there. */
+/* Has the program still the socket? A call of it waits, or did a moment ago; or a descriptor of it
+ * is there. */
 bool conn_wanted(struct supervisor *s, struct conn *conn);
 
 /* Say in one line what went wrong and what to do. why: a few words, or NULL. */

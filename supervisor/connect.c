@@ -65,10 +65,11 @@ static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 static void succeed(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
-	for (uint32_t call = conn->calls; conn->fd >= 0 && call != NONE;
-	     call = s->state->calls[call].next)
-		if (s->state->calls[call].kind == CALL_CONNECT) /* so that the next says EISCONN */
-			socket_connect(conn->fd, &conn->peer);
+	uint32_t call = conn->calls;
+	while (call != NONE && s->state->calls[call].kind != CALL_CONNECT)
+		call = s->state->calls[call].next;
+	if (call != NONE && conn->fd >= 0) /* so that the next connect() says EISCONN */
+		socket_connect(conn->fd, &conn->peer);
 	conn->state = CONN_DONE;
 	/* the program must find no descriptor of ours when it closes its own */
 	conn_drop_socket(s, conn);
@@ -331,6 +332,7 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 		fail(s, index, EIO, "no random bytes");
 		return;
 	}
+	socket_begin_handshake(conn);
 	conn->state = CONN_AUTH;
 	connect_set_deadline(s, index, now + (conn->nonblocking ? HOLD_LOOP : HOLD_BLOCKING));
 	drive(s, index);
@@ -356,27 +358,24 @@ void connect_tcp_event(struct supervisor *s, uint32_t index)
 	int tcp = socket_tcp_state(conn->fd);
 	if (tcp == TCP_SYN_SENT || tcp == TCP_SYN_RECV)
 		return;
-	if (!conn->told)
-		tcp_step(s, index, socket_connect(conn->fd, &conn->peer));
-	else if (tcp == TCP_CLOSE)
+	if (tcp != TCP_CLOSE)
+		tcp_is_up(s, index);
+	else if (conn->told)
 		fail_or_retry(s, index, 0, NULL);
 	else
-		tcp_is_up(s, index);
+		tcp_step(s, index, socket_connect(conn->fd, &conn->peer));
 }
 
 /* An address that cannot be reached from where the program has bound its socket. */
 static bool bound_elsewhere(const struct conn *conn)
 {
-	union address here;
-	if (socket_name(conn->fd, &here) < 0 || address_is_any(&here))
-		return false;
-	return address_is_loopback(&here) && !address_is_loopback(&conn->peer);
+	return address_is_loopback(&conn->here) && !address_is_loopback(&conn->peer);
 }
 
 static void start_tcp(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
-	int family = socket_family(conn->fd);
+	int family = conn->family;
 	if (conn->tunnel != NONE) {
 		const struct tunnel *tunnel = &s->state->tunnels[conn->tunnel];
 		conn->peer = tunnel->contact;
@@ -407,7 +406,7 @@ static void start_tcp(struct supervisor *s, uint32_t index)
 	int err = socket_connect(conn->fd, &conn->peer);
 	/* on this host it is up at once */
 	if (err == -EINPROGRESS && socket_tcp_state(conn->fd) == TCP_ESTABLISHED)
-		err = conn->told ? 0 : socket_connect(conn->fd, &conn->peer);
+		err = 0;
 	tcp_step(s, index, err);
 }
 
@@ -465,18 +464,19 @@ void connect_event(struct supervisor *s, uint32_t index)
 void connect_deadline(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
-	if (conn->state == CONN_FAILED || conn->state == CONN_DONE)
+	if (conn->state == CONN_FAILED || conn->state == CONN_DONE) {
 		conn_forget(s, index);
-	else if (conn->state == CONN_TCP)
+	} else if (conn->state == CONN_TCP) {
 		fail_or_retry(s, index, ETIMEDOUT, "no answer within 10 s");
-	else if (conn->state == CONN_AUTH)
+	} else if (conn->state == CONN_AUTH) {
 		fail(s, index, ETIMEDOUT, "the access point does not answer");
-	else if (conn->peer.sa.sa_family && conn->error == 0)
+	} else if (conn->peer.sa.sa_family && conn->error == 0) {
 		fail_in_kernel(s, index);
-	else if (conn->peer.sa.sa_family)
+	} else if (conn->peer.sa.sa_family) {
 		fail(s, index, conn->error, first_reason(conn));
-	else
+	} else {
 		fail(s, index, ETIMEDOUT, "no contact in time");
+	}
 }
 
 /* Programs that died, or closed the socket while it connects. */

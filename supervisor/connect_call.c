@@ -95,8 +95,14 @@ static void answer_used(struct supervisor *s, uint32_t call, int fd)
 		notify_fail(s->state, call, err == -EINPROGRESS ? EALREADY : -err);
 }
 
-static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const struct route *route,
-			   const union address *asked)
+/* What a socket is before it is connected. */
+struct facts {
+	int family, tcp_state; /* as in socket.h */
+	union address here;
+};
+
+static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const struct facts *facts,
+			   const struct route *route, const union address *asked)
 {
 	uint64_t cookie = socket_cookie(*fd);
 	uint32_t index = conn_find(s->state, cookie);
@@ -105,7 +111,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 		     socket_is_nonblocking(*fd));
 		return;
 	}
-	if (socket_tcp_state(*fd) != TCP_CLOSE) {
+	if (facts->tcp_state != TCP_CLOSE) {
 		answer_used(s, call, *fd);
 		return;
 	}
@@ -122,6 +128,8 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 	conn->tid = conn->group = (int)s->state->calls[call].notif.pid;
 	conn->number = (int)s->state->calls[call].args[0];
 	conn->nonblocking = socket_is_nonblocking(conn->fd);
+	conn->family = facts->family;
+	conn->here = facts->here;
 	atomic_signal_fence(memory_order_seq_cst);
 	conn->whole = true;
 	conn_debug(s, conn, conn->nonblocking ? "asked for, non-blocking" : "asked for");
@@ -142,22 +150,21 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 			    const union address *asked)
 {
 	struct call *call = &s->state->calls[index];
+	struct facts facts = {0};
 	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd < 0) {
 		supervisor_no_descriptor(s, index, fd);
 	} else if (!notify_valid(s->state, call)) {
 		notify_forget(s->state, index);
-	} else if (socket_family(fd) != AF_INET && socket_family(fd) != AF_INET6) {
-		notify_pass(s->state, index);
-	} else if (s->netns && socket_netns(fd) != s->netns) {
-		notify_pass(s->state, index);
-	} else if (!socket_is_tcp(fd) || route->kind == ROUTE_NO_PORT) {
-		if (route->kind == ROUTE_NO_PORT && socket_is_tcp(fd))
-			refuse_port(s, index, route, asked);
-		else
-			notify_fail(s->state, index, ECONNREFUSED);
+	} else if (socket_name(fd, &facts.here, &facts.family) < 0 ||
+		   (s->netns && socket_netns(fd) != s->netns)) {
+		notify_pass(s->state, index); /* of another family, or another network */
+	} else if ((facts.tcp_state = socket_tcp_state(fd)) == 0) {
+		notify_fail(s->state, index, ECONNREFUSED); /* not TCP */
+	} else if (route->kind == ROUTE_NO_PORT) {
+		refuse_port(s, index, route, asked);
 	} else {
-		connect_socket(s, index, &fd, route, asked);
+		connect_socket(s, index, &fd, &facts, route, asked);
 	}
 }
 

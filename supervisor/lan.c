@@ -13,9 +13,19 @@
 #include "supervisor/socket.h"
 #include "supervisor/tunnel.h"
 
+/* Fresh bytes of the system's, fetched 32 nonces at a time. Nobody inherits them: a supervisor
+ * never forks, and the next one begins with none. */
 static int fresh_nonce(uint8_t nonce[LAN_AUTH_NONCE])
 {
-	return getrandom(nonce, LAN_AUTH_NONCE, 0) == LAN_AUTH_NONCE ? 0 : -EIO;
+	static uint8_t pool[32 * LAN_AUTH_NONCE];
+	static size_t left;
+	if (left == 0 && getrandom(pool, sizeof(pool), 0) != sizeof(pool))
+		return -EIO;
+	if (left == 0)
+		left = sizeof(pool);
+	left -= LAN_AUTH_NONCE;
+	memcpy(nonce, pool + left, LAN_AUTH_NONCE);
+	return 0;
 }
 
 int lan_begin_caller(const struct state *state, struct conn *conn)
@@ -24,7 +34,6 @@ int lan_begin_caller(const struct state *state, struct conn *conn)
 	int err = fresh_nonce(nonce);
 	if (err < 0)
 		return err;
-	socket_begin_handshake(conn);
 	lan_auth_caller(&conn->la, state->tunnels[conn->tunnel].key_id, nonce);
 	return 0;
 }

@@ -132,7 +132,7 @@ static bool is_stray(const struct state *state, int fd)
 		return false;
 	listener = state->listeners[state->accepting].address;
 	return !socket_is_listening(fd) && socket_peer(fd, &peer) == 0 &&
-	       socket_name(fd, &here) == 0 && here.in.sin_port == listener.in.sin_port;
+	       socket_name(fd, &here, NULL) == 0 && here.in.sin_port == listener.in.sin_port;
 }
 
 static void sort_out(struct supervisor *s, int fd, const char *what)

@@ -111,16 +111,17 @@ uint64_t socket_netns(int fd)
 /* A connect() that is interrupted goes on by itself, like one that does not block. */
 static int connect_interrupted(int fd, const union address *to)
 {
-	interrupting(true);
+	bool blocks = !socket_is_nonblocking(fd);
+	if (blocks)
+		interrupting(true);
 	int err = connect(fd, &to->sa, address_len(to)) < 0 ? -errno : 0;
-	interrupting(false);
+	if (blocks)
+		interrupting(false);
 	return err == -EINTR ? -EINPROGRESS : err;
 }
 
 int socket_connect(int fd, const union address *to)
 {
-	if (socket_is_nonblocking(fd))
-		return connect(fd, &to->sa, address_len(to)) < 0 ? -errno : 0;
 	/* no data: the one way to say for this call alone that it must not block (tcp(7),
 	 * MSG_FASTOPEN) */
 	if (sendto(fd, NULL, 0, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL, &to->sa,
@@ -170,12 +171,14 @@ int socket_accept(int fd, union address *peer)
 	return accepted;
 }
 
-int socket_name(int fd, union address *name)
+int socket_name(int fd, union address *name, int *family)
 {
 	struct sockaddr_storage raw;
 	socklen_t len = sizeof(raw);
 	if (getsockname(fd, (struct sockaddr *)&raw, &len) < 0)
 		return -errno;
+	if (family)
+		*family = raw.ss_family;
 	return address_from(name, &raw, len);
 }
 

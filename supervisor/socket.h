@@ -35,8 +35,8 @@ uint64_t socket_timeout(int fd, int option);
 /* SO_NETNS_COOKIE; 0: not known. */
 uint64_t socket_netns(int fd);
 
-/* One step of a connect: 0 connected; -EINPROGRESS or -EALREADY under way; -EISCONN; else why not.
- * As in connect(2), an error is told once, and is gone then. */
+/* One step of a connect: 0 connected, told the first time; -EISCONN, from then on; -EINPROGRESS or
+ * -EALREADY under way; else why not. As in connect(2), an error is told once, and is gone then. */
 int socket_connect(int fd, const union address *to);
 
 /* Drop the connection; the socket can be used for another (connect(2), AF_UNSPEC). It keeps
@@ -69,8 +69,8 @@ bool socket_has_bytes(int fd);
  * with the port of *address. 0, or -ENODEV: it is not, or there is none. */
 int socket_device_address(int fd, union address *address);
 
-/* getsockname and getpeername, canonical: 0 or -errno. */
-int socket_name(int fd, union address *name);
+/* getsockname and getpeername, canonical: 0 or -errno. family: the socket's own, or NULL. */
+int socket_name(int fd, union address *name, int *family);
 int socket_peer(int fd, union address *peer);
 
 #endif

@@ -172,7 +172,8 @@ struct conn {
 	bool plain;       /* no handshake */
 	bool nonblocking; /* its program's loop waits: the handshake's time is short */
 	bool cork;        /* the program's TCP_CORK, and … */
-	int low_water;    /* … SO_RCVLOWAT, put back after the handshake */
+	int low_water;    /* … SO_RCVLOWAT, put back after the handshake; 0: not known */
+	int family;       /* of the socket */
 	int fd;
 	int error; /* FAILED: the errno */
 	int tid, group,
@@ -183,11 +184,13 @@ struct conn {
 	uint32_t calls;    /* first of those that wait; INJECTED, TELLING: the one that gets it */
 	uint32_t next;     /* in the bucket of its cookie, or in the listener's queue */
 	uint64_t cookie, began, deadline;
+	uint64_t seen;                /* when a call that waits was known to stand */
 	uint64_t looks_from, look_at; /* when its hushed socket is looked at, next; 0: never */
 	uint64_t ready_at;            /* when it was authenticated: its place in the queue */
 	uint32_t watched;    /* epoll's events that its socket is watched for; 0: it is not */
 	uint8_t attempts;    /* of supervisors that died over it */
 	union address asked; /* what the application asked for */
+	union address here;  /* its own address before */
 	union address peer;  /* where it is connected to, or who connected */
 	struct lan_auth la;
 };

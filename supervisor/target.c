@@ -87,16 +87,41 @@ static int open_group(int tid)
 	return pidfd_open_flags(group, 0);
 }
 
+static int getfd(struct state *state, int pidfd, int number)
+{
+	int fd = state->yama ? -EPERM : hand_own_getfd(pidfd, number);
+	return fd == -EPERM ? hand_getfd(state, pidfd, number) : fd;
+}
+
+/* The pidfds of the threads that called last. This process's own: another supervisor closes what it
+ * finds of them. A thread that is gone gives ESRCH, also where another has its number now. */
+static struct {
+	int tid, fd;
+} recent[16];
+
+static int getfd_of_thread(struct state *state, int tid, int number)
+{
+	unsigned at = (unsigned)tid % (sizeof(recent) / sizeof(*recent));
+	if (recent[at].tid == tid) {
+		int fd = getfd(state, recent[at].fd, number);
+		if (fd != -ESRCH)
+			return fd;
+	}
+	if (recent[at].tid)
+		close(recent[at].fd);
+	recent[at].fd = pidfd_open_flags(tid, PIDFD_THREAD);
+	recent[at].tid = recent[at].fd < 0 ? 0 : tid;
+	return recent[at].fd < 0 ? recent[at].fd : getfd(state, recent[at].fd, number);
+}
+
 int target_descriptor_of(struct state *state, int tid, int number)
 {
 	if (tid <= 0)
 		return -EPERM; /* of another pid namespace */
-	cleanup_fd int pidfd =
-		state->pidfd_thread ? pidfd_open_flags(tid, PIDFD_THREAD) : open_group(tid);
-	if (pidfd < 0)
-		return pidfd;
-	int fd = state->yama ? -EPERM : hand_own_getfd(pidfd, number);
-	return fd == -EPERM ? hand_getfd(state, pidfd, number) : fd;
+	if (state->pidfd_thread)
+		return getfd_of_thread(state, tid, number);
+	cleanup_fd int pidfd = open_group(tid);
+	return pidfd < 0 ? pidfd : getfd(state, pidfd, number);
 }
 
 int target_descriptor(struct state *state, const struct call *call, int number)
