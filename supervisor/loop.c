@@ -1,28 +1,33 @@
 #include "supervisor/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "supervisor/state.h"
 
 #define GEN_MASK 0xffffffu
-#define NEAR     (10 * MILLISECOND)
 
 int loop_init(struct loop *loop, loop_stands *stands, const void *owner)
 {
-	*loop = (struct loop){
-		.epoll = epoll_create1(EPOLL_CLOEXEC), .stands = stands, .owner = owner};
-	return loop->epoll < 0 ? -errno : 0;
+	*loop = (struct loop){.epoll = epoll_create1(EPOLL_CLOEXEC),
+			      .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+			      .set = UINT64_MAX,
+			      .stands = stands,
+			      .owner = owner};
+	if (loop->epoll < 0 || loop->timer < 0)
+		return -errno;
+	return loop_watch(loop, loop->timer, EPOLLIN, false,
+			  (struct object_id){.kind = OBJECT_TIMER});
 }
 
 void loop_finish(struct loop *loop)
 {
 	close(loop->epoll);
+	close(loop->timer);
 	free(loop->heap);
 }
 
@@ -120,39 +125,43 @@ void loop_at(struct loop *loop, uint64_t at, struct object_id id)
 		swap(&loop->heap[(i - 1) / 2], &loop->heap[i]);
 }
 
+static void take_first(struct loop *loop)
+{
+	loop->heap[0] = loop->heap[--loop->count];
+	sift_down(loop, 0);
+}
+
 bool loop_due(struct loop *loop, uint64_t now, struct object_id *id)
 {
 	if (loop->count == 0 || loop->heap[0].at > now)
 		return false;
 	*id = loop_object(loop->heap[0].tag);
-	loop->heap[0] = loop->heap[--loop->count];
-	sift_down(loop, 0);
+	take_first(loop);
 	return true;
 }
 
-/* What is near is waited for with the kernel's precision; -ENOSYS or -EPERM: it has no such call,
- * or a filter that is in force does not know it. */
-static int wait_briefly(struct loop *loop, struct epoll_event *events, int max, uint64_t ns)
+/* Set the timer for the next deadline that stands; where it is set for less, that does no harm. A
+ * timer of the kernel's own costs a wait nothing, as the time limit of each epoll_wait() would. */
+static void set_timer(struct loop *loop)
 {
-	struct timespec time = {.tv_nsec = (long)ns};
-	long count = syscall(SYS_epoll_pwait2, loop->epoll, events, max, &time, NULL, 0);
-	return count < 0 ? -errno : (int)count;
+	while (loop->stands && loop->count &&
+	       !loop->stands(loop->owner, loop_object(loop->heap[0].tag), loop->heap[0].at))
+		take_first(loop);
+	uint64_t at = loop->count ? loop->heap[0].at : UINT64_MAX;
+	if (loop->set <= at && loop->set > loop_now())
+		return;
+	struct itimerspec spec = {0}; /* off; and what it has counted is forgotten */
+	if (loop->count) {
+		spec.it_value.tv_sec = (time_t)(at / SECOND);
+		spec.it_value.tv_nsec = (long)(at % SECOND);
+	}
+	timerfd_settime(loop->timer, TFD_TIMER_ABSTIME, &spec, NULL);
+	loop->set = at;
 }
 
 int loop_wait(struct loop *loop, struct epoll_event *events, int max)
 {
-	int timeout = -1;
-	if (loop->count) {
-		uint64_t now = loop_now(), at = loop->heap[0].at, wait = at <= now ? 0 : at - now;
-		if (wait && wait < NEAR) {
-			int count = wait_briefly(loop, events, max, wait);
-			if (count != -ENOSYS && count != -EPERM)
-				return count;
-		}
-		/* rounded up: a deadline is reported after its time, not before */
-		wait = (wait + MILLISECOND - 1) / MILLISECOND;
-		timeout = wait < INT_MAX ? (int)wait : INT_MAX;
-	}
-	int count = epoll_wait(loop->epoll, events, max, timeout);
+	set_timer(loop);
+	int count = epoll_wait(loop->epoll, events, max, -1);
 	return count < 0 ? -errno : count;
 }

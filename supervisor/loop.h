@@ -22,6 +22,7 @@ enum object {
 	OBJECT_CONTROL,  /* the control socket */
 	OBJECT_CLIENT,   /* a connection to it */
 	OBJECT_SWEEP,    /* time to look after held calls */
+	OBJECT_TIMER,    /* the loop's own: a deadline has come */
 };
 
 struct object_id {
@@ -39,15 +40,16 @@ struct deadline {
 typedef bool loop_stands(const void *owner, struct object_id id, uint64_t at);
 
 struct loop {
-	int epoll;
+	int epoll, timer;
+	uint64_t set; /* what the timer is set for; UINT64_MAX: nothing */
 	struct deadline *heap;
 	size_t count, room;
 	loop_stands *stands;
 	const void *owner;
 };
 
-/* stands is asked, with owner, when there is no room for one more deadline; NULL: all do. 0 or
- * -errno. */
+/* stands is asked, with owner, before a deadline is waited for and when there is no room for one
+ * more; NULL: all do. 0 or -errno. */
 int loop_init(struct loop *loop, loop_stands *stands, const void *owner);
 void loop_finish(struct loop *loop);
 

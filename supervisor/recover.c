@@ -97,6 +97,7 @@ static void mark_owned(const struct supervisor *s, bool *owned)
 {
 	const struct state *state = s->state;
 	own(owned, s->loop.epoll);
+	own(owned, s->loop.timer);
 	for (int i = 0; i < KEPT_MAX; i++)
 		own(owned, state->kept[i]);
 	own(owned, state->control_fd);

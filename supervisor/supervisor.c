@@ -326,6 +326,7 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 		return;
 	case OBJECT_CALL:
 	case OBJECT_SWEEP:
+	case OBJECT_TIMER:
 		return; /* deadlines */
 	}
 }
