@@ -7,6 +7,7 @@
 
 #include "cli/cleanup.h"
 #include "cli/completion.h"
+#include "cli/output.h"
 #include "cli/say.h"
 #include "cli/suggest.h"
 #include "cli/text.h"
@@ -152,7 +153,7 @@ static int run(struct cli *cli, const struct place *place, int argc, char **argv
 	if (common.help)
 		return print_help(place);
 	if (common.version)
-		return printf("globus-streams %s\n", GS_VERSION) < 0;
+		return printf("globus-streams %s\n", GS_VERSION) < 0 ? STATUS_FAILED : 0;
 	if (apply_common(cli, &common) < 0)
 		return -1;
 	if (command->children)
@@ -171,11 +172,12 @@ static int finish(struct cli *cli, int status)
 		status = cli->failure.status;
 		say_error("%s", cli->failure.text ? cli->failure.text : "out of memory");
 	}
-	/* A full disk behind stdout shows itself here. */
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
-		say_error("cannot write to stdout");
+	struct failure unwritten = {0};
+	if (output_flush(&unwritten) < 0 && status == 0) {
+		say_error("%s", unwritten.text ? unwritten.text : "cannot write to stdout");
 		status = STATUS_FAILED;
 	}
+	failure_finish(&unwritten);
 	return status;
 }
 
@@ -188,7 +190,7 @@ int command_main(const struct command *root, int argc, char **argv)
 	argc = argc > 0 ? argc - 1 : 0;
 	argv++;
 	if (argc > 0 && strcmp(argv[0], "__complete") == 0)
-		return completion_print(root, common_options, argc - 1, argv + 1);
+		return finish(&cli, completion_print(root, common_options, argc - 1, argv + 1));
 	void *values = NULL;
 	int status = find(&cli, &place, &argc, argv);
 	if (status == 0) {

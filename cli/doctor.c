@@ -28,7 +28,7 @@ static void print_line(enum verdict verdict, const char *what, const char *found
 	say_waiting(NULL);
 	printf("%s%-8s%s %s: %s\n", coloured ? colours[verdict] : "", words[verdict],
 	       coloured ? "\033[0m" : "", what, found);
-	fflush(stdout);
+	output_flush(NULL);
 }
 
 void doctor_say(struct doctor *doctor, enum verdict verdict, const char *what, const char *format,

@@ -10,10 +10,11 @@
 #include "cli/cleanup.h"
 #include "cli/file.h"
 #include "cli/options.h"
+#include "cli/patience.h"
 #include "cli/say.h"
 #include "cli/text.h"
 
-#define LOCK_SECONDS 120
+#define LOCK_MS 120000
 
 int environment_init(struct environment *environment, struct cli *cli, const char *base_dir,
 		     const char *id)
@@ -80,14 +81,17 @@ int environment_lock(struct environment *environment, struct cli *cli)
 	if (!path)
 		return failure_memory(&cli->failure);
 	int fd = file_make_folder(environment->base);
+	long long ms = patience_left_ms(LOCK_MS);
 	if (fd == 0)
-		fd = file_lock(path, LOCK_SECONDS, say_lock_tick, &environment->waited);
+		fd = file_lock(path, ms, say_lock_tick, &environment->waited);
 	say_waiting(NULL);
+	if (fd == -EINTR)
+		return patience_fail(&cli->failure, "");
 	if (fd == -ETIMEDOUT)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "another globus-streams has held %s for %d s; end it, and try "
+				   "another globus-streams has held %s for %lld s; end it, and try "
 				   "again",
-				   path, LOCK_SECONDS);
+				   path, ms / 1000);
 	if (fd < 0)
 		say_verbose("no lock: %s: %s", path, strerror(-fd));
 	else

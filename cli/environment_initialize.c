@@ -10,6 +10,7 @@
 #include "cli/gcs.h"
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/patience.h"
 #include "cli/say.h"
 #include "cli/standing.h"
 #include "cli/tunnel_wait.h"
@@ -19,8 +20,10 @@
  * behind: look (tunnel, access point), make the LAN secret, store the listener's contact, write the
  * conf file, and only then delete the secret of the conf that it replaced. Until the conf file is
  * replaced, the old one stands and its secret works; a new secret that nobody will use is deleted
- * again.
+ * again. The same when SIGINT, SIGTERM or SIGHUP ends it.
  */
+
+#define UNDO_SECONDS 10
 
 struct values {
 	const char *base_dir, *listener_contact;
@@ -242,7 +245,15 @@ static void take_back(struct cli *cli, struct job *job)
 	if (!job->secret.secret)
 		return;
 	cli->failure = (struct failure){0};
-	if (gcs_delete_secret(cli, job->endpoint, job->secret.id) < 0)
+	bool interrupted = patience_signal();
+	if (interrupted)
+		patience_undo(UNDO_SECONDS);
+	if (gcs_delete_secret(cli, job->endpoint, job->secret.id) == 0)
+		say_verbose("the new LAN secret is deleted again");
+	else if (interrupted)
+		say_warning("the new LAN secret %s stays until it expires: %s", job->secret.id,
+			    cli->failure.text);
+	else
 		say_verbose("the new LAN secret %s stays: %s", job->secret.id, cli->failure.text);
 	failure_finish(&cli->failure);
 	cli->failure = first;
@@ -252,6 +263,11 @@ static int perform(struct cli *cli, struct job *job, const char *endpoint)
 {
 	if (look(cli, job, endpoint) < 0 || make_secret(cli, job) < 0)
 		return -1;
+	if (patience_gives_up(0)) {
+		patience_fail(&cli->failure, "; nothing was changed");
+		take_back(cli, job);
+		return -1;
+	}
 	/* fill() before and after: what it refuses must be refused before the tunnel is changed. */
 	if (fill(cli, job) < 0 || exchange_contacts(cli, job) < 0 || fill(cli, job) < 0 ||
 	    environment_write(&job->environment, cli) < 0) {
@@ -290,8 +306,8 @@ static void print_text(const struct job *job, const char *contact)
 {
 	const struct environment *environment = &job->environment;
 	printf("The environment is initialized for use with tunnel %s\n", environment->id);
-	printf("Your application key file base directory is %s%s\n", environment->base,
-	       strcmp(environment->base, "/") == 0 ? "" : "/");
+	output_line("Your application key file base directory is %s%s", environment->base,
+		    strcmp(environment->base, "/") == 0 ? "" : "/");
 	if (!job->listener)
 		printf("Your contact string is: %s\n", contact);
 	else if (!job->contact.port)
@@ -336,21 +352,25 @@ static int start(struct cli *cli, struct job *job, char **words)
 	    environment_init(&job->environment, cli, job->values->base_dir, words[0]) < 0 ||
 	    environment_lock(&job->environment, cli) < 0 || check_existing(cli, job) < 0)
 		return -1;
-	if (!cli->json) {
+	if (!cli->json)
 		printf("Initializing the environment for tunnel: %s\n", job->environment.id);
-		fflush(stdout);
-	}
+	if (output_flush(&cli->failure) < 0)
+		return -1;
 	return perform(cli, job, words[1]);
 }
 
 static int run(struct cli *cli, const void *given, char **words)
 {
 	struct job job = {.values = given, .environment = {.lock = -1}};
+	patience_catch_signals();
 	int err = start(cli, &job, words);
 	if (!err && job.values->wait.given)
 		err = await(cli, &job);
 	if (!err)
 		print(cli, &job);
+	/* Whatever gave up first: the signal was the reason. */
+	if (err && patience_signal())
+		cli->failure.status = 128 + patience_signal();
 	lan_secret_finish(&job.secret);
 	tunnel_finish(&job.tunnel);
 	environment_finish(&job.environment);

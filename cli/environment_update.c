@@ -32,7 +32,8 @@ static int move_listener(struct cli *cli, struct environment *environment,
 	if (!cli->json)
 		printf("Updating the application listener on the Tunnel: %s to: %s\n",
 		       environment->id, text);
-	fflush(stdout);
+	if (output_flush(&cli->failure) < 0)
+		return -1;
 	if (transfer_change(cli, environment->id, transfer_listener(contact->host, contact->port),
 			    &tunnel) < 0)
 		return -1;
@@ -70,7 +71,8 @@ static int update(struct cli *cli, const struct values *values, struct environme
 		return -1;
 	if (!cli->json)
 		printf("Updating the environment for tunnel: %s\n", environment->id);
-	fflush(stdout);
+	if (output_flush(&cli->failure) < 0)
+		return -1;
 	if (values->ttl >= 0 &&
 	    environment_set_number(environment, cli, CONF_CONTACT_TTL, values->ttl) < 0)
 		return -1;

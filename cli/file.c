@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cleanup.h"
+#include "cli/clock.h"
 
 #define LOCK_POLL_NS (20 * 1000 * 1000)
 #define SUFFIX       ".XXXXXX"
@@ -219,20 +220,17 @@ static int try_lock(const char *path)
 	return held;
 }
 
-int file_lock(const char *path, unsigned seconds, void (*tick)(void), int *waited)
+int file_lock(const char *path, long long ms, bool (*tick)(void), int *waited)
 {
-	struct timespec now, end;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += seconds;
+	long long end = clock_ms() + ms;
 	for (*waited = 0;; *waited = 1) {
 		int fd = try_lock(path);
 		if (fd != -EAGAIN)
 			return fd;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec >= end.tv_sec)
+		if (clock_ms() >= end)
 			return -ETIMEDOUT;
-		if (tick)
-			tick();
+		if (tick && !tick())
+			return -EINTR;
 		nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_NS}, NULL);
 	}
 }

@@ -3,6 +3,7 @@
 
 /* Small private files: read with care, replaced as a whole, locked between processes. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -27,10 +28,12 @@ int file_replace(const char *path, const char *data, size_t len);
 /* Remove what a killed file_replace() of path may have left. Only for the holder of its lock. */
 void file_sweep(const char *path);
 
-/* Take the lock file (0600, made where missing), waiting at most seconds; *waited tells whether
- * another process had it; tick, where not NULL, is called all the time. A descriptor, whose close()
- * gives the lock back (process death too), or -errno: -ETIMEDOUT, or what open() said. */
-int file_lock(const char *path, unsigned seconds, void (*tick)(void), int *waited);
+/* Take the lock file (0600, made where missing), waiting at most ms; *waited tells whether
+ * another process had it; tick, where not NULL, is called all the time, and says false to end
+ * it. A descriptor, whose close()
+ * gives the lock back (process death too), or -errno: -ETIMEDOUT, -EINTR: tick said so, or what
+ * open() said. */
+int file_lock(const char *path, long long ms, bool (*tick)(void), int *waited);
 
 /* Remove the lock file while holding it: those who wait for it see that and make another. */
 void file_unlink_lock(const char *path);

@@ -12,17 +12,21 @@
 #include "cli/cleanup.h"
 #include "cli/curl_lib.h"
 #include "cli/options.h"
+#include "cli/patience.h"
 #include "cli/say.h"
 #include "cli/text.h"
 
 #define TIMEOUT_DEFAULT 60
 #define DELAY_MAX_MS    10000
+#define LIMIT_MAX_MS    (365 * 86400 * 1000LL) /* nobody waits longer */
+#define GRACE_MS        3000 /* for the answer about a change when a signal says to end */
 
 struct http {
 	const struct curl_lib *lib;
 	CURL *easy;
 	long timeout; /* seconds; 0: none */
 	bool verify;
+	bool changing;       /* the request in hand is no GET */
 	const char *ca_file; /* NULL: the system's */
 	char error[CURL_ERROR_SIZE];
 };
@@ -135,8 +139,9 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *user)
 
 static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
+	const struct http *http = user;
 	say_tick();
-	return 0;
+	return patience_gives_up(http->changing ? GRACE_MS : 0);
 }
 
 static struct curl_slist *headers(struct http *http, const struct http_request *request)
@@ -159,6 +164,16 @@ static void headers_finish(struct http *http, struct curl_slist *list)
 	http->lib->slist_free_all(list);
 }
 
+/* What one try may take; 0: any time. */
+static long limit_ms(const struct http *http)
+{
+	long long limit = http->timeout ? http->timeout * 1000LL : LIMIT_MAX_MS;
+	long long left = patience_left_ms(limit);
+	if (left == LIMIT_MAX_MS)
+		return 0;
+	return left > 0 ? (long)left : 1;
+}
+
 static void prepare(struct http *http, const struct http_request *request)
 {
 	CURL *easy = http->easy;
@@ -171,14 +186,15 @@ static void prepare(struct http *http, const struct http_request *request)
 	set(easy, CURLOPT_USERAGENT, "globus-streams/" GS_VERSION);
 	set(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 	set(easy, CURLOPT_NOSIGNAL, 1L);
-	set(easy, CURLOPT_TIMEOUT, http->timeout);
-	set(easy, CURLOPT_CONNECTTIMEOUT, http->timeout);
+	set(easy, CURLOPT_TIMEOUT_MS, limit_ms(http));
+	set(easy, CURLOPT_CONNECTTIMEOUT_MS, limit_ms(http));
 	set(easy, CURLOPT_SSL_VERIFYPEER, http->verify ? 1L : 0L);
 	set(easy, CURLOPT_SSL_VERIFYHOST, http->verify ? 2L : 0L);
 	if (http->ca_file)
 		set(easy, CURLOPT_CAINFO, http->ca_file);
 	set(easy, CURLOPT_WRITEFUNCTION, on_body);
 	set(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	set(easy, CURLOPT_XFERINFODATA, http);
 	set(easy, CURLOPT_NOPROGRESS, 0L);
 	if (request->body) {
 		set(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(request->body));
@@ -234,6 +250,7 @@ static bool is_final(CURLcode code)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_ABORTED_BY_CALLBACK:
 		return true;
 	default:
 		return false;
@@ -260,7 +277,7 @@ static long delay_ms(struct http *http, int n, bool answered)
 
 static void pause_ms(long ms)
 {
-	for (; ms > 0; ms -= 100) {
+	for (ms = (long)patience_left_ms(ms); ms > 0 && !patience_gives_up(0); ms -= 100) {
 		long step = ms < 100 ? ms : 100;
 		nanosleep(&(struct timespec){.tv_nsec = step * 1000000}, NULL);
 		say_tick();
@@ -270,6 +287,11 @@ static void pause_ms(long ms)
 static int explain(struct http *http, const struct http_request *request, CURLcode code,
 		   bool too_long, int tries, struct failure *failure)
 {
+	if (patience_gives_up(0))
+		return patience_fail(failure, http->changing
+						      ? ", and there was no answer yet: what "
+							"was asked for may be done"
+						      : "");
 	const char *detail = http->error[0] ? http->error : http->lib->easy_strerror(code);
 	char cause[CURL_ERROR_SIZE + 128];
 	long os_errno = 0;
@@ -278,6 +300,8 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 		snprintf(cause, sizeof(cause), "its answer is longer than 8 MiB");
 	else if (code == CURLE_COULDNT_CONNECT && os_errno)
 		snprintf(cause, sizeof(cause), "%s", strerror((int)os_errno));
+	else if (code == CURLE_OPERATION_TIMEDOUT && !patience_left_ms(1))
+		snprintf(cause, sizeof(cause), "no whole answer in that time");
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		snprintf(cause, sizeof(cause), "no whole answer within %ld s", http->timeout);
 	else if (code == CURLE_COULDNT_RESOLVE_HOST)
@@ -305,15 +329,19 @@ static int perform(struct http *http, const struct http_request *request,
 		say_verbose("%s %s: %ld%s", request->method, request->url, response->status,
 			    code == CURLE_OK ? "" : " (no answer)");
 		bool again = code == CURLE_OK ? is_retryable(response->status) : !is_final(code);
-		if (!again || n == HTTP_RETRIES) {
-			if (code == CURLE_OK)
-				return 0;
-			return explain(http, request, code, too_long, n + 1, failure);
+		if (again && n < HTTP_RETRIES) {
+			long ms = delay_ms(http, n, code == CURLE_OK);
+			say_verbose("%s: next try in %ld ms", request->service, ms);
+			pause_ms(ms);
+			again = patience_left_ms(1) && !patience_gives_up(0);
+		} else {
+			again = false;
 		}
-		long ms = delay_ms(http, n, code == CURLE_OK);
+		if (!again && code == CURLE_OK)
+			return 0;
+		if (!again)
+			return explain(http, request, code, too_long, n + 1, failure);
 		http_response_finish(response);
-		say_verbose("%s: next try in %ld ms", request->service, ms);
-		pause_ms(ms);
 	}
 }
 
@@ -322,6 +350,7 @@ int http_perform(struct http *http, const struct http_request *request,
 {
 	char what[80];
 	bool waiting = say_is_waiting();
+	http->changing = strcmp(request->method, "GET") != 0;
 	*response = (struct http_response){0};
 	snprintf(what, sizeof(what), "waiting for %s", request->service);
 	if (!waiting)

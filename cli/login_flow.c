@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,15 @@ static bool open_browser(const char *address)
 		return false;
 	for (int fd = 0; fd < 3; fd++)
 		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", 2, 0);
-	int err = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+	posix_spawnattr_t attributes;
+	sigset_t defaults;
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE); /* which we ignore */
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	int err = posix_spawnp(&pid, program, &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	if (err)
 		return false;
@@ -218,7 +227,10 @@ static int perform(struct cli *cli, struct flow *flow, const struct credentials 
 		paste ? "Log in at this address, and paste the code that you are given:"
 		      : "Log in in the browser. If it has not opened, go to:",
 		flow->address);
-	fflush(wish->out);
+	/* An address that nobody sees leads to no login. */
+	if (fflush(wish->out) != 0)
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "cannot write the login's address: %s", strerror(errno));
 	err = paste ? read_code(cli, flow, wish->out) : catch_code(cli, flow);
 	return err ? err : redeem(cli, flow, credentials);
 }

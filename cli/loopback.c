@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cleanup.h"
+#include "cli/patience.h"
 #include "cli/say.h"
 
 #define REQUEST_MAX    8192
@@ -139,6 +140,8 @@ int loopback_catch(int fd, const char *state, unsigned seconds, char code[LOOPBA
 		if (poll(&ready, 1, 100) < 0 && errno != EINTR)
 			return -errno;
 		say_tick();
+		if (patience_gives_up(0))
+			return -EINTR;
 		cleanup_fd int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 		if (peer < 0)
 			continue;

@@ -1,10 +1,12 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cleanup.h"
 #include "cli/json.h"
@@ -92,11 +94,22 @@ void output_line(const char *format, ...)
 
 int output_flush(struct failure *failure)
 {
+	static int why;
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	return failure_set(failure, STATUS_FAILED, "cannot write to stdout%s%s", errno ? ": " : "",
-			   errno ? strerror(errno) : "");
+	/* Only the first to fail is told the reason. */
+	why = why ? why : errno;
+	if (!failure)
+		return -1;
+	return failure_set(failure, STATUS_FAILED, "cannot write to stdout%s%s", why ? ": " : "",
+			   why ? strerror(why) : "");
+}
+
+bool output_gone(void)
+{
+	struct pollfd end = {.fd = STDOUT_FILENO};
+	return poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP));
 }
 
 void output_json_list(const cJSON *list)

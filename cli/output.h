@@ -5,6 +5,7 @@
  * cannot add lines or move the cursor. */
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cli/failure.h"
@@ -26,8 +27,11 @@ __attribute__((format(printf, 1, 2))) void output_line(const char *format, ...);
 void output_json_list(const cJSON *list);
 
 /* Write out what was printed: 0, or -1 with failure where stdout does not take it (a full disk, a
- * reader that has gone). */
+ * reader that has gone). failure may be NULL: it is said at the end of the run all the same. */
 int output_flush(struct failure *failure);
+
+/* Whether stdout is a pipe or a terminal whose other end is gone. */
+bool output_gone(void);
 
 /* JSON, two spaces a level, and a newline. */
 void output_json(const cJSON *document);

@@ -6,25 +6,18 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cleanup.h"
+#include "cli/clock.h"
 #include "protocol/lan_auth.h"
-
-static long long now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Wait until fd is ready; -ETIMEDOUT at end. */
 static int wait_for(int fd, short events, long long end)
 {
 	struct pollfd ready = {.fd = fd, .events = events};
 	for (;;) {
-		long long left = end - now_ms();
+		long long left = end - clock_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
 		int n = poll(&ready, 1, (int)left);
@@ -43,7 +36,7 @@ static int connect_one(const struct addrinfo *address, unsigned seconds)
 		return -errno;
 	int err = connect(fd, address->ai_addr, address->ai_addrlen) < 0 ? -errno : 0;
 	if (err == -EINPROGRESS)
-		err = wait_for(fd, POLLOUT, now_ms() + seconds * 1000LL);
+		err = wait_for(fd, POLLOUT, clock_ms() + seconds * 1000LL);
 	int error = 0;
 	socklen_t len = sizeof(error);
 	if (!err && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
@@ -126,7 +119,7 @@ int probe_authenticate(int fd, const struct conf_view *view, unsigned seconds, c
 		return -EIO;
 	}
 	lan_auth_caller(&la, view->key_id, nonce);
-	int err = handshake(fd, &la, view, now_ms() + seconds * 1000LL);
+	int err = handshake(fd, &la, view, clock_ms() + seconds * 1000LL);
 	if (err) {
 		*why = err == -ETIMEDOUT    ? "it says nothing"
 		       : err == -ECONNRESET ? "it closes the connection"

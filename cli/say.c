@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cleanup.h"
+#include "cli/clock.h"
+#include "cli/patience.h"
 #include "cli/text.h"
 
 #define TICK_MS        120
@@ -93,13 +94,6 @@ void say_verbose(const char *format, ...)
 		SAY_LINE("", "");
 }
 
-static long long now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void say_waiting(const char *what)
 {
 	if (!what) {
@@ -108,7 +102,7 @@ void say_waiting(const char *what)
 		return;
 	}
 	if (!say.waiting[0])
-		say.since_ms = now_ms();
+		say.since_ms = clock_ms();
 	snprintf(say.waiting, sizeof(say.waiting), "%s", what);
 	text_clean(say.waiting);
 	say_tick();
@@ -119,11 +113,12 @@ bool say_is_waiting(void)
 	return say.waiting[0];
 }
 
-void say_lock_tick(void)
+bool say_lock_tick(void)
 {
 	if (!say_is_waiting())
 		say_waiting("waiting for another globus-streams");
 	say_tick();
+	return !patience_gives_up(0);
 }
 
 void say_tick(void)
@@ -131,7 +126,7 @@ void say_tick(void)
 	static const char turn[] = {'|', '/', '-', '\\'};
 	if (!say.terminal || !say.waiting[0])
 		return;
-	long long now = now_ms();
+	long long now = clock_ms();
 	/* Nothing flashes by for what is done at once. */
 	if (now - say.since_ms < 400 || (say.drawn && now - say.drawn_ms < TICK_MS))
 		return;

@@ -20,8 +20,8 @@ void say_waiting(const char *what);
 void say_tick(void);
 bool say_is_waiting(void);
 
-/* The tick of who waits for another process's lock. */
-void say_lock_tick(void);
+/* The tick of who waits for another process's lock; false: a signal says to end. */
+bool say_lock_tick(void);
 
 /* Whether stdout takes colours. */
 bool say_colours_stdout(void);

@@ -11,11 +11,12 @@
 #include "cli/conf_file.h"
 #include "cli/file.h"
 #include "cli/json.h"
+#include "cli/patience.h"
 #include "cli/say.h"
 
-#define FILE_NAME    "tokens.json"
-#define FILE_MAX     (1024 * 1024)
-#define LOCK_SECONDS 120
+#define FILE_NAME "tokens.json"
+#define FILE_MAX  (1024 * 1024)
+#define LOCK_MS   120000
 
 struct entry {
 	const char *server, *issuer, *client, *kind;
@@ -209,17 +210,20 @@ int tokens_lock(int *waited, struct failure *failure)
 	if (!path)
 		return -1;
 	int fd = file_make_folder(folder);
+	long long ms = patience_left_ms(LOCK_MS);
 	*waited = 0;
 	if (fd == 0)
-		fd = file_lock(path, LOCK_SECONDS, say_lock_tick, waited);
+		fd = file_lock(path, ms, say_lock_tick, waited);
 	say_waiting(NULL);
 	if (fd >= 0)
 		return fd;
+	if (fd == -EINTR)
+		return patience_fail(failure, "");
 	if (fd == -ETIMEDOUT)
 		return failure_set(failure, STATUS_FAILED,
-				   "another globus-streams has held %s for %d s; end it, and try "
+				   "another globus-streams has held %s for %lld s; end it, and try "
 				   "again",
-				   path, LOCK_SECONDS);
+				   path, ms / 1000);
 	say_verbose("no lock on the token cache: %s: %s", path, strerror(-fd));
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return fd < 0 ? failure_set(failure, STATUS_FAILED, "/dev/null: %s", strerror(errno)) : fd;

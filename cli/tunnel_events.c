@@ -5,6 +5,7 @@
 
 #include "cli/call.h"
 #include "cli/cleanup.h"
+#include "cli/clock.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/output.h"
@@ -152,7 +153,7 @@ static int print_new(struct cli *cli, const cJSON *events, int64_t *last)
 static int follow(struct cli *cli, const char *id)
 {
 	int64_t last = INT64_MIN;
-	long long start = tunnel_wait_clock();
+	long long start = clock_ms();
 	bool ended = false;
 	for (;;) {
 		struct tunnel tunnel;
@@ -169,7 +170,10 @@ static int follow(struct cli *cli, const char *id)
 		cJSON_Delete(events);
 		if (err || ended)
 			return err;
-		tunnel_wait_pause("waiting for events", start, TUNNEL_WAIT_MAX);
+		tunnel_wait_pause("waiting for events", start);
+		if (output_gone())
+			return failure_set(&cli->failure, STATUS_FAILED,
+					   "nobody reads stdout any more");
 	}
 }
 

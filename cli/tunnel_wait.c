@@ -4,6 +4,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "cli/clock.h"
+#include "cli/patience.h"
 #include "cli/say.h"
 #include "cli/standing.h"
 
@@ -11,35 +13,30 @@
 #define PAUSE_MIN 1 /* seconds between two questions, growing with the time waited */
 #define PAUSE_MAX 5
 
-long long tunnel_wait_clock(void)
+bool tunnel_wait_pause(const char *what, long long start)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-bool tunnel_wait_pause(const char *what, long long start, long long seconds)
-{
-	long long now = tunnel_wait_clock(), end = start + seconds * 1000;
-	long long pause = (now - start) / 10000 + PAUSE_MIN;
+	long long now = clock_ms(), pause = (now - start) / 10000 + PAUSE_MIN;
 	long long until = now + (pause > PAUSE_MAX ? PAUSE_MAX : pause) * 1000;
-	if (now >= end)
+	if (!patience_left_ms(1))
 		return false;
 	say_waiting(what);
-	while ((now = tunnel_wait_clock()) < until && now < end) {
+	while (clock_ms() < until && patience_left_ms(1) && !patience_gives_up(0)) {
 		nanosleep(&(struct timespec){.tv_nsec = STEP_NS}, NULL);
 		say_tick();
 	}
-	return true;
+	return !patience_gives_up(0);
 }
 
 static int too_long(struct cli *cli, struct tunnel *tunnel, const char *state, long long seconds)
 {
 	say_waiting(NULL);
-	failure_set(&cli->failure, STATUS_FAILED,
-		    "tunnel %s is not %s after %lld s (state %s); look at: globus-streams tunnel "
-		    "events %s",
-		    tunnel->id, state, seconds, tunnel->state, tunnel->id);
+	if (patience_gives_up(0))
+		patience_fail(&cli->failure, "");
+	else
+		failure_set(&cli->failure, STATUS_FAILED,
+			    "tunnel %s is not %s after %lld s (state %s); look at: globus-streams "
+			    "tunnel events %s",
+			    tunnel->id, state, seconds, tunnel->state, tunnel->id);
 	tunnel_finish(tunnel);
 	return -1;
 }
@@ -58,11 +55,16 @@ static int wait_until(struct cli *cli, const char *id, bool (*reached)(const str
 		      const char *state, long long seconds, struct tunnel *tunnel)
 {
 	char what[96];
-	long long start = tunnel_wait_clock();
+	long long start = clock_ms();
+	patience_set(seconds);
 	snprintf(what, sizeof(what), "waiting for tunnel %s to be %s", id, state);
 	for (;;) {
-		if (transfer_tunnel(cli, id, tunnel) < 0)
+		if (transfer_tunnel(cli, id, tunnel) < 0 && patience_left_ms(1))
 			return -1;
+		if (!tunnel->id)
+			return failure_prefix(&cli->failure,
+					      "tunnel %s is not known to be %s after %lld s: ", id,
+					      state, seconds);
 		if (reached(tunnel)) {
 			say_waiting(NULL);
 			return 0;
@@ -72,7 +74,7 @@ static int wait_until(struct cli *cli, const char *id, bool (*reached)(const str
 			tunnel_finish(tunnel);
 			return -1;
 		}
-		if (!tunnel_wait_pause(what, start, seconds))
+		if (!tunnel_wait_pause(what, start))
 			return too_long(cli, tunnel, state, seconds);
 		tunnel_finish(tunnel);
 	}

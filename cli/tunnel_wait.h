@@ -17,8 +17,9 @@
 		false, TUNNEL_WAIT_MAX                                                             \
 	}
 
-/* Ask again and again until the tunnel is active and its contact known, for at most seconds. 0 with
- * tunnel, or -1 with cli->failure: also where it ends first. */
+/* Ask again and again until the tunnel is active and its contact known, for at most seconds: they
+ * bound whatever this run does from then on (patience.h). 0 with tunnel, or -1 with cli->failure:
+ * also where it ends first. */
 int tunnel_wait_active(struct cli *cli, const char *id, long long seconds, struct tunnel *tunnel);
 
 /* The same until it has stopped. */
@@ -27,9 +28,8 @@ int tunnel_wait_stopped(struct cli *cli, const char *id, long long seconds, stru
 /* Whether a tunnel has stopped, not only begun to. */
 bool tunnel_wait_is_stopped(const struct tunnel *tunnel);
 
-/* Pause between two questions, with the moving line; false: the time is over. start: see
- * tunnel_wait_clock(). */
-bool tunnel_wait_pause(const char *what, long long start, long long seconds);
-long long tunnel_wait_clock(void);
+/* Pause between two questions, with the moving line; false: the time is over, or a signal came.
+ * start: clock_ms() of the first. */
+bool tunnel_wait_pause(const char *what, long long start);
 
 #endif

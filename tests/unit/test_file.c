@@ -128,7 +128,7 @@ static pid_t hold(int *waited)
 	ck_assert_int_eq(pipe(ready), 0);
 	pid_t child = fork();
 	if (child == 0) {
-		ck_assert_int_ge(file_lock(path, 5, NULL, waited), 0);
+		ck_assert_int_ge(file_lock(path, 5000, NULL, waited), 0);
 		ck_assert_int_eq(write(ready[1], "x", 1), 1);
 		pause();
 		_exit(0);
@@ -146,12 +146,12 @@ START_TEST(test_lock)
 	ck_assert_int_eq(file_lock(path, 0, NULL, &waited), -ETIMEDOUT);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	int fd = file_lock(path, 5, NULL, &waited);
+	int fd = file_lock(path, 5000, NULL, &waited);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(waited, 0);
 	/* Who cleans up removes the file: the next one makes another. */
 	file_unlink_lock(path);
-	int other = file_lock(path, 5, NULL, &waited);
+	int other = file_lock(path, 5000, NULL, &waited);
 	ck_assert_int_ge(other, 0);
 	close(other);
 	close(fd);

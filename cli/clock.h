@@ -1,0 +1,14 @@
+#ifndef GS_CLI_CLOCK_H
+#define GS_CLI_CLOCK_H
+
+#include <time.h>
+
+/* Milliseconds that only go forward. */
+static inline long long clock_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+#endif
