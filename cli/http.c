@@ -199,9 +199,6 @@ static void prepare(struct http *http, const struct http_request *request)
 	if (request->body) {
 		set(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(request->body));
 		set(easy, CURLOPT_POSTFIELDS, request->body);
-	} else if (strcmp(request->method, "GET") != 0) {
-		set(easy, CURLOPT_POSTFIELDSIZE, 0L);
-		set(easy, CURLOPT_POSTFIELDS, "");
 	}
 	/* On a connection that was kept, libcurl repeats a request whose answer was lost, and does
 	 * not tell; who deletes has to know, since the second answer is that nothing is there. */
