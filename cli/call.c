@@ -50,11 +50,17 @@ static int demanded(struct cli *cli, const struct call *call, const struct deman
 	cleanup_free char *domains = option("--domain", demands->domains);
 	if (!scopes || !identities || !policies || !domains)
 		return failure_memory(&cli->failure);
-	return failure_set(
-		&cli->failure, STATUS_LOGIN,
-		"%s asks for another login (%s); run: globus-streams login --force%s%s%s%s%s",
-		call->service, demands->message ? demands->message : "it does not say why", scopes,
-		identities, policies, domains, demands->mfa ? " --mfa" : "");
+	struct credentials credentials;
+	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
+	failure_set(
+		&cli->failure, STATUS_LOGIN, "%s asks for another login (%s); %s%s%s%s%s%s",
+		call->service, demands->message ? demands->message : "it does not say why",
+		client ? "client credentials cannot give that: have its administrator allow the "
+			 "client, or unset GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET and "
+			 "run: globus-streams login --force"
+		       : "run: globus-streams login --force",
+		scopes, identities, policies, domains, demands->mfa ? " --mfa" : "");
+	return -1;
 }
 
 static int refused(struct cli *cli, const struct call *call, long status, const cJSON *answer)

@@ -88,16 +88,60 @@ static int descend(struct cli *cli, struct place *place, const char *word)
 			   place->path);
 }
 
+static bool takes_value(const struct option_spec *spec)
+{
+	return spec->kind != OPTION_FLAG && spec->kind != OPTION_MAYBE;
+}
+
+/* The option of that letter (or 0) or name (or NULL), in a table. */
+static const struct option_spec *in_table(const struct option_spec *table, char letter,
+					  const char *name)
+{
+	for (; table && (table->letter || table->name); table++)
+		if ((letter && table->letter == letter) ||
+		    (name && table->name && strcmp(table->name, name) == 0))
+			return table;
+	return NULL;
+}
+
+/* The same among those that all commands take, and those of any command from here on down. */
+static const struct option_spec *anywhere(const struct command *command, char letter,
+					  const char *name)
+{
+	const struct option_spec *found = in_table(common_options, letter, name);
+	if (!found)
+		found = in_table(command->options, letter, name);
+	for (const struct command *const *child = command->children; !found && child && *child;
+	     child++)
+		found = anywhere(*child, letter, name);
+	return found;
+}
+
+/* Whether the value of this option, which stands before the command's words, is the next word. */
+static bool has_value_apart(const struct command *command, const char *option)
+{
+	const struct option_spec *spec;
+	if (option[1] == '-')
+		return (spec = anywhere(command, 0, option + 2)) && takes_value(spec);
+	for (const char *at = option + 1; *at; at++)
+		if ((spec = anywhere(command, *at, NULL)) && takes_value(spec))
+			return !at[1];
+	return false;
+}
+
 /* Take the group words off the front, leaving options that stand before them in place. */
 static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 {
+	static char help[] = "--help";
 	int at = 0;
 	while (place->command->children && at < *argc) {
 		if (argv[at][0] == '-') {
-			/* A value that stands apart belongs to its option. */
-			bool apart =
-				strcmp(argv[at], "-F") == 0 || strcmp(argv[at], "--format") == 0;
-			at += apart ? 2 : 1;
+			at += has_value_apart(place->command, argv[at]) ? 2 : 1;
+			continue;
+		}
+		/* "help tunnel" is "tunnel --help". */
+		if (strcmp(argv[at], "help") == 0) {
+			argv[at++] = help;
 			continue;
 		}
 		if (descend(cli, place, argv[at]) < 0)

@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,15 +247,49 @@ int environment_contact(struct cli *cli, const char *option, const char *text,
 			   option, text);
 }
 
+/* What an IPv4 address is that nobody can call; NULL: it can be. */
+static const char *uncallable_ipv4(uint32_t address)
+{
+	if (address >> 24 == 0)
+		return "an address for no machine";
+	if (address >> 28 == 14)
+		return "a multicast address";
+	return address == INADDR_BROADCAST ? "the broadcast address" : NULL;
+}
+
+/* The same for what was written: a name, or an address in any form that programs take, "0" too. */
+static const char *uncallable(const char *host)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *list;
+	const char *kind = NULL;
+	if (getaddrinfo(host, NULL, &hints, &list) != 0)
+		return NULL;
+	if (list->ai_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)list->ai_addr;
+		kind = uncallable_ipv4(ntohl(in->sin_addr.s_addr));
+	} else if (list->ai_family == AF_INET6) {
+		const struct in6_addr *in =
+			&((const struct sockaddr_in6 *)(const void *)list->ai_addr)->sin6_addr;
+		if (IN6_IS_ADDR_V4MAPPED(in))
+			kind = uncallable_ipv4(ntohl(in->s6_addr32[3]));
+		else if (IN6_IS_ADDR_UNSPECIFIED(in))
+			kind = "an address for no machine";
+		else if (IN6_IS_ADDR_MULTICAST(in))
+			kind = "a multicast address";
+	}
+	freeaddrinfo(list);
+	return kind;
+}
+
 int environment_listener(struct cli *cli, const char *text, struct contact *contact)
 {
 	if (environment_contact(cli, "--listener-contact-string", text, contact) < 0)
 		return -1;
-	if (strcmp(contact->host, "0.0.0.0") != 0 && strcmp(contact->host, "::") != 0)
+	const char *kind = uncallable(contact->host);
+	if (!kind)
 		return 0;
-	return failure_set(
-		&cli->failure, STATUS_USAGE,
-		"%s stands for every address and cannot be called; give the one at which "
-		"the access point reaches this machine",
-		contact->host);
+	return failure_set(&cli->failure, STATUS_USAGE,
+			   "%s is %s and cannot be called; give the one at which the access point "
+			   "reaches this machine",
+			   contact->host, kind);
 }

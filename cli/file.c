@@ -40,10 +40,13 @@ int file_make_folder(const char *path)
 			continue;
 		char end = *at;
 		*at = '\0';
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
+		mode_t mask = umask(077); /* a stricter one would shut us out */
+		int err = mkdir(copy, 0700) < 0 ? errno : 0;
+		umask(mask);
+		if (err && err != EEXIST) {
 			/* A folder above it may be closed to us and there all the same. */
-			if (!end || (errno != EACCES && errno != EROFS && errno != EPERM))
-				return -errno;
+			if (!end || (err != EACCES && err != EROFS && err != EPERM))
+				return -err;
 		}
 		if (!end)
 			break;
@@ -206,7 +209,9 @@ static int still_there(int fd, const char *path)
 /* One try: a descriptor that holds the lock, or -EAGAIN, or -errno. */
 static int try_lock(const char *path)
 {
+	mode_t mask = umask(077);
 	cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	umask(mask);
 	if (fd < 0)
 		return -errno;
 	/* Belongs to the open file, not the process, and works over NFS, unlike flock() of old. */

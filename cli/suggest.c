@@ -45,8 +45,8 @@ void suggest_offer(struct suggest *suggest, const char *known)
 		return;
 	size_t typed = strlen(suggest->word);
 	size_t far = distance(suggest->word, known);
-	/* The beginning of a word is as good as a near miss. */
-	if (typed >= 3 && strncmp(known, suggest->word, typed) == 0)
+	/* A part of a word is as good as a near miss. */
+	if (typed >= 3 && strstr(known, suggest->word))
 		far = 1;
 	if (far < suggest->distance && far <= 1 + strlen(known) / 4) {
 		suggest->distance = far;

@@ -54,6 +54,8 @@ def initialized(cli, far):
     (("environment", "initialize", "--listener-contact-string", "10.0.0.1", INITIATOR_AP), "HOST:PORT"),
     (("environment", "initialize", "--listener-contact-string", "0.0.0.0:80", INITIATOR_AP), "0.0.0.0"),
     (("environment", "initialize", "--globus-contact", "a:b:c", INITIATOR_AP), "a:b:c"),
+    (("environment", "lookup", INITIATOR_AP), "did you mean: globus-streams environment contact-lookup"),
+    (("-vF", "xml", "tunnel", "list"), "xml"), (("help", "tunnle"), "did you mean: globus-streams tunnel"),
     (("environment", "initialize", "--listener", "--globus-contact", "a:1", INITIATOR_AP), "initiator side"),
     (("environment", "initialize", "--cs-ttl", "-1", INITIATOR_AP), "-1"),
     (("environment", "contact-lookup", "--refresh", "--skip-update", INITIATOR_AP), "exclude"),
@@ -61,6 +63,26 @@ def initialized(cli, far):
 def test_wrong_usage(cli, far, words, hint):
     assert hint in cli.run(*words).failed(2)
     assert far.requests == [] and cli.files() == {}
+
+
+UNCALLABLE = [f"{host}:80" for host in (
+    "0", "0.0.0.0", "0x0", "0.1.2.3", "00.0", "255.255.255.255", "0xffffffff", "4294967295", "224.0.0.1",
+    "239.255.255.255", "[::]", "[::0]", "[0:0::0]", "[ff02::1]", "[::ffff:0.0.0.0]", "[::ffff:224.0.0.1]")]
+
+
+def test_listener_contacts_that_nobody_can_call(cli, far):
+    tunnel = far.tunnel()
+    for contact in UNCALLABLE:
+        line = cli.run("environment", "initialize", "--listener-contact-string", contact, tunnel).failed(2)
+        assert "cannot be called" in line
+    assert far.requests == [] and cli.files() == {}
+    cli.run("environment", "initialize", "--listener-contact-string", "10.0.0.1:80", tunnel).ok()
+    before, asked = cli.files(), len(far.requests)
+    for contact in UNCALLABLE:
+        cli.run("environment", "update", "--listener-contact-string", contact, tunnel).failed(2)
+    assert len(far.requests) == asked and cli.files() == before
+    for contact in ("127.0.0.1:1", "[fe80::1]:1", "[::1]:1", "223.255.255.255:1", "240.0.0.1:1", "a0.example:1"):
+        cli.run("environment", "update", "--listener-contact-string", contact, tunnel).ok()
 
 
 def test_unknown_tunnel(cli, far):
@@ -99,6 +121,17 @@ def test_token_refused_once(cli, far):
     far.requests.clear()
     assert cli.run(*LOOKUP, tunnel).ok() == "127.0.0.1:4711\n"
     assert far.count("POST", "/v2/oauth2/token") == 1 and far.count("GET", "/v2/tunnels/.*") == 2
+
+
+@pytest.mark.parametrize("answer", [
+    Answer(403, {"code": "ConsentRequired", "message": "Missing consent", "required_scopes": ["urn:a"]}),
+    Answer(401, {"authorization_parameters": {"session_message": "Missing consent", "required_scopes": ["urn:a"]}})])
+def test_demands_that_client_credentials_cannot_meet(cli, far, answer):
+    """With them, `login` says that no login is needed: the line says what helps."""
+    far.rule("GET", "/v2/tunnels/.*", answer)
+    line = cli.run("tunnel", "show", far.active()).failed(4)
+    assert "Missing consent" in line and "allow the client" in line and "unset GLOBUS_CLI_CLIENT_ID" in line
+    assert line.endswith("globus-streams login --force --scope 'urn:a'")
 
 
 def test_token_refused_for_good(cli, far):

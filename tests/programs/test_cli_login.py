@@ -235,6 +235,44 @@ def test_refresh(cli, far):
     assert "no longer valid" in cli.run("tunnel", "show", tunnel).failed(4)
 
 
+@pytest.mark.parametrize("rotated", [False, True])
+def test_ten_that_need_a_new_token_ask_once(cli, far, rotated):
+    """Also where each refresh token is good for one renewal only."""
+    tunnel = far.active()
+    log_in(cli, far)
+    path = cli.base / "tokens.json"
+
+    def renew(request, usual):
+        time.sleep(0.3)
+        answer = json.loads(usual().body)
+        far.revoked.add(request.form()["refresh_token"])
+        for scope in far.refresh:
+            far.refresh[scope] = "refresh-new-" + str(len(scope))
+        answer["refresh_token"] = far.refresh[answer["scope"]]
+        return Answer(200, answer)
+
+    for _ in range(2):
+        document = json.loads(path.read_text())
+        for entry in document["tokens"]:
+            entry["expires_at"] = 1000
+        path.write_text(json.dumps(document))
+        far.rules.clear()
+        if rotated:
+            far.rule("POST", "/v2/oauth2/token", renew)
+            far.revoked.clear()
+        far.requests.clear()
+        runs = [cli.start("tunnel", "show", tunnel) for _ in range(10)]
+        outputs = [run.communicate(timeout=60) + (run.returncode,) for run in runs]
+        assert all((err, status) == ("", 0) for _, err, status in outputs), outputs
+        forms = [request.form() for request in far.asked("POST", "/v2/oauth2/token")]
+        assert [form["grant_type"] for form in forms] == ["refresh_token"]
+        assert far.count("GET", "/v2/tunnels/.*") == 10
+    tokens = json.loads(path.read_text())["tokens"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and len(tokens) == 2
+    assert any(entry["refresh_token"].startswith("refresh-new-") for entry in tokens) == rotated
+    assert all(entry["refresh_token"] for entry in tokens)
+
+
 def test_logout(cli, far):
     log_in(cli, far)
     entries = json.loads((cli.base / "tokens.json").read_text())["tokens"]

@@ -56,6 +56,46 @@ def test_tunnel_list(cli, far):
     assert [t["id"] for t in document["data"]] == tunnels
 
 
+def test_options_before_the_words(cli, far, tmp_path):
+    tunnel = far.active()
+    base = tmp_path / "other"
+    cli.run("--base-dir", base, "environment", "initialize", tunnel).ok()
+    for words in (("--base-dir", base, "environment", "list", "-F", "json"),
+                  ("-F", "json", "--base-dir", base, "environment", "list"),
+                  ("environment", "--format", "json", "--base-dir", base, "list"),
+                  (f"--base-dir={base}", "-Fjson", "environment", "list")):
+        assert json.loads(cli.run(*words).ok())["data"][0]["tunnel_id"] == tunnel
+    for words in (("-vF", "json", "tunnel", "list"), ("-vFjson", "tunnel", "list"), ("-v", "tunnel", "-F", "json", "list")):
+        result = cli.run(*words)
+        assert result.status == 0 and json.loads(result.out)["data"][0]["id"] == tunnel and "Transfer" not in result.out
+
+
+def test_help_as_a_word(cli):
+    assert cli.run("help").ok() == cli.run("--help").ok()
+    for words in (("help", "tunnel", "create"), ("tunnel", "help", "create")):
+        assert cli.run(*words).ok() == cli.run("tunnel", "create", "--help").ok()
+
+
+def test_a_home_with_an_odd_name(tmp_path, far):
+    (tmp_path / "odd\nname").mkdir()
+    cli, tunnel = Cli(tmp_path / "odd\nname", far.url), far.active()
+    out = cli.run("environment", "initialize", tunnel).ok()
+    assert len(out.splitlines()) == 4 and "odd name/.globus/streams/\n" in out
+    assert cli.run("environment", "contact-lookup", tunnel).ok() == "127.0.0.1:4711\n"
+    path = cli.base / f"{tunnel}.conf"
+    path.chmod(0o644)
+    cli.run("environment", "contact-lookup", tunnel).failed(1)
+
+
+@pytest.mark.parametrize("mask", [0o777, 0o000])
+def test_odd_umasks(cli, far, mask):
+    tunnel = far.active()
+    for words in (("environment", "initialize"), ("environment", "contact-lookup", "--refresh"), ("tunnel", "show")):
+        cli.run(*words, tunnel, umask=mask).ok()
+    modes = {p.relative_to(cli.home): p.stat().st_mode & 0o777 for p in cli.home.rglob("*")}
+    assert all(mode == (0o700 if (cli.home / path).is_dir() else 0o600) for path, mode in modes.items()), modes
+
+
 @pytest.mark.parametrize("absolute", [True, False])
 def test_lists_have_pages(cli, far, absolute):
     tunnels = [far.active() for _ in range(5)]
