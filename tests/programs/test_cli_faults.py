@@ -223,29 +223,6 @@ def test_what_never_passes(cli, far, tmp_path):
     silent.close()
 
 
-def test_every_truncation_of_every_answer(cli, far):
-    """A body that ends early though its length is right: no JSON, one line, no file."""
-    tunnel = far.active()
-    cases = []
-    for method, path, document in (
-            ("GET", f"/v2/tunnels/{tunnel}", far.tunnels[tunnel]),
-            ("GET", f"/v2/stream_access_points/{INITIATOR_AP}", {"data": far.point(INITIATOR_AP)}),
-            ("POST", "/v2/oauth2/token", None),
-            ("POST", "/manager/api/lan_secrets", None)):
-        cases.append((method, path, len(json.dumps(document)) if document else 300))
-
-    for method, path, length in cases:
-        for cut in range(0, length, 23):
-            def truncated(request, usual, cut=cut):
-                answer = usual()
-                return Answer(answer.status, raw=answer.body[: min(cut, len(answer.body) - 1)])
-
-            far.rules.clear()
-            far.rule(method, path, truncated)
-            cli.run("environment", "initialize", tunnel, env={"GLOBUS_STREAMS_BASE_DIR": str(cli.home / "x")}).failed(1)
-            assert not list(cli.home.rglob("*.conf"))
-
-
 def test_a_secret_that_cannot_be_had(cli, far):
     tunnel = initialized(cli, far)
     before = cli.files()

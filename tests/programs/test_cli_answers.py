@@ -1,0 +1,104 @@
+"""The gateway's answers, spoilt on the way: one clear line, exit status 1, no file changed.
+
+tests/unit/test_services.c tries every byte and every value of every answer inside one process; here it is the whole
+program over a connection, at some of the bytes, or at all of them with GS_TEST_EVERY_BYTE=1.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lab import CLI, LOOPBACK, Lab, free_port
+from recorder import Recorder
+
+STRIDE = 1 if os.environ.get("GS_TEST_EVERY_BYTE") else 101
+HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body>hotel network</body></html>\n"
+
+
+class Spoiler:
+    """Runs of globus-streams, two at a time, each with a folder of its own and one answer changed."""
+
+    def __init__(self, lab, recorder):
+        self.lab, self.recorder, self.numbers = lab, recorder, itertools.count()
+
+    def run(self, prepared, words, change=None):
+        number = next(self.numbers)
+        base = self.lab.folder / f"base-{number}"
+        shutil.copytree(prepared, base)
+        if change:
+            self.recorder.change(number, change)
+        settings = {**self.recorder.environment(number), "GLOBUS_STREAMS_BASE_DIR": str(base)}
+        done = subprocess.run([str(CLI), *map(str, words)], env={**self.lab.env, **settings}, capture_output=True,
+                              stdin=subprocess.DEVNULL, text=True)
+        return done, base
+
+    def spoilt(self, prepared, words, index, body):
+        """The run with its answer of that index having another body: what is wrong with it, or None."""
+        count = itertools.count()
+        done, base = self.run(
+            prepared, words, lambda exchange: (exchange.status, body(exchange.text)) if next(count) == index else None)
+        where = f"{' '.join(map(str, words))}, answer {index}"
+        if done.returncode != 1 or done.stderr.count("\n") != 1 or not done.stderr.startswith("globus-streams: "):
+            return f"{where}: exit {done.returncode}: {done.stderr}"
+        if done.stdout.splitlines()[1:] or files(base) != files(prepared):
+            return f"{where}: {done.stdout} {files(base)}"
+        if index == 0 and tokens(base) != tokens(prepared):
+            return f"{where}: the tokens changed"
+        shutil.rmtree(base)
+        return None
+
+
+def files(base):
+    return {path.name: path.read_bytes() for path in base.iterdir()
+            if not path.name.endswith(".lock") and path.name != "tokens.json"}
+
+
+def tokens(base):
+    path = base / "tokens.json"
+    return path.read_bytes() if path.exists() else None
+
+
+def cut_at(size):
+    return lambda text: text[:size]
+
+
+@pytest.mark.limit(900)
+def test_every_answer_cut_and_in_html(tmp_path, gateway, nothing_left_behind):
+    recorder = Recorder(gateway.env["GLOBUS_SDK_SERVICE_URL_TRANSFER"])
+    lab = Lab(tmp_path, gateway)
+    lab.env.update(recorder.environment())
+    bare, ready = tmp_path / "bare", tmp_path / "ready"
+    bare.mkdir(mode=0o700)
+    tunnel = lab.create_tunnel()
+    listener = ("environment", "initialize", "--listener-contact-string", f"{LOOPBACK}:{free_port()}")
+    lab.cli(*listener, tunnel)
+    lab.cli("environment", "initialize", "--base-dir", ready, tunnel)
+    access_points = [lab.env[f"LAB_{role}_AP"] for role in ("INITIATOR", "LISTENER")]
+    commands = [(bare, ("tunnel", "create", *access_points)), (bare, ("tunnel", "show", tunnel)),
+                (bare, ("tunnel", "list")), (bare, ("tunnel", "events", tunnel)),
+                (bare, ("tunnel", "update", "--label", "x", tunnel)), (bare, ("access-point", "list")),
+                (bare, ("access-point", "show", access_points[0])), (bare, (*listener, tunnel)), (bare, ("whoami",)),
+                (ready, ("environment", "initialize", "--force", tunnel)), (ready, ("environment", "update", tunnel)),
+                (ready, ("environment", "contact-lookup", "--refresh", tunnel))]
+    spoiler, jobs = Spoiler(lab, recorder), []
+    for prepared, words in commands:
+        recorder.take()
+        done, _ = spoiler.run(prepared, words)
+        assert done.returncode == 0, done
+        for index, exchange in enumerate(recorder.take()):
+            # not at the same places in every command
+            start = (7 * len(jobs)) % STRIDE
+            bodies = [cut_at(size) for size in range(start, len(exchange.text), STRIDE)] + [lambda text: HTML]
+            jobs += [(prepared, words, index, body) for body in bodies]
+            if "--force" in words and exchange.path.endswith("/lan_secrets"):
+                break  # then the old secret is deleted, and whether that succeeds or not the outcome stands
+    with ThreadPoolExecutor(2) as pool:
+        wrong = [found for found in pool.map(lambda job: spoiler.spoilt(*job), jobs) if found]
+    assert not wrong, f"{len(wrong)} of {len(jobs)}: {wrong[0]}"
+    assert len(jobs) > 100
+    lab.end()
+    recorder.close()
