@@ -1,8 +1,8 @@
 /*
  * alarmed PORT restart|no-restart blocking|poll US: an echo server of one thread, under a SIGALRM
  * every US microseconds whose handler is set with or without SA_RESTART; 0: none. Each connection
- * sends a number; it is printed, and sent back. SIGTERM ends it, and it prints how many alarms
- * came.
+ * sends a number; it is printed, and sent back. SIGUSR1 ends the alarms. SIGTERM ends it, and it
+ * prints how many alarms came, and how often accept() returned.
  */
 
 #include <arpa/inet.h>
@@ -18,11 +18,15 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t alarms, over;
+static int returns;
 
 static void on_signal(int number)
 {
+	static const struct itimerval never;
 	if (number == SIGTERM)
 		over = 1;
+	else if (number == SIGUSR1)
+		setitimer(ITIMER_REAL, &never, NULL);
 	else
 		alarms++;
 }
@@ -38,8 +42,8 @@ static void begin_signals(bool restart, int us)
 	struct sigaction alarm = {.sa_handler = on_signal, .sa_flags = restart ? SA_RESTART : 0};
 	struct sigaction term = {.sa_handler = on_signal};
 	struct itimerval every = {{us / 1000000, us % 1000000}, {us / 1000000, us % 1000000}};
-	if (sigaction(SIGALRM, &alarm, NULL) < 0 || sigaction(SIGTERM, &term, NULL) < 0 ||
-	    setitimer(ITIMER_REAL, &every, NULL) < 0)
+	if (sigaction(SIGALRM, &alarm, NULL) < 0 || sigaction(SIGUSR1, &alarm, NULL) < 0 ||
+	    sigaction(SIGTERM, &term, NULL) < 0 || setitimer(ITIMER_REAL, &every, NULL) < 0)
 		die("signals");
 }
 
@@ -83,11 +87,12 @@ int main(int argc, char **argv)
 		if (polls && !(ready.revents & POLLIN))
 			continue;
 		int made = accept(fd, NULL, NULL);
+		returns++;
 		if (made >= 0)
 			serve(made);
 		else if (errno != EINTR)
 			die("accept");
 	}
-	printf("alarms %d\n", (int)alarms);
+	printf("alarms %d\nreturns %d\n", (int)alarms, returns);
 	return 0;
 }
