@@ -23,6 +23,7 @@
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
 #include "supervisor/conn.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/incoming.h"
 #include "supervisor/listener.h"
@@ -80,10 +81,12 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
 	close_fd(&conn->fd);
+	fault_point("accept.closed");
 	conn->calls = call;
 	conn->tid = (int)s->state->calls[call].notif.pid;
 	atomic_signal_fence(memory_order_seq_cst);
 	conn->state = CONN_TELLING;
+	fault_point("accept.telling");
 	if (notify_return(s->state, call, conn->number) < 0) {
 		conn->state = CONN_INJECTED;
 		conn->group = target_group(conn->tid);
@@ -93,7 +96,9 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 		return;
 	}
 	s->state->counters.accepts++;
+	fault_point("accept.told");
 	conn_give(s->state, index);
+	fault_point("accept.given");
 	at(s, listener)->owed--;
 }
 
@@ -110,15 +115,19 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 		return;
 	}
 	/* from here on it may be in that table: whoever takes over looks there */
+	fault_point("accept.address-written");
 	listener_unqueue_first(s, listener);
+	fault_point("accept.unqueued");
 	at(s, listener)->owed++;
 	at(s, listener)->took = 0;
 	conn->tid = (int)call->notif.pid;
 	conn->number = -1;
 	conn->cookie = socket_cookie(conn->fd);
 	conn->state = CONN_INJECTED;
+	fault_point("accept.injecting");
 	fcntl(conn->fd, F_SETFL, call->args[3] & SOCK_NONBLOCK ? O_NONBLOCK : 0);
 	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
+	fault_point("accept.injected");
 	if (number < 0) {
 		at(s, listener)->owed--;
 		listener_queue_first(s, listener, index);
@@ -126,6 +135,7 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 		return;
 	}
 	conn->number = number;
+	fault_point("accept.numbered");
 	tell(s, call_index, index);
 }
 
@@ -189,11 +199,13 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 	}
 	if (listener->fd < 0) {
 		listener->fd = steal_fd(fd);
+		fault_point("accept.watching");
 		loop_watch(&s->loop, listener->fd, EPOLLIN, false,
 			   supervisor_id(s, OBJECT_LISTENER, index));
 	}
 	call->promised = listener->took != 0;
 	supervisor_hold(s, call_index, CALL_ACCEPT, &listener->calls, index);
+	fault_point("accept.held");
 	if (call->promised && (!timeout || timeout > PROMISE))
 		timeout = PROMISE;
 	if (timeout) {

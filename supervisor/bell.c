@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/socket.h"
@@ -35,6 +36,7 @@ static int call(const union address *to, union address *from)
 		return -errno;
 	address_set_port(&own, 0);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	fault_point("bell.calling");
 	if (bind(fd, &own.sa, address_len(&own)) < 0 || socket_name(fd, from, NULL) < 0 ||
 	    (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS)) {
 		int err = -errno;
@@ -66,7 +68,9 @@ void bell_ring(struct supervisor *s, uint32_t index)
 	}
 	if (listener->defers && send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		log_debug("no byte for TCP_DEFER_ACCEPT: %s", strerror(errno));
+	fault_point("bell.called");
 	listener->bell = fd;
+	fault_point("bell.recorded");
 	loop_watch(&s->loop, fd, EPOLLRDHUP, false, supervisor_id(s, OBJECT_BELL, index));
 }
 
@@ -84,7 +88,9 @@ bool bell_take(struct supervisor *s, const union address *peer)
 					     address_same(peer, &listener->bell_address)) ||
 					    (listener->bell_before.sa.sa_family &&
 					     address_same(peer, &listener->bell_before)))) {
+			fault_point("bell.taken");
 			bell_stop(s, i);
+			fault_point("bell.stopped");
 			return true;
 		}
 	}

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
@@ -51,6 +52,7 @@ void bind_call(struct supervisor *s, uint32_t index)
 		if (fd >= 0 && socket_is_tcp(fd) && notify_valid(s->state, call)) {
 			check_reachable(s->state, &bound);
 			accept_expect(s, call, fd, &bound);
+			fault_point("bind.noted");
 		}
 	}
 	notify_pass(s->state, index);

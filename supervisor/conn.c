@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "supervisor/address.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
@@ -38,6 +39,7 @@ uint32_t conn_add(struct state *state, uint64_t cookie, int fd)
 	conn->cookie = cookie;
 	conn->fd = fd;
 	conn->began = conn->seen = loop_now();
+	fault_point("connect.added");
 	conn_put(state, index);
 	return index;
 }
@@ -65,6 +67,7 @@ void conn_drop_socket(struct supervisor *s, struct conn *conn)
 	if (conn->fd >= 0)
 		socket_end_handshake(conn);
 	close_fd(&conn->fd);
+	fault_point("connect.closed");
 }
 
 void conn_forget(struct supervisor *s, uint32_t index)
@@ -77,6 +80,7 @@ void conn_forget(struct supervisor *s, uint32_t index)
 	*at = conn->next;
 	state->connecting--;
 	conn_drop_socket(s, conn);
+	fault_point("connect.unchained");
 	conn_give(state, index);
 }
 
@@ -84,11 +88,13 @@ void conn_answer_so_error(struct supervisor *s, uint32_t index, int error)
 {
 	struct call *call = &s->state->calls[index];
 	int32_t value = error, len = sizeof(value);
-	if (target_write(s->state, call, call->args[3], &value, sizeof(value)) < 0 ||
-	    target_write(s->state, call, call->args[4], &len, sizeof(len)) < 0)
-		notify_fail(s->state, index, EFAULT);
-	else
+	bool written = target_write(s->state, call, call->args[3], &value, sizeof(value)) == 0 &&
+		       target_write(s->state, call, call->args[4], &len, sizeof(len)) == 0;
+	fault_point("connect.result-written");
+	if (written)
 		notify_return(s->state, index, 0);
+	else
+		notify_fail(s->state, index, EFAULT);
 }
 
 bool conn_answer(struct supervisor *s, struct conn *conn, int error)
@@ -98,6 +104,7 @@ bool conn_answer(struct supervisor *s, struct conn *conn, int error)
 		uint32_t index = conn->calls;
 		struct call *call = &s->state->calls[index];
 		supervisor_release(s, index, &conn->calls);
+		fault_point("connect.released");
 		if (call->kind == CALL_CONNECT) {
 			told |= (error ? notify_fail(s->state, index, error)
 				       : notify_return(s->state, index, 0)) == 0;

@@ -26,6 +26,7 @@
 #include "supervisor/address.h"
 #include "supervisor/conn.h"
 #include "supervisor/connect.h"
+#include "supervisor/fault.h"
 #include "supervisor/lan.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
@@ -70,7 +71,9 @@ static void succeed(struct supervisor *s, uint32_t index)
 		call = s->state->calls[call].next;
 	if (call != NONE && conn->fd >= 0) /* so that the next connect() says EISCONN */
 		socket_connect(conn->fd, &conn->peer);
+	fault_point("connect.authenticated");
 	conn->state = CONN_DONE;
+	fault_point("connect.done");
 	/* the program must find no descriptor of ours when it closes its own */
 	conn_drop_socket(s, conn);
 	conn_debug(s, conn, conn->plain ? "connected" : "authenticated");
@@ -84,26 +87,43 @@ static void succeed(struct supervisor *s, uint32_t index)
 		connect_set_deadline(s, index, loop_now() + (answered ? KEEP_TOLD : KEEP_RESULT));
 }
 
+/* The socket is as it was before it was connected. */
+static void disconnect(struct conn *conn)
+{
+	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
+		socket_disconnect(conn->fd);
+	socket_end_handshake(conn); /* not before: it would wake the program */
+}
+
+/* What has failed is told, by the next supervisor where this one ends in between. */
+static void finish_failure(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	conn_unwatch(s, conn);
+	disconnect(conn);
+	fault_point("connect.disconnected");
+	bool asked = conn->calls != NONE;
+	if (asked)
+		socket_take_error(conn->fd); /* the program is about to be told */
+	if (asked && conn_answer(s, conn, conn->error)) {
+		conn_forget(s, index);
+		return;
+	}
+	conn_drop_socket(s, conn);
+	connect_set_deadline(s, index, loop_now() + KEEP_RESULT);
+}
+
 static void fail(struct supervisor *s, uint32_t index, int error, const char *why)
 {
 	struct conn *conn = at(s, index);
 	conn_report(s, conn, error, why);
 	refusal_count(s->state, conn, error);
-	conn_unwatch(s, conn);
-	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
-		socket_disconnect(conn->fd);
-	socket_end_handshake(conn); /* not before: it would wake the program */
-	bool asked = conn->calls != NONE;
-	if (asked)
-		socket_take_error(conn->fd); /* the program is about to be told */
-	if (asked && conn_answer(s, conn, error)) {
-		conn_forget(s, index);
-		return;
-	}
-	conn_drop_socket(s, conn);
-	conn->state = CONN_FAILED;
+	fault_point("connect.failing");
 	conn->error = error;
-	connect_set_deadline(s, index, loop_now() + KEEP_RESULT);
+	atomic_signal_fence(memory_order_seq_cst);
+	conn->state = CONN_FAILED;
+	fault_point("connect.failed");
+	finish_failure(s, index);
 }
 
 /* TCP itself failed, and nothing else is to be tried: the kernel tells it better than we can,
@@ -122,10 +142,20 @@ static void fail_in_kernel(struct supervisor *s, uint32_t index)
 
 /* --- a contact that failed --- */
 
+/* Its error is not the program's. */
+static void leave_contact(struct conn *conn)
+{
+	bool begun = socket_tcp_state(conn->fd) != TCP_CLOSE;
+	disconnect(conn);
+	if (begun)
+		socket_take_error(conn->fd);
+}
+
 static void want_lookup(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
 	conn->state = CONN_LOOKUP;
+	fault_point("connect.lookup");
 	conn_debug(s, conn, "its contact is fetched");
 	conn_unwatch(s, conn);
 	if (conn->retried || conn->nonblocking)
@@ -163,11 +193,10 @@ static void fail_or_retry(struct supervisor *s, uint32_t index, int error, const
 		return;
 	}
 	conn->retried = true;
-	if (socket_tcp_state(conn->fd) != TCP_CLOSE) {
-		socket_disconnect(conn->fd);
-		socket_take_error(conn->fd);
-	}
-	socket_end_handshake(conn);
+	atomic_signal_fence(memory_order_seq_cst);
+	conn->state = CONN_LOOKUP;
+	fault_point("connect.retrying");
+	leave_contact(conn);
 	conn_debug(s, conn, why ? why : error ? strerror(error) : "no TCP connection");
 	want_lookup(s, index);
 }
@@ -333,7 +362,9 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 		return;
 	}
 	socket_begin_handshake(conn);
+	fault_point("connect.up");
 	conn->state = CONN_AUTH;
+	fault_point("connect.auth");
 	connect_set_deadline(s, index, now + (conn->nonblocking ? HOLD_LOOP : HOLD_BLOCKING));
 	drive(s, index);
 }
@@ -402,8 +433,10 @@ static void start_tcp(struct supervisor *s, uint32_t index)
 	}
 	conn->peer = to;
 	conn->state = CONN_TCP;
+	fault_point("connect.tcp");
 	connect_set_deadline(s, index, loop_now() + TCP_LIMIT);
 	int err = socket_connect(conn->fd, &conn->peer);
+	fault_point("connect.syn-sent");
 	/* on this host it is up at once */
 	if (err == -EINPROGRESS && socket_tcp_state(conn->fd) == TCP_ESTABLISHED)
 		err = 0;
@@ -441,6 +474,7 @@ void connect_begin(struct supervisor *s, uint32_t call_index, uint32_t index)
 	struct call *call = &s->state->calls[call_index];
 	uint64_t wait = patience(s, conn);
 	connect_hold(s, call_index, CALL_CONNECT, index);
+	fault_point("connect.held");
 	if (wait) {
 		call->deadline = conn->began + wait;
 		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
@@ -510,6 +544,7 @@ void connect_resume(struct supervisor *s, uint32_t index)
 	struct conn *conn = at(s, index);
 	switch (conn->state) {
 	case CONN_LOOKUP:
+		leave_contact(conn);
 		if (!conn->retried && contact_known(s, conn))
 			start_tcp(s, index);
 		else
@@ -517,6 +552,10 @@ void connect_resume(struct supervisor *s, uint32_t index)
 		return;
 	case CONN_DONE:
 		succeed(s, index);
+		return;
+	case CONN_FAILED:
+		if (conn->fd >= 0)
+			finish_failure(s, index);
 		return;
 	case CONN_TCP:
 		if (socket_tcp_state(conn->fd) == TCP_CLOSE && !conn->told)

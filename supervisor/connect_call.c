@@ -8,6 +8,7 @@
 #include "supervisor/address.h"
 #include "supervisor/conn.h"
 #include "supervisor/connect.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
@@ -30,6 +31,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 		s->state->tunnels[conn->tunnel].slow = true;
 	conn->group = target_group(conn->tid);
 	connect_tell(s, index);
+	fault_point("connect.told");
 	conn_debug(s, conn, "the program is told EINPROGRESS");
 	if (conn->state != CONN_TCP && conn->nonblocking)
 		connect_set_deadline(s, index, loop_now() + HOLD_LOOP);
@@ -121,6 +123,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 		return;
 	}
 	steal_fd(fd);
+	fault_point("connect.recorded");
 	struct conn *conn = at(s, index);
 	conn->tunnel = route->tunnel;
 	conn->name = route->name;
@@ -132,6 +135,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 	conn->here = facts->here;
 	atomic_signal_fence(memory_order_seq_cst);
 	conn->whole = true;
+	fault_point("connect.whole");
 	conn_debug(s, conn, conn->nonblocking ? "asked for, non-blocking" : "asked for");
 	connect_begin(s, call, index);
 }

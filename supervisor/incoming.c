@@ -8,6 +8,7 @@
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
 #include "supervisor/conn.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/lan.h"
 #include "supervisor/listener.h"
@@ -29,11 +30,13 @@ void incoming_drop(struct supervisor *s, uint32_t index)
 	uint32_t listener = conn->listener;
 	at(s, listener)->incoming--;
 	conn_unwatch(s, conn);
+	fault_point("accept.refusing");
 	shutdown(conn->fd, SHUT_RDWR); /* what comes from now on resets it */
 	while (recv(conn->fd, NULL, INT_MAX, MSG_DONTWAIT | MSG_TRUNC) > 0)
 		; /* not a byte of it is for the program (tcp(7), MSG_TRUNC) */
 	conn->deadline = 0;
 	conn->state = CONN_DEAD;
+	fault_point("accept.dead");
 	if (at(s, listener)->dead != NONE)
 		listener_drop_conn(s, at(s, listener)->dead);
 	at(s, listener)->dead = index;
@@ -72,6 +75,7 @@ void incoming_drive(struct supervisor *s, uint32_t index)
 		socket_end_handshake(conn);
 		conn->deadline = 0;
 		at(s, listener)->incoming--;
+		fault_point("accept.authenticated");
 		log_debug("authenticated an incoming connection after %llu us",
 			  (unsigned long long)((loop_now() - conn->began) / 1000));
 		listener_queue(s, listener, index);
@@ -98,7 +102,9 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	}
 	/* the descriptor makes it whole; for a moment it has two owners, never none */
 	atomic_signal_fence(memory_order_seq_cst);
+	fault_point("accept.filled");
 	conn->fd = *fd;
+	fault_point("accept.recorded");
 	steal_fd(fd);
 	at(s, listener)->incoming++;
 	at(s, listener)->took++;
@@ -115,7 +121,9 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening)
 	for (int i = 0; i < ACCEPT_AT_A_TIME; i++) {
 		union address peer;
 		s->state->accepting = listener;
+		fault_point("accept.accepting");
 		cleanup_fd int fd = socket_accept(listening, &peer);
+		fault_point("accept.accepted");
 		if (fd == -EAGAIN)
 			return 0;
 		if (fd == -EINVAL)
@@ -152,6 +160,8 @@ void incoming_resume(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
+	if (at(s, conn->listener)->odd)
+		socket_begin_handshake(conn);
 	if (lan_resume(conn) < 0) {
 		incoming_report(s, conn, "other bytes than the handshake's moved");
 		incoming_drop(s, index);

@@ -184,6 +184,16 @@ void keeper_adopt(struct keeper *keeper)
 	keeper->state->counters.restarts++; /* there is something to take over */
 }
 
+/* Closed before it is forgotten: a supervisor that takes over in between leaves it alone. */
+void keeper_close(struct keeper *keeper, int *fd)
+{
+	int closed = *fd;
+	close_fd(fd);
+	for (int i = 0; closed >= 0 && i < KEPT_MAX; i++)
+		if (keeper->state->kept[i] == closed)
+			keeper->state->kept[i] = -1;
+}
+
 /* --- the loop --- */
 
 void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)

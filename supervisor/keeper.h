@@ -36,6 +36,9 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count);
 /* A new binary in the place of the one that was detached: what exec does not keep. */
 void keeper_adopt(struct keeper *keeper);
 
+/* Close one of those: its number may be anything's from then on. */
+void keeper_close(struct keeper *keeper, int *fd);
+
 /* Start the supervisor, or another; where none can be started it is tried again later, and at last
  * the programs are let go: their calls fail with ENOSYS, none hangs. */
 void keeper_start_supervisor(struct keeper *keeper);

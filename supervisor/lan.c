@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/fault.h"
 #include "supervisor/socket.h"
 #include "supervisor/tunnel.h"
 
@@ -81,7 +82,9 @@ static int send_some(struct conn *conn)
 {
 	size_t len;
 	const uint8_t *data = lan_auth_output(&conn->la, &len);
+	fault_point("lan.sending");
 	ssize_t sent = send(conn->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	fault_point("lan.sent");
 	if (sent < 0)
 		return errno == EPIPE ? -ECONNRESET : -errno;
 	lan_auth_sent(&conn->la, (size_t)sent);
@@ -92,10 +95,13 @@ static int receive_some(struct conn *conn)
 {
 	size_t len;
 	uint8_t *data = lan_auth_input(&conn->la, &len);
+	fault_point("lan.receiving");
 	ssize_t got = recv(conn->fd, data, len, MSG_DONTWAIT);
+	fault_point("lan.received");
 	if (got <= 0)
 		return got < 0 ? -errno : -ECONNRESET;
 	lan_auth_received(&conn->la, (size_t)got);
+	fault_point("lan.recorded");
 	return 0;
 }
 

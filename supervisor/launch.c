@@ -111,7 +111,7 @@ static void serve(struct running *running)
 			return;
 		log_warn("the supervisor cannot be attached to (%s): this command has its own",
 			 strerror(-err));
-		close_fd(&state->channel_fd);
+		keeper_close(&running->keeper, &state->channel_fd);
 	}
 	uint32_t program = program_take(state);
 	state->programs[program].notify_fd = running->keeping->notify_fd;
@@ -147,7 +147,7 @@ static void start(struct running *running)
 	/* nothing more comes when exec succeeds */
 	if (recv(running->command_socket, &word, sizeof(word), 0) == sizeof(word))
 		give_up(running, word.stage, word.error);
-	close_fd(&running->command_socket);
+	keeper_close(&running->keeper, &running->command_socket);
 	report_started(running);
 }
 
@@ -221,7 +221,7 @@ static void channel_ended(struct running *running)
 {
 	struct state *state = running->keeper.state;
 	log_warn("the supervisor that this command was attached to has ended: it has its own now");
-	close_fd(&state->channel_fd);
+	keeper_close(&running->keeper, &state->channel_fd);
 	serve(running);
 }
 

@@ -6,6 +6,7 @@
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
 #include "supervisor/conn.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/socket.h"
@@ -29,6 +30,7 @@ static uint32_t add(struct state *state, int fd, const union address *address, u
 	if (index == NONE)
 		return NONE;
 	struct listener *listener = &state->listeners[index];
+	fault_point("listener.added");
 	listener->cookie = cookie;
 	listener->address = *address;
 	listener->family = socket_family(fd);
@@ -99,6 +101,7 @@ void listener_queue(struct supervisor *s, uint32_t listener, uint32_t index)
 	s->state->conns[index].ready_at = loop_now();
 	s->state->conns[index].next = NONE;
 	s->state->conns[index].state = CONN_READY;
+	fault_point("accept.ready");
 	if (ready->first == NONE)
 		ready->first = index;
 	else

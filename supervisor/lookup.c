@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "supervisor/address.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/loop.h"
@@ -20,12 +21,16 @@
 void lookup_want(struct state *state, uint32_t index)
 {
 	struct lookup *lookup = &state->lookups[index];
-	if (lookup->stage != LOOKUP_IDLE)
+	if (lookup->stage == LOOKUP_RUNNING)
 		return;
-	lookup->len = 0;
-	lookup->text[0] = '\0';
-	lookup->stage = LOOKUP_WANTED;
-	eventfd_write(state->keeper_wakes, 1);
+	if (lookup->stage == LOOKUP_IDLE) {
+		lookup->len = 0;
+		memset(lookup->text, 0, sizeof(lookup->text));
+		fault_point("lookup.wanting");
+		lookup->stage = LOOKUP_WANTED;
+	}
+	fault_point("lookup.wanted");
+	eventfd_write(state->keeper_wakes, 1); /* again, for who wanted it may have died here */
 }
 
 /* One contact string, or one line of error; libraries may have added lines. */
@@ -81,6 +86,16 @@ static void take(struct state *state, uint32_t index)
 	lookup->text[strcspn(lookup->text, "\n")] = '\0';
 }
 
+void lookup_recover(struct state *state)
+{
+	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;) {
+		struct lookup *lookup = &state->lookups[i];
+		uint32_t len = (uint32_t)strlen(lookup->text);
+		if (lookup->stage == LOOKUP_RUNNING && len > lookup->len)
+			lookup->len = len;
+	}
+}
+
 int lookup_read(struct state *state, uint32_t index)
 {
 	struct lookup *lookup = &state->lookups[index];
@@ -93,14 +108,18 @@ int lookup_read(struct state *state, uint32_t index)
 			return -EAGAIN;
 		if (got <= 0)
 			break;
+		fault_point("lookup.reading");
 		if (room)
 			lookup->len += (uint32_t)got;
 		lookup->text[lookup->len] = '\0';
 	}
+	fault_point("lookup.read");
 	take(state, index);
+	fault_point("lookup.taken");
 	int fd = lookup->fd;
 	lookup->stage = LOOKUP_IDLE;
 	close(fd);
+	fault_point("lookup.over");
 	return 0;
 }
 

@@ -19,6 +19,9 @@ void lookup_want(struct state *state, uint32_t lookup);
  * were where it failed and text says why; -EAGAIN: it goes on. */
 int lookup_read(struct state *state, uint32_t lookup);
 
+/* For a supervisor that takes over: what was read counts, though it was not counted. */
+void lookup_recover(struct state *state);
+
 /* All lookups there are: for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;) */
 #define LOOKUP_FIRST NONE
 uint32_t lookup_next(const struct state *state, uint32_t lookup);

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/fault.h"
+
 static int descriptor(const struct state *state, const struct call *call)
 {
 	return state->programs[call->program].notify_fd;
@@ -22,9 +24,12 @@ int notify_receive(struct state *state, uint32_t program, uint32_t *index)
 	struct call *call = &state->calls[taken];
 	call->program = program;
 	/* The kernel wants zeros, and only a call that it has filled has an id. */
+	fault_point("notify.receiving");
 	if (ioctl(descriptor(state, call), SECCOMP_IOCTL_NOTIF_RECV, &call->notif) < 0)
 		return -errno;
+	fault_point("notify.received");
 	state->receiving = NONE;
+	fault_point("notify.recorded");
 	state->counters.notifications++;
 	*index = taken;
 	return 0;
@@ -45,11 +50,14 @@ static int answer(struct state *state, uint32_t index, int64_t value, int error,
 {
 	struct seccomp_notif_resp resp = {
 		.id = state->calls[index].notif.id, .val = value, .error = -error, .flags = flags};
+	fault_point("notify.answering");
 	int err =
 		ioctl(descriptor(state, &state->calls[index]), SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0
 			? -errno
 			: 0;
+	fault_point("notify.answered");
 	notify_forget(state, index);
+	fault_point("notify.forgotten");
 	return err;
 }
 

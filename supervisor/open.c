@@ -12,6 +12,7 @@
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/i386.h"
 #include "supervisor/log.h"
@@ -66,7 +67,9 @@ void open_call(struct supervisor *s, uint32_t index)
 		notify_pass(s->state, index);
 		return;
 	}
+	fault_point("open.made");
 	int number = notify_inject(s->state, call, fd, call->args[at + 1] & O_CLOEXEC);
+	fault_point("open.injected");
 	log_debug("gave /etc/hosts to %d as %d", (int)call->notif.pid, number);
 	if (number < 0)
 		notify_fail(s->state, index, -number);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "protocol/control.h"
+#include "supervisor/fault.h"
 #include "supervisor/lookup.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"
@@ -21,6 +22,7 @@ static void answer(struct supervisor *s, uint32_t index)
 		return;
 	}
 	names_answer(s->state, &question);
+	fault_point("question.answered");
 	if (target_write(s->state, call, call->args[1], &question, sizeof(question)) < 0)
 		notify_fail(s->state, index, EBADF);
 	else

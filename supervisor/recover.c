@@ -21,6 +21,7 @@
 #include "supervisor/fd.h"
 #include "supervisor/incoming.h"
 #include "supervisor/log.h"
+#include "supervisor/lookup.h"
 #include "supervisor/notify.h"
 #include "supervisor/socket.h"
 #include "supervisor/supervisor.h"
@@ -122,7 +123,7 @@ static bool may_be_left_over(const char *what)
 {
 	return strncmp(what, "socket:", 7) == 0 || strstr(what, "[pidfd]") ||
 	       strncmp(what, "pidfd:", 6) == 0 || strstr(what, "[eventpoll]") ||
-	       strncmp(what, "/memfd:hosts", 12) == 0;
+	       strstr(what, "[timerfd]") || strncmp(what, "/memfd:hosts", 12) == 0;
 }
 
 /* A connection that was accepted and not recorded, not another duplicate of a program's socket. */
@@ -222,7 +223,7 @@ static void go_on(struct supervisor *s)
 {
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
 		struct conn *conn = &s->state->conns[i];
-		if (conn->slot.used && conn->state <= CONN_DONE)
+		if (conn->slot.used && conn->state <= CONN_FAILED)
 			connect_resume(s, i);
 		else if (conn->slot.used && conn->state == CONN_INCOMING)
 			incoming_resume(s, i);
@@ -238,6 +239,7 @@ void recover(struct supervisor *s)
 		return;
 	log_debug("taking over");
 	recover_receiving(s->state);
+	lookup_recover(s->state);
 	suspect(s->state);
 	forget_lists(s->state);
 	recover_conns(s);

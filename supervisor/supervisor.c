@@ -267,12 +267,17 @@ static void program_ended(struct supervisor *s, uint32_t index)
 
 static void watch_lookups(struct supervisor *s)
 {
-	eventfd_t count;
-	eventfd_read(s->state->supervisor_wakes, &count);
 	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(s->state, i)) != NONE;)
 		if (s->state->lookups[i].stage == LOOKUP_RUNNING)
 			loop_watch(&s->loop, s->state->lookups[i].fd, EPOLLIN, false,
 				   (struct object_id){.kind = OBJECT_LOOKUP, .index = i});
+}
+
+static void wake_event(struct supervisor *s)
+{
+	eventfd_t count;
+	eventfd_read(s->state->supervisor_wakes, &count);
+	watch_lookups(s);
 }
 
 static void lookup_event(struct supervisor *s, uint32_t index)
@@ -309,7 +314,7 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 		control_event(s, id.index);
 		return;
 	case OBJECT_WAKE:
-		watch_lookups(s);
+		wake_event(s);
 		control_upgraded(s);
 		return;
 	case OBJECT_CONN:
@@ -409,6 +414,7 @@ _Noreturn void supervisor_run(struct state *state)
 		   (struct object_id){.kind = OBJECT_WAKE});
 	control_recover(&s);
 	recover(&s);
+	watch_lookups(&s);
 	lan_warm_up();
 	for (;;) {
 		int count = loop_wait(&s.loop, events, EVENTS);

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 
@@ -90,7 +91,10 @@ static int open_group(int tid)
 static int getfd(struct state *state, int pidfd, int number)
 {
 	int fd = state->yama ? -EPERM : hand_own_getfd(pidfd, number);
-	return fd == -EPERM ? hand_getfd(state, pidfd, number) : fd;
+	if (fd == -EPERM)
+		fd = hand_getfd(state, pidfd, number);
+	fault_point("target.duplicated");
+	return fd;
 }
 
 /* The pidfds of the threads that called last. This process's own: another supervisor closes what it
@@ -110,6 +114,7 @@ static int getfd_of_thread(struct state *state, int tid, int number)
 	if (recent[at].tid)
 		close(recent[at].fd);
 	recent[at].fd = pidfd_open_flags(tid, PIDFD_THREAD);
+	fault_point("target.pidfd-opened");
 	recent[at].tid = recent[at].fd < 0 ? 0 : tid;
 	return recent[at].fd < 0 ? recent[at].fd : getfd(state, recent[at].fd, number);
 }

@@ -194,10 +194,10 @@ class Lab:
         self.programs.append(program)
         return program
 
-    def run(self, base, tunnel, *command, options=(), env=None, stdin=None):
+    def run(self, base, tunnel, *command, options=(), env=None, stdin=None, launcher=RUN):
         """Start a command under globus-streams-run."""
         tunnels = [tunnel] if isinstance(tunnel, str) else list(tunnel)
-        return self.start(RUN, "--base-dir", base, *options, *tunnels, "--", *command, env=env,
+        return self.start(launcher, "--base-dir", base, *options, *tunnels, "--", *command, env=env,
                           stdin=stdin)
 
     def cli(self, *arguments):

@@ -21,13 +21,13 @@ LAST = 400  # no connect takes more system calls
 
 
 class Pair:
-    """A listener and an initiator that connects when told to."""
+    """A listener and an initiator that connects when told to; there, here: how each is launched."""
 
-    def __init__(self, lab, tunnel, polled):
+    def __init__(self, lab, tunnel, polled, there=None, here=None):
         self.lab = lab
         words = ("poll",) if polled else ()
-        self.there = tunnel.listen(STORM, "serve", tunnel.port, 1, *words)
-        self.here = tunnel.call(STORM, "ask", tunnel.name, tunnel.fake_port, *words, stdin="open")
+        self.there = tunnel.listen(STORM, "serve", tunnel.port, 1, *words, **there or {})
+        self.here = tunnel.call(STORM, "ask", tunnel.name, tunnel.fake_port, *words, stdin="open", **here or {})
         self.lines = 0
         self.wait_for_line("ready")
 

@@ -50,7 +50,7 @@ class Killer(threading.Thread):
     def __init__(self, programs, number, pause=0.05):
         super().__init__()
         self.programs, self.number, self.pause = programs, number, pause
-        self.sent, self.over = 0, threading.Event()
+        self.ended, self.over = 0, threading.Event()
 
     def run(self):
         while not self.over.wait(self.pause * random.uniform(0.5, 1.5)):
@@ -59,7 +59,7 @@ class Killer(threading.Thread):
                 if pid:
                     try:
                         os.kill(pid, self.number)
-                        self.sent += 1
+                        self.ended += 1
                     except ProcessLookupError:
                         pass
 
@@ -98,30 +98,31 @@ def waiting_ports(port):
     return [line for line in lines if line.split()[2].endswith(f":{port:04X}") and line.split()[3] == "06"]
 
 
-def storm(tunnel, number, seconds, polled=()):
-    """Returns (connections, signals sent); everything else has to be without a fault."""
-    there = tunnel.listen(STORM, "serve", tunnel.port, THREADS, *polled)
-    here = tunnel.call(STORM, "call", tunnel.name, tunnel.fake_port, THREADS, seconds, *polled)
-    with Killer([there, here], number) as killer:
+def storm(tunnel, seconds, polled, trouble, here=None, there=None):
+    """Returns (connections, supervisors ended); everything else has to be without a fault: no call fails,
+    nothing is handed over twice or under another number, no byte is wrong, and the access point has seen each
+    connection of the program, and no other. trouble(*programs) ends them; here, there: how each is launched."""
+    there = tunnel.listen(STORM, "serve", tunnel.port, THREADS, *polled, **there or {})
+    here = tunnel.call(STORM, "call", tunnel.name, tunnel.fake_port, THREADS, seconds, *polled, **here or {})
+    with trouble(there, here) as killer:
         here.wait(seconds + 60)
     there.process.send_signal(signal.SIGTERM)
     there.wait()
     told = counts(here.out), counts(there.out)
-    assert told[0]["faults"] == 0 and told[1]["faults"] == 0, f"{killer.sent} signals, {told}: {here}\n{there}"
-    assert told[0]["done"] == told[1]["done"], told
-    return told[0]["done"], killer.sent
+    assert told[0]["faults"] == 0 and told[1]["faults"] == 0, f"{killer.ended} ended, {told}: {here}\n{there}"
+    made = told[0]["done"]
+    assert told[1]["done"] == made, told
+    lines = [line for line in tunnel.lab.gateway.program.err.splitlines() if f"tunnel {tunnel.id}: " in line]
+    assert sum(line.endswith(": a call") for line in lines) == made
+    assert sum(line.endswith(": a call is through") for line in lines) == made
+    assert len(lines) == 2 * made, [line for line in lines if not line.endswith((": a call", "through"))][:9]
+    assert not waiting_ports(tunnel.port), "a bell's port is not free at once"
+    return made, killer.ended
 
 
 @pytest.mark.limit(SECONDS + 100)
 @pytest.mark.parametrize("polled", [(), ("poll",)], ids=["blocking", "polled"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP], ids=lambda number: number.name)
 def test_storm_while_supervisors_end(told_tunnel, number, polled):
-    """No call fails, nothing is handed over twice or under another number, no byte is wrong; and the access
-    point has seen each connection of the program, and no other."""
-    made, sent = storm(told_tunnel, number, SECONDS // 5, polled)
-    assert made > 5 * SECONDS and sent > SECONDS
-    lines = [line for line in told_tunnel.lab.gateway.program.err.splitlines() if f"tunnel {told_tunnel.id}: " in line]
-    assert sum(line.endswith(": a call") for line in lines) == made
-    assert sum(line.endswith(": a call is through") for line in lines) == made
-    assert len(lines) == 2 * made, [line for line in lines if not line.endswith((": a call", "through"))][:9]
-    assert not waiting_ports(told_tunnel.port), "a bell's port is not free at once"
+    made, ended = storm(told_tunnel, SECONDS // 5, polled, lambda *programs: Killer(programs, number))
+    assert made > 5 * SECONDS and ended > SECONDS

@@ -1,0 +1,305 @@
+"""Supervisors that end at each fault point (supervisor/fault.h), one at a time and at random.
+
+The launcher here is built with them. Where it ends is written into a file that its supervisors have mapped
+(src/fault.c). The points are read from the source: each has to be reached by one of the tests.
+"""
+
+import mmap
+import os
+import random
+import re
+import shutil
+import socket
+import struct
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from conftest import new_lab
+from lab import CLI, LOOPBACK, PROGRAMS, SHIM, SOURCE, Gateway
+from processes import wait_for
+from test_contact import restart_on_other_ports
+from test_survive_step import Pair
+from test_survive_storm import below, storm, supervisor_of, told_gateway, told_tunnel  # noqa: F401
+
+STORM = PROGRAMS / "storm"
+END, HOLD = 1, 2
+SUPERVISOR_SOURCE = SOURCE.parents[1] / "supervisor"
+AT_MOST = 16  # times that one connection may pass a point
+SECONDS = int(os.environ.get("GS_TEST_STORM_SECONDS", "5" if os.geteuid() == 0 else "2"))
+
+# Which test has to reach which points; all are tried in each.
+CONNECT = """notify.receiving notify.received notify.recorded notify.answering notify.answered notify.forgotten
+    target.duplicated connect.added connect.recorded connect.whole connect.held connect.tcp
+    connect.syn-sent connect.up connect.auth connect.authenticated connect.done connect.closed connect.released
+    connect.unchained lan.sending lan.sent lan.receiving lan.received lan.recorded""".split()
+ACCEPT = """accept.accepting accept.accepted accept.filled accept.recorded accept.authenticated accept.ready
+    accept.address-written accept.unqueued accept.injecting accept.injected accept.numbered accept.closed
+    accept.telling accept.told accept.given accept.watching accept.held""".split()
+BELL = "bell.calling bell.called bell.recorded bell.taken bell.stopped".split()
+STRANGER = "accept.refusing accept.dead".split()
+TOLD = "connect.told".split()
+FAILED = "connect.failing connect.failed connect.disconnected".split()
+FAILED_POLLED = FAILED + ["connect.result-written"]
+LOOKUP = "connect.retrying connect.lookup lookup.wanting lookup.wanted lookup.reading lookup.read lookup.taken lookup.over".split()
+START = "target.pidfd-opened bind.noted listener.added question.answered".split()
+OPEN = "open.made open.injected".split()
+
+
+def points():
+    found = []
+    for path in sorted(SUPERVISOR_SOURCE.glob("*.c")):
+        found += re.findall(r'\bfault_point\("([^"]+)"\)', path.read_text())
+    return found
+
+
+def test_each_point_has_its_test():
+    there = points()
+    assert len(there) == len(set(there)) and len(there) > 50
+    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *STRANGER, *TOLD, *FAILED_POLLED, *LOOKUP, *START, *OPEN}
+
+
+class Faults:
+    """A launcher whose supervisors do as they are told at a point; how: for Lab.run()."""
+
+    def __init__(self, lab):
+        place = lab.folder / f"faults-{len(list(lab.folder.glob('faults-*')))}"
+        for path, name in ((PROGRAMS / "run-with-faults", "cli/globus-streams-run"), (SHIM, f"shim/{SHIM.name}")):
+            (place / name).parent.mkdir(parents=True)
+            shutil.copy2(path, place / name)
+        (place / "cli/globus-streams").symlink_to(CLI)
+        orders = place / "orders"
+        orders.write_bytes(bytes(64))
+        with open(orders, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 64)
+        self.how = {"launcher": place / "cli/globus-streams-run", "env": {"GS_FAULT_FILE": str(orders)}}
+
+    def order(self, name, first=0, what=END):
+        """At the point of this name, when it has been passed so often."""
+        self.map[56:64] = struct.pack("ii", first, what)
+        self.map[0:56] = name.encode().ljust(56, b"\0")
+
+    @property
+    def name(self):
+        return self.map[0:56].split(b"\0")[0].decode()
+
+    def happened(self, wait=0.005):
+        """Has it? It is taken back otherwise."""
+        end = time.monotonic() + wait
+        while self.name and time.monotonic() < end:
+            time.sleep(0.0005)
+        done = not self.name
+        self.order("")
+        return done
+
+
+@pytest.fixture
+def faults(lab):
+    return Faults(lab)
+
+
+def descriptors(pid):
+    """How many a process has, without pidfds: a supervisor keeps those of the latest callers."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except FileNotFoundError:
+            pass
+    pidfds = sum("pidfd" in what for what in found)
+    assert pidfds < 20, found
+    return len(found) - pidfds
+
+
+class Counted:
+    """The descriptors of a launch's keeper and supervisor (they are the same) and of its program."""
+
+    def __init__(self, program):
+        self.program, self.before = program, None
+        if os.geteuid() == 0:
+            self.before = self.now()
+
+    def now(self):
+        command = next(pid for pid, (name, _) in self.program.children().items() if name == "storm")
+        return descriptors(below(self.program.pid, "gs-keeper")), descriptors(command)
+
+    def check(self):
+        """Nothing has been left open."""
+        if self.before:
+            try:
+                wait_for("descriptors", lambda: self.now() <= self.before, timeout=3)
+            except AssertionError:
+                keeper = below(self.program.pid, "gs-keeper")
+                raise AssertionError(f"{self.before}, then {self.now()}: " + str(sorted(
+                    os.readlink(f"/proc/{keeper}/fd/{fd}") for fd in os.listdir(f"/proc/{keeper}/fd")))) from None
+
+
+@contextmanager
+def slow_lab(folder, milliseconds):
+    """A lab with an access point that waits so long before it answers."""
+    (folder / "gateway").mkdir()
+    gateway = Gateway(folder / "gateway", folder / "gateway").start("--lan-delay", str(milliseconds))
+    try:
+        for lab in new_lab(folder / "lab", gateway):
+            yield lab
+    finally:
+        gateway.stop()
+
+
+def end_at_each(faults, victim, once, where=None, at_most=AT_MOST):
+    """once() for each point, passed once, twice …; returns which were reached."""
+    reached = set()
+    for point in where or points():
+        for first in range(at_most):
+            wait_for("a supervisor", lambda: supervisor_of(victim))
+            faults.order(point, first)
+            try:
+                once()
+            except AssertionError as error:
+                raise AssertionError(f"{point}, passed {first} times: {error}") from None
+            if not faults.happened():
+                break
+            reached.add(point)
+    return reached
+
+
+@pytest.mark.parametrize("polled", [False, True], ids=["blocking", "polled"])
+@pytest.mark.parametrize("side", ["initiator", "listener"])
+def test_end_at_each_point(lab, tunnel, faults, side, polled):
+    here, there = (faults.how, None) if side == "initiator" else (None, faults.how)
+    pair = Pair(lab, tunnel, polled, there, here)
+    victim = pair.here if here else pair.there
+    pair.connect()
+    counted = Counted(victim)
+    reached = end_at_each(faults, victim, pair.connect)
+    pair.connect()
+    counted.check()
+    pair.end()
+    wanted = CONNECT if here else ACCEPT if not polled else ACCEPT[:-2] + BELL
+    assert set(wanted) <= reached, set(wanted) - reached
+
+
+def test_end_while_strangers_call(lab, tunnel, faults):
+    """Who does not authenticate is refused all the same, and costs nobody anything."""
+    pair = Pair(lab, tunnel, False, there=faults.how)
+    def refused():
+        with socket.create_connection((LOOPBACK, tunnel.port), timeout=5) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            try:
+                assert stranger.recv(1) == b""
+            except ConnectionResetError:
+                pass
+        pair.connect()
+    refused()
+    counted = Counted(pair.there)
+    reached = end_at_each(faults, pair.there, refused)
+    counted.check()
+    pair.end()
+    assert set(STRANGER) <= reached, set(STRANGER) - reached
+
+
+def refused_at_each(tunnel, faults, polled, where=None):
+    """Nobody listens: the error is the same whoever tells it."""
+    here = tunnel.call(STORM, "ask", tunnel.name, tunnel.fake_port, *["poll"] * polled, stdin="open", **faults.how)
+    wait_for("the program", lambda: here.out == "ready\n")
+    counted, lines = Counted(here), 1
+
+    def refused():
+        nonlocal lines
+        lines += 1
+        here.process.stdin.write(b"\n")
+        here.process.stdin.flush()
+        wait_for("an error", lambda: here.out.count("\n") == lines, timeout=5)
+        told = [line for line in here.err.splitlines() if line.startswith("fault: ")]
+        assert here.out.endswith("bad\n") and len(told) == lines - 1, here
+        assert told[-1] == "fault: connect: Connection refused", here
+    reached = end_at_each(faults, here, refused, where)
+    counted.check()
+    return reached
+
+
+@pytest.mark.parametrize("polled", [False, True], ids=["blocking", "polled"])
+def test_end_while_connects_fail(tunnel, faults, polled):
+    reached = refused_at_each(tunnel, faults, polled)
+    assert set(FAILED) <= reached, set(FAILED) - reached
+
+
+def test_end_while_the_program_is_told_to_wait(tmp_path, nothing_left_behind):
+    """An access point so slow that connect() returns EINPROGRESS."""
+    with slow_lab(tmp_path, 25) as lab:
+        tunnel, faults = lab.tunnel(), Faults(lab)
+        failed = refused_at_each(tunnel, faults, True, FAILED_POLLED)
+        pair = Pair(lab, tunnel, True, here=faults.how)
+        counted = Counted(pair.here)
+        reached = end_at_each(faults, pair.here, pair.connect, TOLD + CONNECT, 1)
+        counted.check()
+        pair.end()
+    assert set(TOLD) <= reached and set(FAILED_POLLED) <= failed
+
+
+@pytest.mark.parametrize("point", LOOKUP)
+def test_end_while_a_contact_is_fetched(own_lab, own_gateway, point):
+    """The access point has moved: its new contact is fetched, once or again, and the call succeeds."""
+    tunnel, faults = own_lab.tunnel(ttl=100_000), Faults(own_lab)
+    pair = Pair(own_lab, tunnel, False, here=faults.how)
+    pair.connect()
+    restart_on_other_ports(own_gateway)
+    faults.order(point)
+    pair.connect()
+    assert faults.happened()
+    pair.connect()
+    pair.end()
+
+
+@pytest.mark.parametrize("point", START)
+def test_end_while_programs_begin(lab, tunnel, faults, point):
+    """While a port is bound, and a name resolved."""
+    faults.order(point)
+    here, there = (faults.how, None) if point == "question.answered" else (None, faults.how)
+    pair = Pair(lab, tunnel, False, there, here)
+    pair.connect()
+    assert faults.happened()
+    pair.end()
+
+
+@pytest.mark.parametrize("point", OPEN)
+def test_end_while_hosts_are_read(tunnel, faults, point):
+    """A static program reads /etc/hosts: it gets one descriptor."""
+    faults.order(point)
+    here = tunnel.call(PROGRAMS / "talk-static", "resolve", tunnel.name, tunnel.fake_port, **faults.how)
+    assert here.ok().startswith("198.1")
+    assert faults.happened()
+
+
+class Saboteur(threading.Thread):
+    """Ends supervisors at points, any of them, one after the other."""
+
+    def __init__(self, *all_faults):
+        super().__init__()
+        self.all, self.ended, self.over = all_faults, 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(random.uniform(0.005, 0.05)):
+            for faults in self.all:
+                if not faults.name:
+                    self.ended += 1
+                    faults.order("*", random.randrange(200))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+
+@pytest.mark.limit(SECONDS + 100)
+@pytest.mark.parametrize("polled", [(), ("poll",)], ids=["blocking", "polled"])
+def test_storm_while_supervisors_end_at_points(told_tunnel, polled):  # noqa: F811
+    """64 connects and accepts at a time while supervisors end at points of both sides, at random."""
+    here, there = Faults(told_tunnel.lab), Faults(told_tunnel.lab)
+    made, ended = storm(told_tunnel, SECONDS // 2, polled, lambda *_: Saboteur(here, there), here.how, there.how)
+    assert made > 5 * SECONDS and ended > SECONDS
