@@ -42,11 +42,16 @@ class Pair:
         self.here.process.stdin.flush()
         self.wait_for_line("good")
 
-    def connect_and_end(self, victim, calls, steps, number):
-        """One connection, while the victim ends there: false if there is nothing so far on."""
+    def attach(self, victim, calls, steps, number):
+        """None: the supervisor was about to end already."""
         pid = wait_for("a supervisor", lambda: supervisor_of(victim))
         step = self.lab.start(STEP, pid, calls, steps, number)
         wait_for("the tracer", lambda: step.out or not step.running())
+        return step if "attached" in step.out else None
+
+    def connect_and_end(self, victim, calls, steps, number):
+        """One connection, while the victim ends there: false if there is nothing so far on."""
+        step = wait_for("a tracer of a supervisor", lambda: self.attach(victim, calls, steps, number))
         try:
             self.connect()
         except AssertionError as error:
@@ -57,7 +62,6 @@ class Pair:
         there = not step.running()
         step.process.kill()
         step.wait()
-        assert "attached" in step.out, step
         return there and "sent" in step.out
 
     def end(self):
