@@ -117,8 +117,9 @@ const struct command doctor_command = {
 	.name = "doctor",
 	.words = "[TUNNEL_ID]",
 	.summary = "try everything that a program in a tunnel needs",
-	.about = "Each line is ok, warning or failed, with what to do. On the initiator's side it "
-		 "calls the access point and proves itself as a program would: the listener sees a "
+	.about = "Each line is ok, warning or failed, with what to do. It calls the access point, "
+		 "or "
+		 "on its side the listener, and proves itself as in earnest: the listener sees a "
 		 "connection that ends at once.",
 	.words_max = 1,
 	.options = options,

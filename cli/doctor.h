@@ -25,6 +25,16 @@ void doctor_say_failure(struct doctor *doctor, enum verdict verdict, const char 
 /* This machine: kernel, rights, shim. */
 void doctor_machine(struct doctor *doctor);
 
+/* The launcher: part of doctor_machine(). */
+void doctor_launcher(struct doctor *doctor);
+
+/* Run a command that ends at once through the launcher, with a conf file. 0, its exit status or
+ * -errno; *said: a line that came with it, to be freed, or NULL. */
+int doctor_try_launcher(const char *base, const char *id, char **said);
+
+/* The whole path of what lies beside this program. Free it; NULL: not there. */
+char *doctor_beside_us(const char *relative);
+
 /* The login, and whether Transfer answers. False: it does not. */
 bool doctor_services(struct doctor *doctor);
 

@@ -151,24 +151,11 @@ static void check_filter(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, "seccomp", "no filter is in force");
 }
 
-static char *beside_us(const char *relative)
-{
-	char own[PATH_MAX];
-	cleanup_free char *path = NULL;
-	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	char *slash = len > 0 ? memrchr(own, '/', (size_t)len) : NULL;
-	if (!slash || asprintf(&path, "%.*s/%s", (int)(slash - own), own, relative) < 0) {
-		path = NULL;
-		return NULL;
-	}
-	return realpath(path, NULL);
-}
-
 static void check_shim(struct doctor *doctor)
 {
-	cleanup_free char *shim = beside_us("../shim/" SHIM);
+	cleanup_free char *shim = doctor_beside_us("../shim/" SHIM);
 	if (!shim)
-		shim = beside_us(GS_LIBDIR_FROM_BINDIR "/" SHIM);
+		shim = doctor_beside_us(GS_LIBDIR_FROM_BINDIR "/" SHIM);
 	void *handle = shim ? dlopen(shim, RTLD_NOW | RTLD_LOCAL) : NULL;
 	if (!shim)
 		doctor_say(doctor, DOCTOR_FAILED, "shim",
@@ -184,23 +171,12 @@ static void check_shim(struct doctor *doctor)
 		dlclose(handle);
 }
 
-static void check_launcher(struct doctor *doctor)
-{
-	cleanup_free char *launcher = beside_us("globus-streams-run");
-	if (launcher && access(launcher, X_OK) == 0)
-		doctor_say(doctor, DOCTOR_OK, "launcher", "%s", launcher);
-	else
-		doctor_say(doctor, DOCTOR_FAILED, "launcher",
-			   "globus-streams-run is not installed beside this program; install the "
-			   "package again");
-}
-
 void doctor_machine(struct doctor *doctor)
 {
 	check_listener(doctor);
 	check_pidfd(doctor);
 	check_ptrace(doctor);
 	check_filter(doctor);
-	check_launcher(doctor);
+	doctor_launcher(doctor);
 	check_shim(doctor);
 }

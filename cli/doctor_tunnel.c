@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,21 +10,13 @@
 
 #include "cli/auth.h"
 #include "cli/cleanup.h"
-#include "cli/doctor.h"
+#include "cli/doctor_tunnel.h"
 #include "cli/probe.h"
 #include "cli/say.h"
 #include "cli/standing.h"
 
-#define CONNECT_S   5
 #define HANDSHAKE_S 10
-
-struct visit {
-	struct doctor *doctor;
-	struct environment environment;
-	struct conf_view view;
-	bool listener;
-	bool usable; /* the tunnel is active, or we do not know */
-};
+#define SILENCE_MS  1000
 
 static bool check_conf(struct visit *visit)
 {
@@ -45,14 +38,37 @@ static bool check_conf(struct visit *visit)
 	doctor_say(doctor, DOCTOR_OK, "conf file", "%s/%s.conf is ours alone; this is the %s side",
 		   visit->environment.base, visit->environment.id,
 		   visit->listener ? "listener" : "initiator");
+	if (!visit->listener)
+		doctor_say(doctor, DOCTOR_OK, "contact string", "programs connect to globus.%s:%u",
+			   visit->environment.id, environment_fake_port(&visit->environment));
+	return true;
+}
+
+/* Only that it is there: whether it is right is tried where somebody can be asked. */
+static void check_secret(struct visit *visit)
+{
+	const struct conf *conf = &visit->environment.conf;
+	const char *id = visit->environment.id;
 	if (visit->view.secured)
-		doctor_say(doctor, DOCTOR_OK, "LAN secret", "there is one");
+		doctor_say(visit->doctor, DOCTOR_OK, "LAN secret", "there is one%s",
+			   visit->listener
+				   ? "; that the access point knows it cannot be tried from "
+				     "here: it shows when the first connection comes"
+				   : "");
+	else if (conf_get(conf, CONF_LANKEY))
+		doctor_say(visit->doctor, DOCTOR_WARNING, "LAN secret",
+			   "there is one, but lan_auth=none keeps it from being used");
+	else if (conf_get(conf, CONF_LANKEY_ID))
+		doctor_say(visit->doctor, DOCTOR_FAILED, "LAN secret",
+			   "the conf file has a lankey_id and no lankey, so that the access point "
+			   "demands a secret that is lost; run: globus-streams environment "
+			   "initialize --force %s",
+			   id);
 	else
-		doctor_say(doctor, DOCTOR_WARNING, "LAN secret",
+		doctor_say(visit->doctor, DOCTOR_WARNING, "LAN secret",
 			   "none: the LAN connection is not authenticated; to get one, run: "
 			   "globus-streams environment initialize --force %s",
-			   visit->environment.id);
-	return true;
+			   id);
 }
 
 static void say_time_left(struct visit *visit)
@@ -61,11 +77,85 @@ static void say_time_left(struct visit *visit)
 	if (!visit->view.expiration)
 		doctor_say(visit->doctor, DOCTOR_WARNING, "time left", "not known");
 	else if (left <= 0)
-		doctor_say(visit->doctor, DOCTOR_WARNING, "time left",
-			   "by this machine's clock the tunnel's time is over");
+		doctor_say(
+			visit->doctor, DOCTOR_FAILED, "time left",
+			"by the conf file and this machine's clock the tunnel's time is over, so "
+			"that globus-streams-run refuses; if it was prolonged, run: "
+			"globus-streams environment update %s",
+			visit->environment.id);
 	else
 		doctor_say(visit->doctor, left < 600 ? DOCTOR_WARNING : DOCTOR_OK, "time left",
 			   "%lld h %02lld min", left / 3600, left / 60 % 60);
+}
+
+/* A new secret, and deleting the old one, need a token for the endpoint's GCS Manager. */
+static void check_manager_token(struct visit *visit)
+{
+	struct cli *cli = visit->doctor->cli;
+	const char *endpoint = conf_get(&visit->environment.conf, CONF_ENDPOINT_ID);
+	uint8_t bytes[UUID_BYTES];
+	if (!endpoint || uuid_parse(endpoint, bytes) < 0)
+		return;
+	cleanup_free char *scope = auth_endpoint_scope(endpoint);
+	cleanup_wipe char *token = NULL;
+	say_waiting("asking Auth");
+	if (scope && auth_token(cli, endpoint, scope, NULL, &token) == 0)
+		doctor_say(visit->doctor, DOCTOR_OK, "GCS Manager",
+			   "there is a token for that of endpoint %s", endpoint);
+	else
+		doctor_say_failure(visit->doctor, DOCTOR_WARNING, "GCS Manager");
+}
+
+/* The programs' own launcher, with this very conf file. */
+static void check_launch(struct visit *visit)
+{
+	cleanup_free char *said = NULL;
+	say_waiting("trying the launcher");
+	if (doctor_try_launcher(visit->environment.base, visit->environment.id, &said) == 0 &&
+	    !said)
+		doctor_say(visit->doctor, DOCTOR_OK, "launch", "a command runs in this tunnel");
+	else
+		doctor_say(visit->doctor, DOCTOR_FAILED, "launch",
+			   "a command does not run in this tunnel: %s", said ? said : "no reason");
+}
+
+/* Whether two contacts lead to the same address and port. */
+static bool is_same(const struct contact *one, const struct contact *other)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *a = NULL, *b = NULL;
+	bool same = strcmp(one->host, other->host) == 0;
+	if (!same && getaddrinfo(one->host, NULL, &hints, &a) == 0 &&
+	    getaddrinfo(other->host, NULL, &hints, &b) == 0)
+		same = a->ai_addrlen == b->ai_addrlen &&
+		       memcmp(a->ai_addr, b->ai_addr, a->ai_addrlen) == 0;
+	if (a)
+		freeaddrinfo(a);
+	if (b)
+		freeaddrinfo(b);
+	return same && one->port == other->port;
+}
+
+/* What Transfer tells the access point to call, against what this side listens at. */
+static void check_listener_contact(struct visit *visit, const struct tunnel *tunnel)
+{
+	struct contact called;
+	char theirs[CONTACT_TEXT_MAX], ours[CONTACT_TEXT_MAX];
+	if (standing_listener(visit->doctor->cli, tunnel, &called) < 0) {
+		doctor_say_failure(visit->doctor, DOCTOR_FAILED, "stored contact");
+		return;
+	}
+	if (!called.port)
+		return;
+	contact_format(&called, theirs);
+	contact_format(&visit->view.listener, ours);
+	if (is_same(&called, &visit->view.listener))
+		doctor_say(visit->doctor, DOCTOR_OK, "stored contact",
+			   "Transfer has the listener at %s, too", theirs);
+	else
+		doctor_say(visit->doctor, DOCTOR_FAILED, "stored contact",
+			   "Transfer has the listener at %s, and the conf file says %s; run: "
+			   "globus-streams environment update --listener-contact-string %s %s",
+			   theirs, ours, ours, visit->environment.id);
 }
 
 /* The tunnel as Transfer has it; the contact is taken from there, as a program's would be. */
@@ -90,10 +180,12 @@ static void check_tunnel(struct visit *visit)
 	visit->usable = !err;
 	if (!err && !visit->listener)
 		visit->view.contact = contact;
+	if (visit->listener)
+		check_listener_contact(visit, &tunnel);
 	tunnel_finish(&tunnel);
 }
 
-static struct addrinfo *resolve(struct visit *visit, const struct contact *contact,
+struct addrinfo *doctor_resolve(struct visit *visit, const struct contact *contact,
 				const char *what)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -116,12 +208,33 @@ static struct addrinfo *resolve(struct visit *visit, const struct contact *conta
 	return list;
 }
 
+/* Without a secret there is nothing to say; an access point that does not want us ends it. */
+static void check_silence(struct visit *visit, int fd)
+{
+	struct pollfd end = {.fd = fd, .events = POLLIN | POLLRDHUP};
+	char byte;
+	say_waiting("listening to the access point");
+	if (poll(&end, 1, SILENCE_MS) > 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+		doctor_say(
+			visit->doctor, DOCTOR_FAILED, "far side",
+			"the access point ends a connection that does not authenticate; start the "
+			"program that listens, or get a secret: globus-streams environment "
+			"initialize --force %s",
+			visit->environment.id);
+	else
+		doctor_say(visit->doctor, DOCTOR_WARNING, "far side",
+			   "the access point keeps a connection without a secret; whether it leads "
+			   "to a program cannot be tried");
+}
+
 static void check_authentication(struct visit *visit, int fd)
 {
 	const char *why = NULL;
 	bool reached;
-	if (!visit->view.secured)
+	if (!visit->view.secured) {
+		check_silence(visit, fd);
 		return;
+	}
 	say_waiting("authenticating");
 	int err = probe_authenticate(fd, &visit->view, HANDSHAKE_S, &why, &reached);
 	if (!err || reached)
@@ -150,11 +263,11 @@ static void check_initiator(struct visit *visit)
 			   visit->environment.id);
 		return;
 	}
-	struct addrinfo *list = resolve(visit, &visit->view.contact, "contact");
+	struct addrinfo *list = doctor_resolve(visit, &visit->view.contact, "contact");
 	if (!list)
 		return;
 	say_waiting("calling the access point");
-	cleanup_fd int fd = probe_connect(list, CONNECT_S);
+	cleanup_fd int fd = probe_connect(list, DOCTOR_CONNECT_S);
 	freeaddrinfo(list);
 	if (fd < 0) {
 		doctor_say(visit->doctor, DOCTOR_FAILED, "access point",
@@ -167,65 +280,21 @@ static void check_initiator(struct visit *visit)
 	check_authentication(visit, fd);
 }
 
-/* Whether the address is this machine's and the port free: 0, or -errno. */
-static int try_bind(const struct addrinfo *list)
-{
-	int err = -EADDRNOTAVAIL;
-	for (; list; list = list->ai_next) {
-		cleanup_fd int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		int one = 1;
-		if (fd < 0)
-			continue;
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		err = bind(fd, list->ai_addr, list->ai_addrlen) < 0 ? -errno : 0;
-		if (!err)
-			return 0;
-	}
-	return err;
-}
-
-static void check_listener(struct visit *visit)
-{
-	struct doctor *doctor = visit->doctor;
-	char text[CONTACT_TEXT_MAX];
-	contact_format(&visit->view.listener, text);
-	struct addrinfo *list = resolve(visit, &visit->view.listener, "listener contact");
-	if (!list)
-		return;
-	say_waiting("calling the listener");
-	cleanup_fd int fd = probe_connect(list, CONNECT_S);
-	int err = fd < 0 ? try_bind(list) : 0;
-	freeaddrinfo(list);
-	if (fd >= 0)
-		doctor_say(doctor, DOCTOR_OK, "listener", "a program listens at %s", text);
-	else if (!err)
-		doctor_say(doctor, DOCTOR_WARNING, "listener",
-			   "no program listens at %s yet; the port is free; start it with: "
-			   "globus-streams-run %s -- COMMAND",
-			   text, visit->environment.id);
-	else if (err == -EADDRNOTAVAIL)
-		doctor_say(doctor, DOCTOR_FAILED, "listener",
-			   "%s is not this machine's address and takes no connection (%s); set the "
-			   "right one with: globus-streams environment update "
-			   "--listener-contact-string HOST:PORT %s",
-			   text, strerror(-fd), visit->environment.id);
-	else
-		doctor_say(doctor, DOCTOR_FAILED, "listener",
-			   "%s takes no connection (%s), and cannot be listened at: %s", text,
-			   strerror(-fd), strerror(-err));
-}
-
 void doctor_tunnel(struct doctor *doctor, const char *base_dir, const char *id, bool online)
 {
 	struct visit visit = {.doctor = doctor, .usable = true};
 	if (environment_init(&visit.environment, doctor->cli, base_dir, id) < 0) {
 		doctor_say_failure(doctor, DOCTOR_FAILED, "conf file");
 	} else if (check_conf(&visit)) {
+		check_secret(&visit);
 		say_time_left(&visit);
+		check_launch(&visit);
+		if (online)
+			check_manager_token(&visit);
 		if (online)
 			check_tunnel(&visit);
 		if (visit.listener)
-			check_listener(&visit);
+			doctor_listener(&visit);
 		else if (visit.usable)
 			check_initiator(&visit);
 	} else if (online) {

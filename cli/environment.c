@@ -237,6 +237,12 @@ long long environment_number(const struct environment *environment, const char *
 	return value;
 }
 
+unsigned environment_fake_port(const struct environment *environment)
+{
+	long long port = environment_number(environment, CONF_FAKE_PORT, 0);
+	return port > 0 && port <= UINT16_MAX ? (unsigned)port : CONF_FAKE_PORT_LOW;
+}
+
 int environment_contact(struct cli *cli, const char *option, const char *text,
 			struct contact *contact)
 {

@@ -60,6 +60,10 @@ int environment_set_number(struct environment *environment, struct cli *cli, con
 long long environment_number(const struct environment *environment, const char *key,
 			     long long otherwise);
 
+/* The port of the contact string, globus.<id>:PORT: where the conf file has none, the one that the
+ * launcher takes. */
+unsigned environment_fake_port(const struct environment *environment);
+
 /* Read HOST:PORT from the command line: wrong usage where it is none. option: for the message. */
 int environment_contact(struct cli *cli, const char *option, const char *text,
 			struct contact *contact);

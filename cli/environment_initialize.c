@@ -338,8 +338,8 @@ static void print_json(const struct job *job, const char *contact)
 static void print(const struct cli *cli, const struct job *job)
 {
 	char contact[64];
-	snprintf(contact, sizeof(contact), "globus.%s:%lld", job->environment.id,
-		 environment_number(&job->environment, CONF_FAKE_PORT, 0));
+	snprintf(contact, sizeof(contact), "globus.%s:%u", job->environment.id,
+		 environment_fake_port(&job->environment));
 	if (cli->json)
 		print_json(job, contact);
 	else

@@ -67,8 +67,7 @@ static const char *secured_text(const struct environment *environment)
 
 static bool contact_string(const struct environment *environment, char text[80])
 {
-	snprintf(text, 80, "globus.%s:%lld", environment->id,
-		 environment_number(environment, CONF_FAKE_PORT, 0));
+	snprintf(text, 80, "globus.%s:%u", environment->id, environment_fake_port(environment));
 	return !get(environment, CONF_LISTENER_CONTACT);
 }
 

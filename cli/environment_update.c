@@ -22,6 +22,15 @@ static const struct option_spec options[] = {
 	{0},
 };
 
+/* When the tunnel ends now: it may have been prolonged. */
+static int set_end(struct cli *cli, struct environment *environment, const struct tunnel *tunnel)
+{
+	int64_t end;
+	if (standing_expiration(cli, tunnel, &end) < 0)
+		return -1;
+	return environment_set_number(environment, cli, CONF_EXPIRATION, end);
+}
+
 /* Move the listener: in the tunnel first, since that can be refused. */
 static int move_listener(struct cli *cli, struct environment *environment,
 			 const struct contact *contact)
@@ -37,12 +46,15 @@ static int move_listener(struct cli *cli, struct environment *environment,
 	if (transfer_change(cli, environment->id, transfer_listener(contact->host, contact->port),
 			    &tunnel) < 0)
 		return -1;
+	/* It is moved: the conf file has to follow, whatever else the answer lacks. */
+	if (set_end(cli, environment, &tunnel) < 0)
+		failure_finish(&cli->failure);
 	tunnel_finish(&tunnel);
 	return environment_set(environment, cli, CONF_LISTENER_CONTACT, text);
 }
 
-/* Fetch the initiator's contact anew; that there is none yet is no fault. */
-static int fetch_contact(struct cli *cli, struct environment *environment)
+/* Fetch the tunnel's end and the initiator's contact anew; that there is none yet is no fault. */
+static int fetch(struct cli *cli, struct environment *environment)
 {
 	char text[CONTACT_TEXT_MAX];
 	struct tunnel tunnel;
@@ -52,8 +64,10 @@ static int fetch_contact(struct cli *cli, struct environment *environment)
 	int err = standing_initiator(cli, &tunnel, &contact);
 	if (!err && standing_ended(&tunnel))
 		err = standing_explain(cli, &tunnel);
+	if (!err)
+		err = set_end(cli, environment, &tunnel);
 	tunnel_finish(&tunnel);
-	if (err || !contact.port)
+	if (err || !contact.port || conf_get(&environment->conf, CONF_LISTENER_CONTACT))
 		return err;
 	contact_format(&contact, text);
 	if (environment_set(environment, cli, CONF_CONTACT, text) < 0)
@@ -79,8 +93,8 @@ static int update(struct cli *cli, const struct values *values, struct environme
 	int err = 0;
 	if (values->listener_contact)
 		err = move_listener(cli, environment, &listener);
-	else if (!conf_get(&environment->conf, CONF_LISTENER_CONTACT))
-		err = fetch_contact(cli, environment);
+	else
+		err = fetch(cli, environment);
 	return err ? err : environment_write(environment, cli);
 }
 
@@ -100,7 +114,7 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command environment_update_command = {
 	.name = "update",
 	.words = "TUNNEL_ID",
-	.summary = "fetch the contact anew, or change settings; the secret stays",
+	.summary = "fetch the contact and the tunnel's end anew; change settings",
 	.words_min = 1,
 	.words_max = 1,
 	.options = options,
