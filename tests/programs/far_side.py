@@ -58,6 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = self.server.far.answer(request)
         if answer.reset:
             self.connection.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER 0: RST
+        if answer.reset and answer.cut is None:
             self.close_connection = True
             self.connection.close()
             return

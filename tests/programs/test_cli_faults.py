@@ -1,6 +1,6 @@
 """globus-streams: what it does when the far side, the disk or the user is at fault."""
 
-import json
+import contextlib
 import os
 import re
 import socket
@@ -12,7 +12,8 @@ import time
 import pytest
 
 import far_side
-from cli_program import Cli
+import lab
+from cli_program import Cli, Hurry
 from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
@@ -181,16 +182,17 @@ def test_answers_that_are_no_help(cli, far, answer, status, hints):
     assert far.count("GET", "/v2/tunnels/.*") == 1 and cli.files() == before
 
 
-def test_answers_that_pass_are_tried_again(cli, far):
+def test_answers_that_pass_are_tried_again(cli, far, tmp_path):
+    lab.need("strace")
     tunnel = initialized(cli, far)
     for answer in (Answer(429, {}, headers={"Retry-After": "1"}), Answer(500, raw=HTML), Answer(503, {}),
                    Answer(200, far.tunnels[tunnel], cut=20), Answer(200, reset=True)):
         far.rule("GET", "/v2/tunnels/.*", answer, times=1)
     far.requests.clear()
-    start = time.monotonic()
-    assert cli.run(*LOOKUP, tunnel).ok() == "127.0.0.1:4711\n"
+    hurry = Hurry(tmp_path / "trace")
+    assert cli.run(*LOOKUP, tunnel, wrapper=hurry.wrapper).ok() == "127.0.0.1:4711\n"
     assert far.count("GET", "/v2/tunnels/.*") == 6
-    assert 1 + 0.5 + 1 + 2 + 4 <= time.monotonic() - start
+    assert 1 + 0.5 + 1 + 2 + 4 <= hurry.slept() <= 1 + 1.5 + 3 + 6 + 10
 
 
 def free_port():
@@ -199,28 +201,63 @@ def free_port():
         return s.getsockname()[1]
 
 
+class Slow:
+    """A service that sends the head of an answer, and then a byte now and then."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self.trickle, args=(self.server.accept()[0],), daemon=True).start()
+
+    def trickle(self, connection):
+        with contextlib.suppress(OSError), connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.2)
+
+
 def test_what_never_passes(cli, far, tmp_path):
     """Each of these takes all the retries: side by side, each with a tunnel of its own."""
-    tunnels = [initialized(cli, far) for _ in range(4)]
-    before = cli.files()
+    lab.need("strace")
     nowhere = f"http://127.0.0.1:{free_port()}"
-    silent = socket.create_server(("127.0.0.1", 0))
+    silent, slow = socket.create_server(("127.0.0.1", 0)), Slow()
     cases = {
         "refused": ({"GLOBUS_SDK_SERVICE_URL_TRANSFER": nowhere}, ["Connection refused", nowhere]),
         "no name": ({"GLOBUS_SDK_SERVICE_URL_TRANSFER": "http://no-such-host.invalid"}, ["DNS"]),
         "silence": ({"GLOBUS_SDK_SERVICE_URL_TRANSFER": f"http://127.0.0.1:{silent.getsockname()[1]}",
                      "GLOBUS_SDK_HTTP_TIMEOUT": "1"}, ["within 1 s"]),
-        "500": ({}, ["500", "try again later"]),
+        "a slow body": ({"GLOBUS_SDK_SERVICE_URL_TRANSFER": f"http://127.0.0.1:{slow.port}",
+                         "GLOBUS_SDK_HTTP_TIMEOUT": "1"}, ["within 1 s"]),
+        "500": (Answer(500, {"errors": [{"code": "x", "title": "broken"}]}), ["500", "try again later"]),
+        "503": (Answer(503, raw=HTML), ["503", "try again later"]),
+        "429": (Answer(429, {"message": "slowly"}, headers={"Retry-After": "2"}), ["429", "slowly", "try again later"]),
+        "a reset": (Answer(200, reset=True), ["6 tries"]),
+        "a reset in the middle": (Answer(200, {"data": "x" * 1000}, cut=20, reset=True), ["6 tries"]),
     }
-    far.rule("GET", "/v2/tunnels/.*", Answer(500, {"errors": [{"code": "x", "title": "broken"}]}))
-    runs = {name: cli.start(*LOOKUP, tunnel, env=env)
-            for tunnel, (name, (env, _)) in zip(tunnels, cases.items())}
+    tunnels = {name: initialized(cli, far) for name in cases}
+    before, runs = cli.files(), {}
+    for name, (how, _) in cases.items():
+        hurry = Hurry(tmp_path / f"trace {name}")
+        if isinstance(how, Answer):
+            far.rule("GET", f"/v2/tunnels/{tunnels[name]}", how)
+        runs[name] = hurry, cli.start(*LOOKUP, tunnels[name], env=how if isinstance(how, dict) else {},
+                                      wrapper=hurry.wrapper)
     for name, (_, hints) in cases.items():
-        out, err = runs[name].communicate(timeout=90)
-        assert runs[name].returncode == 1 and out == "" and err.count("\n") == 1, (name, out, err)
+        hurry, run = runs[name]
+        out, err = run.communicate(timeout=90)
+        assert run.returncode == 1 and out == "" and err.count("\n") == 1, (name, out, err)
         assert all(hint in err for hint in hints), (name, err)
-    assert cli.files() == before
+        slept = hurry.slept()
+        assert slept == pytest.approx(10) if name == "429" else 31 * 0.25 <= slept <= 31 * 0.75, (name, slept)
+    assert {path: data for path, data in cli.files().items() if "trace" not in path} == before
     silent.close()
+    slow.server.close()
 
 
 def test_a_secret_that_cannot_be_had(cli, far):

@@ -12,6 +12,7 @@ import pytest
 import far_side
 import lab
 from cli_program import PROGRAM, Cli
+from far_side import Answer
 
 WRITING = "write,fsync,fchmod,rename,unlink"
 
@@ -29,21 +30,22 @@ def cli(tmp_path, far):
     return Cli(tmp_path, far.url)
 
 
-def traced(cli, options, *words):
+def traced(cli, options, *words, typed=""):
     """Run under strace: its status, stdout, stderr, and the trace."""
     trace = cli.home / "trace"
-    done = subprocess.run(["strace", "-f", "-o", str(trace), *options, str(PROGRAM), *map(str, words)],
-                          env=cli.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(["strace", "-f", "-o", str(trace), *options, str(PROGRAM),
+                           *map(str, words)], env=cli.environment, capture_output=True, text=True, input=typed)
     text = trace.read_text(errors="replace")
     trace.unlink()
     return done, text
 
 
-def killed_at_each(cli, reset, *words):
+def killed_at_each(cli, reset, *words, typed=""):
     """Run again and again, killed at the first, second … call that changes files, until one run ends by itself."""
     for n in range(1, 1000):
         reset()
-        done, _ = traced(cli, ["-qq", "-e", f"trace={WRITING}", "-e", f"inject={WRITING}:signal=KILL:when={n}"], *words)
+        done, _ = traced(cli, ["-qq", "-e", f"trace={WRITING}", "-e", f"inject={WRITING}:signal=KILL:when={n}"], *words,
+                         typed=typed)
         yield n
         if done.returncode == 0:
             return
@@ -92,6 +94,59 @@ def test_tokens_are_the_old_or_the_new_ones(cli, far):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.limit(300)
+def test_a_new_secret_is_there_or_the_old_one(cli, far):
+    """initialize --force: the secret of the conf that stands is one that the manager has."""
+    tunnel = far.active()
+    cli.run("environment", "initialize", tunnel).ok()
+    path, seen = cli.base / f"{tunnel}.conf", set()
+    old, secrets = path.read_bytes(), dict(far.secrets)
+
+    def reset():
+        path.write_bytes(old)
+        far.secrets = dict(secrets)
+
+    for _ in killed_at_each(cli, reset, "environment", "initialize", "--force", tunnel):
+        conf = cli.conf(tunnel)
+        assert far.secrets[conf["lankey_id"]]["secret"] == conf["lankey"]
+        assert len(conf) == old.count(b"\n") and stat.S_IMODE(path.stat().st_mode) == 0o600
+        seen.add(path.read_bytes() == old)
+    assert seen == {True, False}
+
+
+@pytest.mark.limit(300)
+def test_a_login_is_the_old_or_the_new_one(cli, far):
+    for name in ("GLOBUS_CLI_CLIENT_ID", "GLOBUS_CLI_CLIENT_SECRET"):
+        cli.environment.pop(name)
+    cli.environment["GLOBUS_STREAMS_CLIENT_ID"] = far_side.CLIENT_ID
+    far.rule("POST", "/v2/oauth2/token", lambda request, usual: Answer(200, {
+        **far.new_token(far_side.TRANSFER, far_side.TRANSFER_SCOPE, "refresh-1"), "other_tokens": [
+            far.new_token("auth.globus.org", "openid profile email", "refresh-2")]}))
+    traced(cli, [], "login", "--no-browser", typed="code\n")
+    path, seen = cli.base / "tokens.json", set()
+    old = path.read_bytes()
+    for _ in killed_at_each(cli, lambda: path.write_bytes(old), "login", "--no-browser", "--force", typed="code\n"):
+        tokens = json.loads(path.read_text())["tokens"]
+        assert len(tokens) == 2 and all(entry["access_token"] in far.tokens for entry in tokens)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        seen.add(path.read_bytes() == old)
+    assert seen == {True, False}
+
+
+def test_what_is_renamed_is_on_the_disk(cli, far):
+    """A power cut: the file is synced before it gets its name, and then its folder is."""
+    tunnel = far.active()
+    done, trace = traced(cli, ["-y", "-e", "trace=fsync,rename"], "environment", "initialize", tunnel)
+    assert done.returncode == 0
+    calls = [re.search(r"(fsync|rename)\((?:\d+<)?\"?([^>\"]*)", line).groups() for line in trace.splitlines()
+             if "sync(" in line or "rename(" in line]
+    written = [name for call, name in calls if call == "rename"]
+    assert {re.sub(r".*/\.|\.\w{6}$", "", name) for name in written} == {f"{tunnel}.conf", "tokens.json"}
+    for name in written:
+        at = calls.index(("rename", name))
+        assert calls[at - 1] == ("fsync", name) and calls[at + 1] == ("fsync", str(cli.base))
+
+
 @pytest.mark.parametrize("fault", ["fsync:error=EIO", "fsync:error=ENOSPC", "rename:error=EDQUOT", "fchmod:error=EPERM"])
 def test_a_disk_that_fails(cli, far, fault):
     tunnel = far.active()
@@ -105,6 +160,35 @@ def test_a_disk_that_fails(cli, far, fault):
     done, _ = traced(cli, options, "environment", "contact-lookup", "--refresh", tunnel)
     assert done.returncode == 0 and done.stdout == "127.0.0.1:4711\n" and "warning" in done.stderr
     assert cli.files() == before
+
+
+def test_a_full_disk(cli, far):
+    """A file system without a free block: what was there stays, what is asked is answered."""
+    tunnel = far.active()
+    cli.run("environment", "initialize", tunnel).ok()
+    before, secrets, copy = cli.files(), dict(far.secrets), cli.home / "copy"
+    shutil.copytree(cli.base, copy)
+    after = cli.home / "after"
+    script = (f'mount -t tmpfs -o size=64k none "{cli.base}" && cp -p "{copy}"/* "{cli.base}" && '
+              f'cat /dev/zero >"{cli.base}/filler" 2>"{cli.home}/filled"; "$@"; status=$?; rm "{cli.base}/filler"; '
+              f'rm -rf "{after}"; cp -rp "{cli.base}" "{after}"; exit $status')
+
+    def run(*words):
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", str(PROGRAM), *words], env=cli.environment,
+                              capture_output=True, text=True)
+        assert "No space left" in (cli.home / "filled").read_text()
+        assert {str(cli.base / path.name): path.read_bytes() for path in after.iterdir()
+                if not path.name.endswith(".lock") and path.name != "tokens.json"} == before
+        return done
+
+    done = run("environment", "initialize", "--force", tunnel)
+    assert done.returncode == 1 and "make room" in done.stderr and done.stderr.count("\n") == 1
+    assert far.secrets == secrets
+    done = run("environment", "contact-lookup", "--refresh", tunnel)
+    assert done.returncode == 0 and done.stdout == "127.0.0.1:4711\n" and done.stderr.count("\n") == 1
+    far.tokens.clear()
+    done = run("tunnel", "show", tunnel)
+    assert done.returncode == 0 and "the token is not kept" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_a_read_only_home(cli, far):
@@ -134,32 +218,6 @@ def test_a_read_only_home(cli, far):
     assert done.returncode == 1 and "--base-dir" in done.stderr and len(far.secrets) == 1
     cli.base.chmod(0o700)
     assert cli.files() == before
-
-
-def test_secrets_are_in_private_files_and_nowhere_else(cli, far):
-    tunnel = far.active()
-    done, trace = traced(cli, ["-y", "-s", "100000", "-e", "trace=execve,write,writev,pwrite64,sendto,sendmsg"],
-                         "-v", "environment", "initialize", tunnel)
-    assert done.returncode == 0, done.stderr
-    conf = cli.conf(tunnel)
-    tokens = [entry["access_token"] for entry in json.loads((cli.base / "tokens.json").read_text())["tokens"]]
-    secrets = [conf["lankey"], far_side.CLIENT_SECRET, *tokens]
-    assert not any(secret in done.stdout + done.stderr for secret in secrets)
-    written = {secret: set() for secret in secrets}
-    for line in trace.splitlines():
-        call, descriptor = re.match(r"(?:\d+ +)?(\w+)\(\d*<?([^>,]*)", line).groups() if "(" in line else ("", "")
-        for secret in secrets:
-            if secret in line:
-                assert call != "execve", "in an argument list"
-                written[secret].add(descriptor)
-    # the conf gets the LAN secret, the cache the tokens, both under the names of the files to be
-    assert all(re.search(r"/\.[0-9a-f-]{36}\.conf\.\w{6}$", d) for d in written[conf["lankey"]])
-    for token in tokens:
-        files = {d for d in written[token] if d.startswith("/")}
-        assert files and all(re.search(r"/\.tokens\.json\.\w{6}$", d) for d in files)
-        assert all(d.startswith(("TCP", "socket:")) for d in written[token] - files)
-    for path in cli.base.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
 def test_others_can_read_the_tokens(cli, far):
