@@ -253,8 +253,12 @@ static int find_supervisor(struct setup *setup)
 	if (!path || !*path)
 		return 0;
 	setup->state->channel_fd = attach_open(path);
-	if (setup->state->channel_fd >= 0)
+	if (setup->state->channel_fd >= 0) {
+		/* should it come back after its end */
+		if (!realpath(path, setup->state->socket_path))
+			setup->state->socket_path[0] = '\0';
 		return 0;
+	}
 	run_error("no supervisor at %s: %s; start one with `globus-streams-supervisor --socket %s`",
 		  path, strerror(-setup->state->channel_fd), path);
 	return 1;

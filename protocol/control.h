@@ -124,8 +124,8 @@ struct control_tunnel {
 
 struct control_attach {
 	struct control_header header;
-	int32_t pid; /* of the command */
-	uint32_t reserved;
+	int32_t pid;    /* of the command */
+	uint32_t again; /* 1: another supervisor served it, which is gone with what it knew */
 };
 
 /* Why connections through tunnels were refused, there or here. */

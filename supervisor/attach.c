@@ -10,6 +10,7 @@
 
 #include "supervisor/fd.h"
 #include "supervisor/pass.h"
+#include "supervisor/tunnel.h"
 
 #define REPLY_SECONDS 5
 
@@ -27,11 +28,14 @@ int attach_open(const char *path)
 	if (snprintf(to.sun_path, sizeof(to.sun_path), "%s", path) >= (int)sizeof(to.sun_path))
 		return -ENAMETOOLONG;
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return -errno;
 	if (!of_same_user(fd))
 		return -EPERM;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	return steal_fd(&fd);
 }
 
@@ -61,8 +65,23 @@ int attach_tunnel(int channel, struct control_tunnel *message)
 	return ask(channel, CONTROL_TUNNEL, &message->header, sizeof(*message), -1);
 }
 
-int attach_program(int channel, int notify_fd, pid_t command)
+int attach_tunnels(int channel, const struct state *state)
 {
-	struct control_attach message = {.pid = command};
+	int err = 0;
+	for (uint32_t i = 0; err == 0 && i < state->tunnel_count; i++) {
+		struct control_tunnel message = {0};
+		snprintf(message.id, sizeof(message.id), "%s", state->tunnels[i].id);
+		snprintf(message.base, sizeof(message.base), "%s", state->lookups[i].base);
+		memcpy(message.ports, state->tunnels[i].ports, sizeof(message.ports));
+		tunnel_view(state, i, &message.view);
+		err = attach_tunnel(channel, &message);
+		explicit_bzero(&message, sizeof(message));
+	}
+	return err;
+}
+
+int attach_program(int channel, int notify_fd, pid_t command, bool again)
+{
+	struct control_attach message = {.pid = command, .again = again};
 	return ask(channel, CONTROL_ATTACH, &message.header, sizeof(message), notify_fd);
 }

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "protocol/control.h"
+#include "supervisor/state.h"
 
 /* Connect to the supervisor at path, which must be of the same user: a descriptor, or -errno
  * (-EPERM: another user's). */
@@ -14,8 +14,11 @@ int attach_open(const char *path);
 /* Tell it a tunnel. 0 or -errno. message's header is filled in here. */
 int attach_tunnel(int channel, struct control_tunnel *message);
 
-/* Hand it the listener descriptor of a command. 0; -EPERM: it may not look into the command (Yama).
- */
-int attach_program(int channel, int notify_fd, pid_t command);
+/* Tell it all tunnels of a state, which was told them by their conf files. 0 or -errno. */
+int attach_tunnels(int channel, const struct state *state);
+
+/* Hand it the listener descriptor of a command; again: another supervisor served it before. 0;
+ * -EPERM: it may not look into the command (Yama). */
+int attach_program(int channel, int notify_fd, pid_t command, bool again);
 
 #endif

@@ -10,6 +10,7 @@
 #include "supervisor/connect.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
+#include "supervisor/inherit.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/route.h"
@@ -103,7 +104,7 @@ struct facts {
 	union address here;
 };
 
-static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const struct facts *facts,
+static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct facts *facts,
 			   const struct route *route, const union address *asked)
 {
 	uint64_t cookie = socket_cookie(*fd);
@@ -113,10 +114,14 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, const s
 		     socket_is_nonblocking(*fd));
 		return;
 	}
-	if (facts->tcp_state != TCP_CLOSE) {
+	if (facts->tcp_state != TCP_CLOSE && inherit_connect(s, call, *fd, route))
+		return;
+	if (facts->tcp_state != TCP_CLOSE && socket_tcp_state(*fd) != TCP_CLOSE) {
 		answer_used(s, call, *fd);
 		return;
 	}
+	if (facts->tcp_state != TCP_CLOSE) /* not any more */
+		socket_name(*fd, &facts->here, &facts->family);
 	index = conn_add(s->state, cookie, *fd);
 	if (index == NONE) {
 		notify_fail(s->state, call, ENOMEM);
@@ -221,6 +226,8 @@ void connect_call(struct supervisor *s, uint32_t index)
 void so_error_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
+	if (inherit_so_error(s, index))
+		return;
 	if (s->state->connecting == 0) {
 		notify_pass(s->state, index);
 		return;

@@ -122,6 +122,7 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	if (index == NONE)
 		return err < 0 ? -err : ENOSPC;
 	state->programs[index].client = client;
+	state->programs[index].inherited = question->message.attach.again ? loop_now() : 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	state->programs[index].notify_fd = steal_fd(&question->fd);
 	supervisor_watch_program(s, index);

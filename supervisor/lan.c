@@ -215,3 +215,18 @@ int lan_resume(struct conn *conn)
 		return in || out ? -EPROTO : 0;
 	}
 }
+
+enum lan_past lan_past(int fd)
+{
+	const struct conn conn = {.fd = fd, .state = CONN_AUTH};
+	const uint64_t out = LAN_AUTH_HELLO + LAN_AUTH_RESPONSE,
+		       in = LAN_AUTH_CHALLENGE + LAN_AUTH_STATUS;
+	uint64_t sent, received;
+	if (!totals(&conn, &sent, &received))
+		return LAN_CALLED;
+	if (sent <= LAN_AUTH_HELLO)
+		return LAN_UNCALLED;
+	if (sent < out || received < in)
+		return LAN_CALLED;
+	return sent == out && received == in ? LAN_WHOLE : LAN_USED;
+}

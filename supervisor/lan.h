@@ -27,4 +27,13 @@ bool lan_committed(const struct conn *conn);
 /* Did only the handshake send and receive on this socket so far? TCP_INFO and the queues tell. */
 bool lan_alone(const struct conn *conn);
 
+/* How far a caller's handshake had come that nobody knows any more, by the socket's counters. */
+enum lan_past {
+	LAN_UNCALLED, /* no RESPONSE was sent: the far listener was not called */
+	LAN_CALLED,   /* it may have been */
+	LAN_WHOLE,    /* the handshake, and nothing else */
+	LAN_USED,     /* the program has sent or received since */
+};
+enum lan_past lan_past(int fd);
+
 #endif

@@ -19,8 +19,12 @@
 #include "supervisor/keeper.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/loop.h"
 #include "supervisor/pass.h"
+#include "supervisor/reissue.h"
 #include "supervisor/upgrade.h"
+
+#define RETURN_LIMIT (500 * MILLISECOND) /* for a supervisor that ended to come back */
 
 struct running {
 	const struct launch *launch; /* only while it starts */
@@ -100,22 +104,30 @@ static void detach(struct running *running)
 	keeper_detach(&running->keeper, ours, sizeof(ours) / sizeof(*ours));
 }
 
+/* By one of our own. inherited: another has served it, which is gone with what it knew. */
+static void serve_ourselves(struct running *running, bool inherited)
+{
+	struct state *state = running->keeper.state;
+	uint32_t program = program_take(state);
+	state->programs[program].notify_fd = running->keeping->notify_fd;
+	state->programs[program].inherited = inherited ? loop_now() : 0;
+	keeper_start_supervisor(&running->keeper);
+}
+
 /* The filter is served by a supervisor that runs already, or by one of our own. */
 static void serve(struct running *running)
 {
 	struct state *state = running->keeper.state;
 	if (state->channel_fd >= 0) {
 		int err = attach_program(state->channel_fd, running->keeping->notify_fd,
-					 running->keeping->command);
+					 running->keeping->command, false);
 		if (err == 0)
 			return;
 		log_warn("the supervisor cannot be attached to (%s): this command has its own",
 			 strerror(-err));
 		keeper_close(&running->keeper, &state->channel_fd);
 	}
-	uint32_t program = program_take(state);
-	state->programs[program].notify_fd = running->keeping->notify_fd;
-	keeper_start_supervisor(&running->keeper);
+	serve_ourselves(running, false);
 }
 
 static void start(struct running *running)
@@ -216,13 +228,48 @@ static void launcher_ended(struct running *running)
 		kill(running->keeping->command, SIGKILL);
 }
 
-/* The supervisor that served us has ended: serve from here on. */
-static void channel_ended(struct running *running)
+/* Has the supervisor that served us come back, in the place of the one that ended? Then it serves
+ * us again. Calls wait for that long in the kernel. */
+static bool attach_again(struct running *running)
 {
 	struct state *state = running->keeper.state;
-	log_warn("the supervisor that this command was attached to has ended: it has its own now");
-	keeper_close(&running->keeper, &state->channel_fd);
-	serve(running);
+	cleanup_fd int channel = attach_open(state->socket_path);
+	if (channel < 0)
+		return false;
+	int err = attach_tunnels(channel, state);
+	if (err == 0)
+		err = attach_program(channel, running->keeping->notify_fd,
+				     running->keeping->command, true);
+	if (err < 0) {
+		log_debug("the new supervisor does not take us: %s", strerror(-err));
+		return false;
+	}
+	state->channel_fd = steal_fd(&channel);
+	return true;
+}
+
+static void try_return(struct running *running)
+{
+	struct keeping *keeping = running->keeping;
+	if (attach_again(running)) {
+		log_debug("attached again");
+		keeping->return_until = 0;
+	} else if (loop_now() > keeping->return_until) {
+		log_warn("the supervisor that this command was attached to has ended: it has its "
+			 "own now");
+		keeping->return_until = 0;
+		serve_ourselves(running, true);
+	}
+}
+
+/* The supervisor that served us has ended. */
+static void channel_ended(struct running *running)
+{
+	keeper_close(&running->keeper, &running->keeper.state->channel_fd);
+	int count = reissue();
+	log_debug("the supervisor has ended: %d calls of it come again", count);
+	running->keeping->return_until = loop_now() + RETURN_LIMIT;
+	try_return(running);
 }
 
 _Noreturn static void loop(struct running *running)
@@ -251,6 +298,8 @@ _Noreturn static void loop(struct running *running)
 			finish(running);
 		if (fds[CHANNEL].revents && !gone)
 			channel_ended(running);
+		else if (running->keeping->return_until && !gone)
+			try_return(running);
 		else if (running->keeper.supervisor < 0 && state->channel_fd < 0 && !gone)
 			keeper_start_supervisor(&running->keeper);
 	}

@@ -119,6 +119,7 @@ struct program {
 	struct slot slot;
 	int notify_fd;   /* its filter's listener descriptor */
 	uint32_t client; /* whose connection attached it; NONE: a launch's own, or that has ended */
+	uint64_t inherited; /* when it came from a supervisor that is gone with what it knew, ns */
 };
 
 /* --- calls --- */
@@ -245,6 +246,7 @@ struct keeping {
 	int report_fd;         /* of a launch: to the launcher */
 	int notify_fd;         /* of a launch: the listener descriptor of its command */
 	pid_t launcher, command;
+	uint64_t return_until; /* the supervisor that it was attached to may come back; 0: no */
 	bool launcher_gone, command_gone, hung_up;
 };
 
@@ -276,14 +278,15 @@ struct state {
 	int supervisor_pidfd; /* the keeper's, of the supervisor */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
-	bool numeric_names;              /* an address was mapped in place of a name */
-	bool stopping;                   /* the daemon ends once no program is left */
-	int clients[MAX_CLIENTS];        /* connections to the control socket; -1: none */
-	bool pidfd_thread;               /* the kernel opens pidfds of threads (6.9) */
-	bool yama;                       /* only the keeper may look into the programs */
-	char cli[BASE_PATH_MAX];         /* path of globus-streams */
-	char self[BASE_PATH_MAX];        /* path of the running program; "": not known */
-	char socket_path[BASE_PATH_MAX]; /* where the control socket lies; "": it is not ours */
+	bool numeric_names;       /* an address was mapped in place of a name */
+	bool stopping;            /* the daemon ends once no program is left */
+	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
+	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
+	bool yama;                /* only the keeper may look into the programs */
+	char cli[BASE_PATH_MAX];  /* path of globus-streams */
+	char self[BASE_PATH_MAX]; /* path of the running program; "": not known */
+	/* where the control socket lies, ours or the one that we are attached to; "": systemd's */
+	char socket_path[BASE_PATH_MAX];
 	struct keeping keeping;
 	struct upgrade upgrade;
 

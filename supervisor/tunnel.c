@@ -73,6 +73,48 @@ int tunnel_renew(struct state *state, uint32_t index, const struct conf_view *vi
 	return names_free(state, index, view) ? take_view(state, index, view) : -EDOM;
 }
 
+static struct contact contact_of(const struct name *name, uint16_t port)
+{
+	struct contact contact = {.port = port};
+	snprintf(contact.host, sizeof(contact.host), "%s", name->host);
+	return contact;
+}
+
+static void view_names(const struct state *state, uint32_t index, struct conf_view *view)
+{
+	for (uint32_t i = 0; i < state->name_count; i++) {
+		const struct name *name = &state->names[i];
+		for (uint32_t r = 0; r < name->routes; r++) {
+			if (name->tunnel[r] != index)
+				continue;
+			if (name->is_globus)
+				view->fake_port = name->port[r];
+			else if (view->mapped_count < CONF_MAPPED_MAX)
+				view->mapped[view->mapped_count++] =
+					contact_of(name, name->port[r]);
+		}
+	}
+}
+
+void tunnel_view(const struct state *state, uint32_t index, struct conf_view *view)
+{
+	const struct tunnel *tunnel = &state->tunnels[index];
+	char text[ADDRESS_TEXT];
+	*view = (struct conf_view){.secured = tunnel->secured, .key_len = tunnel->key_len};
+	memcpy(view->key, tunnel->key, sizeof(view->key));
+	memcpy(view->key_id, tunnel->key_id, sizeof(view->key_id));
+	if (!tunnel->initiates) {
+		snprintf(view->listener.host, sizeof(view->listener.host), "%s",
+			 tunnel->listener_host);
+		view->listener.port = tunnel->ports[0];
+	}
+	if (tunnel->contact.sa.sa_family) {
+		address_format(&tunnel->contact, text);
+		contact_parse(text, &view->contact);
+	}
+	view_names(state, index, view);
+}
+
 int tunnel_take(struct state *state, struct control_tunnel *message)
 {
 	uint8_t id[UUID_BYTES];

@@ -18,6 +18,9 @@ int tunnel_renew(struct state *state, uint32_t tunnel, const struct conf_view *v
 /* Add or renew what another process says of a tunnel. Errors as above, and -EINVAL: nonsense. */
 int tunnel_take(struct state *state, struct control_tunnel *message);
 
+/* What its conf said, so that another supervisor can be told. It holds the secret. */
+void tunnel_view(const struct state *state, uint32_t tunnel, struct conf_view *view);
+
 /* The tunnel of that id whose conf file lies in base, or NONE: a daemon may serve both ends of one.
  */
 uint32_t tunnel_find(const struct state *state, const char *id, const char *base);

@@ -217,3 +217,53 @@ def test_upgrade_under_a_limit_for_files(lab, tunnel, installed):
     there = tunnel.listen(STORM, "serve", tunnel.port, 1)
     one_connection(tunnel, daemon).end()
     there.end()
+
+
+# --- a daemon that comes back ---
+
+def kill(daemon):
+    """Keeper and supervisor at once, so that nothing of what they knew is left."""
+    supervisor = daemon.supervisor
+    daemon.program.process.kill()
+    if supervisor:
+        os.kill(supervisor, signal.SIGKILL)
+    daemon.program.wait()
+
+
+def test_daemon_takes_its_programs_back(lab, tunnel, daemon):
+    """One that is killed with its keeper and started again: the launches attach again, a call that was
+    held is held again, and none of them has a supervisor of its own."""
+    there = attached(tunnel, daemon, "serve", tunnel.port, 1, listens=True)
+    here = one_connection(tunnel, daemon)
+    for good in range(2, 5):
+        wait_for("the held accept", lambda: status(lab, daemon)["calls_held"] == 1)
+        kill(daemon)
+        daemon.start()
+        wait_for("both launches", lambda: status(lab, daemon)["programs"] == 2, timeout=5)
+        put(here)
+        wait_for("the answer", lambda: here.out == "ready\n" + good * "good\n", timeout=5)
+    assert not below(keeper_of(here), "gs-supervisor") and not below(keeper_of(there), "gs-supervisor")
+    assert {entry["side"] for entry in status(lab, daemon)["tunnels"]} == {"listener", "initiator"}
+    here.end()
+    there.process.send_signal(signal.SIGTERM)
+    assert there.wait() == 0, there
+    assert counts(there.out)["done"] == 4
+
+
+@pytest.mark.parametrize("polled", [(), ("poll",)], ids=["blocking", "polled"])
+def test_daemon_killed_amid_connections(lab, tunnel, daemon, polled):
+    """No call hangs, whenever it was killed: a connect that cannot be begun again gets ECONNRESET."""
+    there = tunnel.listen(STORM, "serve", tunnel.port, 4)
+    here = attached(tunnel, daemon, "call", tunnel.name, tunnel.fake_port, 4, 2, *polled)
+    kills = 0
+    while here.running():
+        signal.sigtimedwait([], 0.1)
+        kill(daemon)
+        daemon.start()
+        kills += 1
+    assert here.wait() in (0, 1), here
+    lines = [line for line in here.err.splitlines() if not line.startswith("globus-streams-run")]
+    assert all("Connection reset by peer" in line for line in lines), here
+    assert kills > 5 and counts(here.out)["done"] > 20
+    there.process.send_signal(signal.SIGTERM)
+    there.wait()

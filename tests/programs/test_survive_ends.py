@@ -196,7 +196,6 @@ def test_daemon_killed_while_nothing_waits(lab, tunnel, daemon):
     assert there.wait() == 0, there
 
 
-@pytest.mark.xfail(reason="launch.c: a call that the daemon had received and not answered waits for ever")
 def test_daemon_killed_while_accept_is_held(lab, tunnel, daemon):
     """The call is made again, to the supervisor that takes the daemon's place."""
     there = attached(tunnel, daemon, "serve", tunnel.port, 1, listens=True)
