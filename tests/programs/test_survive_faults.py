@@ -116,13 +116,13 @@ def descriptors(pid):
 class Counted:
     """The descriptors of a launch's keeper and supervisor (they are the same) and of its program."""
 
-    def __init__(self, program):
-        self.program, self.before = program, None
+    def __init__(self, program, command="storm"):
+        self.program, self.command, self.before = program, command, None
         if os.geteuid() == 0:
             self.before = self.now()
 
     def now(self):
-        command = next(pid for pid, (name, _) in self.program.children().items() if name == "storm")
+        command = next(pid for pid, (name, _) in self.program.children().items() if name == self.command)
         return descriptors(below(self.program.pid, "gs-keeper")), descriptors(command)
 
     def check(self):

@@ -1,0 +1,129 @@
+"""Programs that exit, exec or are killed at each step of a connect and an accept.
+
+The supervisor is held at each fault point meanwhile (test_survive_faults.py), and goes on afterwards.
+"""
+
+import itertools
+import os
+
+import pytest
+
+from lab import PYTHON, SOURCE
+from processes import stat_of, wait_for
+from test_survive_faults import ACCEPT, AT_MOST, BELL, CONNECT, HOLD, Counted, Faults
+from test_survive_storm import supervisor_of
+
+FATES = SOURCE / "src/fates.py"
+ALL = "GS_TEST_FATES" in os.environ  # each fate at each step; else they take turns
+
+
+class Told:
+    """A program of src/fates.py that takes commands."""
+
+    def __init__(self, program):
+        self.program, self.lines = program, 0
+
+    def tell(self, word):
+        self.program.process.stdin.write(f"{word}\n".encode())
+        self.program.process.stdin.flush()
+
+    def hear(self, timeout=5):
+        self.lines += 1
+        wait_for(f"an answer of {self.program}", lambda: self.program.out.count("\n") >= self.lines, timeout)
+        return self.program.out.splitlines()[self.lines - 1]
+
+    def ask(self, word):
+        self.tell(word)
+        return self.hear()
+
+    def begin(self):
+        return int(self.ask("begin").split()[1])
+
+
+def gone(pid):
+    stat = stat_of(pid)
+    return not stat or stat[1] == "Z"
+
+
+def end_at_each(faults, victim, names, fates, once):
+    """once(fate) at each of these points; it returns whether the point was reached."""
+    reached = set()
+    for point in names:
+        for first in range(AT_MOST):
+            wait_for("a supervisor", lambda: supervisor_of(victim))
+            faults.order(point, first, HOLD)
+            fate = next(fates)
+            try:
+                there = once(fate)
+            except AssertionError as error:
+                raise AssertionError(f"{fate} at {point}, passed {first} times: {error}") from None
+            if not there:
+                break
+            reached.add(point)
+    return reached
+
+
+def fates_of_this_run():
+    return [[fate] for fate in ("kill", "exit", "exec")] if ALL else [["kill", "exit", "exec"]]
+
+
+@pytest.fixture
+def faults(lab):
+    return Faults(lab)
+
+
+def held(faults, pid):
+    wait_for("the supervisor to be held, or the child to end", lambda: faults.name == "held" or gone(pid))
+    there = faults.name == "held"
+    if not there:
+        faults.order("")
+    return there
+
+
+@pytest.mark.limit(200)
+@pytest.mark.parametrize("fates", fates_of_this_run(), ids="-".join)
+def test_callers_that_end(tunnel, faults, fates):
+    """Nothing is left of them, and who calls next is not held up."""
+    tunnel.listen(PYTHON, FATES, "echo", tunnel.port)
+    here = Told(tunnel.call(PYTHON, FATES, "call", tunnel.name, tunnel.fake_port, stdin="open", **faults.how))
+    assert here.ask("ask") == "good"
+    counted = Counted(here.program, "python3")
+
+    def once(fate):
+        child = here.begin()
+        there = held(faults, child)
+        assert here.ask(fate) == "gone"
+        faults.order("")
+        assert here.ask("ask") == "good"
+        return there
+    reached = end_at_each(faults, here.program, CONNECT, itertools.cycle(fates), once)
+    counted.check()
+    assert set(CONNECT) <= reached, set(CONNECT) - reached
+
+
+@pytest.mark.limit(200)
+@pytest.mark.parametrize("fates", fates_of_this_run(), ids="-".join)
+def test_servers_that_end(tunnel, faults, fates):
+    """Who calls next is answered by another process on the same socket."""
+    there = Told(tunnel.listen(PYTHON, FATES, "serve", tunnel.port, stdin="open", **faults.how))
+    here = Told(tunnel.call(PYTHON, FATES, "call", tunnel.name, tunnel.fake_port, stdin="open"))
+
+    def answered():
+        there.tell("serve")
+        assert here.ask("ask") == "good"
+        assert there.hear() == "served"
+    answered()
+    counted = Counted(there.program, "python3")
+
+    def once(fate):
+        server = there.begin()
+        here.begin()
+        reached = held(faults, server)
+        assert there.ask(fate) == "gone"
+        faults.order("")
+        answered()
+        assert here.ask("kill") == "gone"
+        return reached
+    reached = end_at_each(faults, there.program, ACCEPT + BELL, itertools.cycle(fates), once)
+    counted.check()
+    assert set(ACCEPT) <= reached, set(ACCEPT) - reached
