@@ -89,7 +89,7 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 	fault_point("accept.telling");
 	if (notify_return(s->state, call, conn->number) < 0) {
 		conn->state = CONN_INJECTED;
-		conn->group = target_group(conn->tid);
+		conn->group = target_group(s->state, conn->tid);
 		log_debug("accept was interrupted: descriptor %d is owed", conn->number);
 		bell_ring(s, listener); /* it may go back to poll() */
 		supervisor_sweep_later(s);
@@ -299,10 +299,10 @@ static void recover_injected(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	if (conn->number < 0)
-		conn->number = target_find_socket(conn->tid, conn->fd);
+		conn->number = target_find_socket(s->state, conn->tid, conn->fd);
 	if (conn->number >= 0) {
 		close_fd(&conn->fd);
-		conn->group = target_group(conn->tid);
+		conn->group = target_group(s->state, conn->tid);
 		at(s, conn->listener)->owed++;
 	} else {
 		listener_queue_first(s, conn->listener, index);
@@ -431,7 +431,7 @@ static void sweep_owed(struct supervisor *s, uint32_t index)
 	for (uint32_t c = 0; listener->owed && c < s->state->conn_pool.top; c++) {
 		struct conn *conn = &s->state->conns[c];
 		if (conn->slot.used && conn->state == CONN_INJECTED && conn->listener == index &&
-		    target_group(conn->group) < 0) {
+		    target_group(s->state, conn->group) == -ESRCH) {
 			listener->owed--;
 			listener_drop_conn(s, c);
 		}

@@ -30,7 +30,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	supervisor_release(s, call_index, &conn->calls);
 	if (conn->tunnel != NONE && conn->state == CONN_TCP)
 		s->state->tunnels[conn->tunnel].slow = true;
-	conn->group = target_group(conn->tid);
+	conn->group = target_group(s->state, conn->tid);
 	connect_tell(s, index);
 	fault_point("connect.told");
 	conn_debug(s, conn, "the program is told EINPROGRESS");

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "supervisor/proc.h"
+
 int hand_own_read(int tid, uint64_t address, void *data, uint32_t len)
 {
 	struct iovec here = {data, len}, there = {(void *)(uintptr_t)address, len};
@@ -39,6 +41,8 @@ static int ask(struct state *state)
 {
 	struct hand *hand = &state->hand;
 	struct timespec limit = {.tv_nsec = 100 * (long)MILLISECOND};
+	if (getppid() != hand->keeper)
+		return -ETIMEDOUT; /* it is gone */
 	uint32_t number = ++hand->asked;
 	eventfd_write(state->keeper_wakes, 1);
 	for (int tries = 0; tries < 10; tries++) {
@@ -75,18 +79,45 @@ int hand_getfd(struct state *state, int pidfd, int number)
 	return ask(state);
 }
 
+int hand_proc(struct state *state, enum hand_op op, int tid, int fd)
+{
+	struct hand *hand = &state->hand;
+	hand->op = (uint8_t)op, hand->tid = tid, hand->number = fd;
+	return ask(state);
+}
+
+/* The mapping is the supervisor's too, so nothing in it is believed that could do harm here. */
+static int serve(const struct state *state, struct hand *hand)
+{
+	uint32_t len = *(volatile uint32_t *)&hand->len;
+	if (len > HAND_DATA)
+		return -EMSGSIZE;
+	switch ((enum hand_op)hand->op) {
+	case HAND_READ:
+		return hand_own_read(hand->tid, hand->address, hand->data, len);
+	case HAND_WRITE:
+		return hand_own_write(hand->tid, hand->address, hand->data, len);
+	case HAND_GETFD:
+		return hand_own_getfd(hand->pidfd, hand->number);
+	case HAND_GROUP:
+		return proc_group(hand->tid);
+	case HAND_TABLE_GROUP:
+		return proc_table_group(hand->tid);
+	case HAND_FIND_SOCKET:
+		return proc_find_socket(hand->tid, hand->number);
+	case HAND_HOSTS:
+		return proc_hosts(state, hand->tid);
+	}
+	return -ENOSYS;
+}
+
 void hand_serve(struct state *state)
 {
 	struct hand *hand = &state->hand;
 	uint32_t asked = hand->asked;
-	if (asked == hand->done || hand->len > HAND_DATA)
+	if (asked == hand->done)
 		return;
-	if (hand->op == HAND_READ)
-		hand->result = hand_own_read(hand->tid, hand->address, hand->data, hand->len);
-	else if (hand->op == HAND_WRITE)
-		hand->result = hand_own_write(hand->tid, hand->address, hand->data, hand->len);
-	else
-		hand->result = hand_own_getfd(hand->pidfd, hand->number);
+	hand->result = serve(state, hand);
 	hand->done = asked;
 	syscall(SYS_futex, &hand->done, FUTEX_WAKE, 1, NULL, NULL, 0);
 }

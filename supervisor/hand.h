@@ -4,7 +4,8 @@
 /*
  * The keeper's hand. With Yama's ptrace_scope 1 only an ancestor may look into a program: the
  * keeper is one, the supervisor is not. On EPERM the supervisor asks the keeper to make the call:
- * descriptors land in the table that both share, bytes in the mapping that both share.
+ * descriptors land in the table that both share, bytes in the mapping that both share. And what
+ * has to be read from files, which a confined supervisor may not open, the keeper reads (proc.h).
  */
 
 #include "supervisor/state.h"
@@ -15,6 +16,9 @@
 int hand_read(struct state *state, int tid, uint64_t address, void *data, uint32_t len);
 int hand_write(struct state *state, int tid, uint64_t address, const void *data, uint32_t len);
 int hand_getfd(struct state *state, int pidfd, int number);
+
+/* What the function of proc.h that op stands for gives; fd: HAND_FIND_SOCKET's. */
+int hand_proc(struct state *state, enum hand_op op, int tid, int fd);
 
 /* For the keeper: do what is asked, if anything is. */
 void hand_serve(struct state *state);

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -18,6 +20,7 @@
 
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
+#include "supervisor/lan.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/privileges.h"
@@ -42,6 +45,7 @@ int keeper_init(struct keeper *keeper, const sigset_t *signals)
 {
 	struct state *state = keeper->state;
 	keeper->supervisor = keeper->asked = -1;
+	lookup_init(state);
 	state->pidfd_thread = target_probe_pidfd_thread();
 	state->supervisor_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	state->keeper_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -74,7 +78,10 @@ void keeper_start_supervisor(struct keeper *keeper)
 		keeper->failures = 0;
 		return;
 	}
+	if (state->counters.restarts)
+		lan_warm_up(); /* calls wait: those to come need not spend the time */
 	close_fd(&state->supervisor_pidfd);
+	state->hand.keeper = getpid();
 	pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD, NULL,
 				     &state->supervisor_pidfd, NULL, 0);
 	if (child == 0) {
@@ -97,6 +104,16 @@ void keeper_stop_supervisor(struct keeper *keeper)
 	keeper->supervisor = -1;
 }
 
+/* It wanted to do what it must not. That is an error in it, or somebody's doing. */
+static void tell_forbidden(int number)
+{
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+	log_warn("the supervisor was ended, since it tried system call %d (%s), which is not for "
+		 "it: another one goes on; please report this",
+		 number, name ? name : "not known");
+	free(name);
+}
+
 /* Has it ended? One that was stopped is ended: programs must not wait for it, and a second one
  * beside it would do everything twice. */
 static void look_after_supervisor(struct keeper *keeper)
@@ -113,6 +130,8 @@ static void look_after_supervisor(struct keeper *keeper)
 	keeper->failures = loop_now() - keeper->started < AT_ONCE ? keeper->failures + 1 : 0;
 	keeper->state->counters.restarts++;
 	log_debug("the supervisor ended with status 0x%x", (unsigned)status);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		tell_forbidden(keeper->state->forbidden_call);
 }
 
 bool keeper_has_children(void)

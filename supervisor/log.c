@@ -25,6 +25,7 @@ void log_init(int warn_fd, int debug_fd)
 {
 	warn_to = warn_fd;
 	debug_to = debug_fd;
+	tzset(); /* read the time zone while files may be opened */
 }
 
 int log_debugging(void)

@@ -18,6 +18,9 @@
 
 #define LOOKUP_SECONDS 30 /* no service may take longer */
 
+/* The keeper's own copy of state->cli: what it runs must not be the supervisor's choice. */
+static char program[BASE_PATH_MAX];
+
 void lookup_want(struct state *state, uint32_t index)
 {
 	struct lookup *lookup = &state->lookups[index];
@@ -125,9 +128,37 @@ int lookup_read(struct state *state, uint32_t index)
 
 /* --- the keeper's side --- */
 
+void lookup_init(const struct state *state)
+{
+	memcpy(program, state->cli, sizeof(program) - 1);
+}
+
+_Noreturn static void run_getent(const char *text)
+{
+	char host[CONTACT_HOST_MAX + 1];
+	if (contact_host(text, host) < 0)
+		_exit(127);
+	execlp("getent", "getent", "ahosts", host, NULL);
+	dprintf(STDERR_FILENO, "getent cannot be run: %s\n", strerror(errno));
+	_exit(127);
+}
+
+_Noreturn static void run_contact_lookup(const struct state *state, uint32_t index)
+{
+	char id[UUID_TEXT + 1];
+	uint8_t bytes[UUID_BYTES];
+	if (uuid_parse(state->tunnels[index].id, bytes) < 0)
+		_exit(127);
+	uuid_format(bytes, id);
+	execl(program, "globus-streams", "environment", "contact-lookup", "--refresh", "--numeric",
+	      "--base-dir", state->lookups[index].base, id, NULL);
+	dprintf(STDERR_FILENO, "%s cannot be run: %s\n", program, strerror(errno));
+	_exit(127);
+}
+
 /* In the child. Nothing of keeper and supervisor goes along: all their descriptors close at exec.
  */
-static void become(const struct state *state, uint32_t index, int out)
+_Noreturn static void become(const struct state *state, uint32_t index, int out)
 {
 	sigset_t none;
 	dup2(out, STDOUT_FILENO);
@@ -137,14 +168,8 @@ static void become(const struct state *state, uint32_t index, int out)
 	signal(SIGPIPE, SIG_DFL);
 	alarm(LOOKUP_SECONDS); /* outlives exec */
 	if (index >= MAX_TUNNELS)
-		execlp("getent", "getent", "ahosts", state->names[index - MAX_TUNNELS].host, NULL);
-	else
-		execl(state->cli, "globus-streams", "environment", "contact-lookup", "--refresh",
-		      "--numeric", "--base-dir", state->lookups[index].base,
-		      state->tunnels[index].id, NULL);
-	dprintf(STDERR_FILENO, "%s cannot be run: %s\n",
-		index >= MAX_TUNNELS ? "getent" : state->cli, strerror(errno));
-	_exit(127);
+		run_getent(state->names[index - MAX_TUNNELS].host);
+	run_contact_lookup(state, index);
 }
 
 static int start(struct state *state, uint32_t index)
@@ -180,13 +205,21 @@ void lookup_ended(struct state *state, pid_t pid)
 			state->lookups[i].pid = 0;
 }
 
+static bool is_child(pid_t pid)
+{
+	siginfo_t info;
+	return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void lookup_stop(const struct state *state)
 {
-	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;)
-		if (state->lookups[i].pid > 0) {
-			kill(state->lookups[i].pid, SIGKILL);
-			waitpid(state->lookups[i].pid, NULL, 0);
+	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;) {
+		pid_t pid = state->lookups[i].pid;
+		if (is_child(pid)) { /* the mapping is the supervisor's too */
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
 		}
+	}
 }
 
 void lookup_run(struct state *state)

@@ -88,11 +88,6 @@ int notify_inject(const struct state *state, const struct call *call, int fd, bo
 	return number < 0 ? -errno : number;
 }
 
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
-
 bool notify_is_listener(int fd)
 {
 	uint64_t none = 0; /* no notification has this id */

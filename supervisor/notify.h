@@ -8,6 +8,11 @@
 
 #include "supervisor/state.h"
 
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
 /* Receive one notification of a program into a fresh call; *index says which. The descriptor must
  * be readable, or this blocks. 0; -ENOENT: it was taken back meanwhile; -ENOSPC: no call is free;
  * other -errno.

@@ -150,7 +150,7 @@ static void sort_out(struct supervisor *s, int fd, const char *what)
 static void recover_descriptors(struct supervisor *s)
 {
 	bool *owned = calloc(MAX_FD, sizeof(*owned));
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = s->descriptors;
 	if (owned && dir) {
 		mark_owned(s, owned);
 		own(owned, dirfd(dir));
@@ -164,8 +164,6 @@ static void recover_descriptors(struct supervisor *s)
 			sort_out(s, fd, what);
 		}
 	}
-	if (dir)
-		closedir(dir);
 	free(owned);
 	s->state->accepting = NONE;
 }
@@ -248,5 +246,8 @@ void recover(struct supervisor *s)
 	recover_descriptors(s);
 	go_on(s);
 	recover_calls(s, false);
+	if (s->descriptors)
+		closedir(s->descriptors);
+	s->descriptors = NULL;
 	supervisor_sweep_later(s);
 }

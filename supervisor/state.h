@@ -222,13 +222,22 @@ struct listener {
 	uint32_t owed; /* conns that were added to a process's table and not told */
 };
 
-/* --- the keeper's hand: calls that need an ancestor's rights (Yama) --- */
+/* --- the keeper's hand: what needs an ancestor's rights (Yama), or files --- */
 
-enum hand_op { HAND_READ, HAND_WRITE, HAND_GETFD };
+enum hand_op {
+	HAND_READ,
+	HAND_WRITE,
+	HAND_GETFD,
+	HAND_GROUP,
+	HAND_TABLE_GROUP,
+	HAND_FIND_SOCKET,
+	HAND_HOSTS
+};
 #define HAND_DATA 1024
 
 struct hand {
 	_Atomic uint32_t asked, done; /* counters; futexes */
+	pid_t keeper;                 /* whose hand it is */
 	uint8_t op;
 	int tid, pidfd, number;
 	uint64_t address;
@@ -276,6 +285,7 @@ struct state {
 	int channel_fd;       /* a supervisor that runs already serves this launch; -1: ours does */
 	int supervisor_wakes; /* eventfd: for the supervisor */
 	int supervisor_pidfd; /* the keeper's, of the supervisor */
+	int forbidden_call;   /* that the supervisor wanted to make, and died of (confine.h) */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
 	bool numeric_names;       /* an address was mapped in place of a name */

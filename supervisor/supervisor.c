@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/confine.h"
 #include "supervisor/control.h"
 #include "supervisor/fd.h"
 #include "supervisor/i386.h"
@@ -407,6 +408,11 @@ _Noreturn void supervisor_run(struct state *state)
 	socket_init();
 	if (privileges_drop(false) < 0 || loop_init(&s.loop, deadline_stands, &s) < 0)
 		_exit(1);
+	if (state->counters.restarts)
+		s.descriptors = opendir("/proc/self/fd");
+	lan_warm_up(); /* libcrypto reads its configuration */
+	if (confine(state) < 0)
+		_exit(1);
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		if (state->programs[i].slot.used && state->programs[i].notify_fd >= 0)
 			supervisor_watch_program(&s, i);
@@ -415,7 +421,6 @@ _Noreturn void supervisor_run(struct state *state)
 	control_recover(&s);
 	recover(&s);
 	watch_lookups(&s);
-	lan_warm_up();
 	for (;;) {
 		int count = loop_wait(&s.loop, events, EVENTS);
 		for (int i = 0; i < count; i++)

@@ -3,6 +3,8 @@
 
 /* The event loop, and what each intercepted call does: one file a call. */
 
+#include <dirent.h>
+
 #include "supervisor/loop.h"
 #include "supervisor/state.h"
 
@@ -10,6 +12,7 @@
 struct supervisor {
 	struct state *state;
 	struct loop loop;
+	DIR *descriptors;      /* /proc/self/fd, while taking over */
 	uint64_t netns;        /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
 	uint32_t max_incoming; /* connections of one listener that have not authenticated */
 	bool sweep_set;        /* a sweep is due */

@@ -1,14 +1,8 @@
 #include "supervisor/target.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,29 +57,20 @@ bool target_probe_pidfd_thread(void)
 	return fd >= 0;
 }
 
-/* From /proc/TID/status. */
-int target_group(int tid)
+int target_group(struct state *state, int tid)
 {
-	char path[64], line[256];
-	int group = -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	FILE *status = fopen(path, "re");
-	while (status && group < 0 && fgets(line, sizeof(line), status))
-		sscanf(line, "Tgid: %d", &group);
-	if (status)
-		fclose(status);
-	return group;
+	return hand_proc(state, HAND_GROUP, tid, -1);
 }
 
-/* Before Linux 6.9 a pidfd is a thread group's: right only where the thread shares its table. */
-static int open_group(int tid)
+/* Before Linux 6.9 a pidfd is a thread group's: right only where the thread shares its table. A
+ * first thread's number is its group's. */
+static int open_group(struct state *state, int tid)
 {
-	int group = target_group(tid);
-	if (group < 0)
-		return group;
-	if (group != tid && syscall(SYS_kcmp, group, tid, KCMP_FILES, 0, 0) != 0)
-		return -ENOTSUP;
-	return pidfd_open_flags(group, 0);
+	int fd = pidfd_open_flags(tid, 0);
+	if (fd >= 0)
+		return fd;
+	int group = hand_proc(state, HAND_TABLE_GROUP, tid, -1);
+	return group < 0 ? group : pidfd_open_flags(group, 0);
 }
 
 static int getfd(struct state *state, int pidfd, int number)
@@ -125,7 +110,7 @@ int target_descriptor_of(struct state *state, int tid, int number)
 		return -EPERM; /* of another pid namespace */
 	if (state->pidfd_thread)
 		return getfd_of_thread(state, tid, number);
-	cleanup_fd int pidfd = open_group(tid);
+	cleanup_fd int pidfd = open_group(state, tid);
 	return pidfd < 0 ? pidfd : getfd(state, pidfd, number);
 }
 
@@ -141,27 +126,9 @@ uint64_t socket_cookie(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
 }
 
-int target_find_socket(int tid, int fd)
+int target_find_socket(struct state *state, int tid, int fd)
 {
-	char path[64], wanted[64], found[64];
-	struct stat stat;
-	int number = -1;
-	if (fstat(fd, &stat) < 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
-	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)stat.st_ino);
-	DIR *dir = opendir(path);
-	for (struct dirent *entry; dir && number < 0 && (entry = readdir(dir));) {
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, found, sizeof(found) - 1);
-		if (len > 0) {
-			found[len] = '\0';
-			if (strcmp(found, wanted) == 0)
-				number = (int)strtol(entry->d_name, NULL, 10);
-		}
-	}
-	if (dir)
-		closedir(dir);
-	return number;
+	return hand_proc(state, HAND_FIND_SOCKET, tid, fd);
 }
 
 bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate)
@@ -169,5 +136,5 @@ bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie
 	cleanup_fd int fd = target_descriptor_of(state, tid, number);
 	if (fd >= 0 && socket_cookie(fd) == cookie)
 		return true;
-	return target_find_socket(tid, duplicate) >= 0;
+	return target_find_socket(state, tid, duplicate) >= 0;
 }

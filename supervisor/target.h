@@ -28,11 +28,11 @@ int target_descriptor_of(struct state *state, int tid, int number);
  * descriptors if not. Errors count as no. */
 bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate);
 
-/* The number under which the thread's table has the socket that we have as fd, or -1. */
-int target_find_socket(int tid, int fd);
+/* The number under which the thread's table has the socket that we have as fd, or -errno. */
+int target_find_socket(struct state *state, int tid, int fd);
 
-/* The process of a thread, or -ESRCH. */
-int target_group(int tid);
+/* The process of a thread; -ESRCH: gone; -ETIMEDOUT: the keeper does not answer. */
+int target_group(struct state *state, int tid);
 
 /* Can pidfds of threads be opened? (Linux 6.9) */
 bool target_probe_pidfd_thread(void);

@@ -1,0 +1,94 @@
+#include "supervisor/proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/names.h"
+
+#define HOSTS_MAX (1 << 20) /* bytes of a hosts file: a program may have its own root */
+
+/* From /proc/TID/status. */
+int proc_group(int tid)
+{
+	char path[64], line[256];
+	int group = -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	FILE *status = fopen(path, "re");
+	while (status && group < 0 && fgets(line, sizeof(line), status))
+		sscanf(line, "Tgid: %d", &group);
+	if (status)
+		fclose(status);
+	return group;
+}
+
+int proc_table_group(int tid)
+{
+	int group = proc_group(tid);
+	if (group < 0 || group == tid)
+		return group;
+	return syscall(SYS_kcmp, group, tid, KCMP_FILES, 0, 0) == 0 ? group : -ENOTSUP;
+}
+
+int proc_find_socket(int tid, int fd)
+{
+	char path[64], wanted[64], found[64];
+	struct stat stat;
+	int number = -ENOENT;
+	if (fstat(fd, &stat) < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)stat.st_ino);
+	DIR *dir = opendir(path);
+	for (struct dirent *entry; dir && number < 0 && (entry = readdir(dir));) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, found, sizeof(found) - 1);
+		if (len > 0) {
+			found[len] = '\0';
+			if (strcmp(found, wanted) == 0)
+				number = (int)strtol(entry->d_name, NULL, 10);
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return number;
+}
+
+/* The program's own file, as it sees it; none is as good as an empty one. */
+static void copy_own(int to, int tid)
+{
+	char path[64];
+	struct stat stat;
+	snprintf(path, sizeof(path), "/proc/%d/root/etc/hosts", tid);
+	cleanup_fd int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (from < 0 || fstat(from, &stat) < 0 || !S_ISREG(stat.st_mode))
+		return;
+	size_t left = HOSTS_MAX;
+	for (ssize_t got; left && (got = sendfile(to, from, NULL, left)) > 0;)
+		left -= (size_t)got;
+}
+
+int proc_hosts(const struct state *state, int tid)
+{
+	char path[64];
+	cleanup_fd int file = memfd_create("hosts", MFD_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	/* ours first: the first line that has a name counts */
+	int err = names_write_hosts(state, file);
+	if (err < 0)
+		return err;
+	copy_own(file, tid);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,21 @@
+#ifndef GS_PROC_H
+#define GS_PROC_H
+
+/* What has to be read from files: the keeper does it, by the supervisor's leave (hand.h). */
+
+#include "supervisor/state.h"
+
+/* The process of a thread, or -ESRCH. */
+int proc_group(int tid);
+
+/* The same, if the thread shares the descriptor table of its process; else -ENOTSUP. */
+int proc_table_group(int tid);
+
+/* The number under which the thread's table has the socket that we have as fd, or -ENOENT. */
+int proc_find_socket(int tid, int fd);
+
+/* A copy of the thread's /etc/hosts with all our names in it: a descriptor for reading, with an
+ * offset of its own, or -errno. */
+int proc_hosts(const struct state *state, int tid);
+
+#endif
