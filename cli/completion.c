@@ -86,12 +86,26 @@ static const struct command *walk(const struct command *command, const struct op
 	return command;
 }
 
-static void offer_value(const struct option_spec *spec, const char *prefix)
+/* head: what stands before the value in the same word, "--format=" or "". */
+static void offer_value(const struct option_spec *spec, const char *prefix, const char *head)
 {
 	if (!spec->name || strcmp(spec->name, "format") != 0)
 		return;
-	offer(prefix, "", "text", "for people");
-	offer(prefix, "", "json", "for programs");
+	offer(prefix, head, "text", "for people");
+	offer(prefix, head, "json", "for programs");
+}
+
+/* "--name=" and what there is of a value. */
+static void offer_value_of(const struct option_spec *const *tables, const char *prefix)
+{
+	char head[64];
+	const struct option_spec *spec;
+	int name = (int)strcspn(prefix, "=");
+	if (snprintf(head, sizeof(head), "%.*s", name, prefix) >= (int)sizeof(head) ||
+	    !(spec = find(tables, head)))
+		return;
+	strncat(head, "=", sizeof(head) - strlen(head) - 1);
+	offer_value(spec, prefix, head);
 }
 
 int completion_print(const struct command *root, const struct option_spec *common, int argc,
@@ -103,7 +117,9 @@ int completion_print(const struct command *root, const struct option_spec *commo
 						    common, NULL};
 	const char *current = argc > 0 ? argv[argc - 1] : "";
 	if (value_of) {
-		offer_value(value_of, current);
+		offer_value(value_of, current, "");
+	} else if (*current == '-' && strchr(current, '=')) {
+		offer_value_of(tables, current);
 	} else if (*current == '-') {
 		offer_options(tables, current);
 	} else if (command->children) {

@@ -1,9 +1,21 @@
 # bash completion for globus-streams and globus-streams-run. The words come from the program itself.
 
 _globus_streams() {
-	local IFS=$'\n'
-	local words=("${COMP_WORDS[@]:1:COMP_CWORD}")
-	mapfile -t COMPREPLY < <("$1" __complete "${words[@]}" 2>/dev/null | cut -f 1)
+	local IFS=$'\n' word i whole=() head=''
+	# bash takes --name=value for three words, of which only the last is completed.
+	for ((i = 1; i <= COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ $word == = && ${#whole[@]} -gt 0 ]]; then
+			whole[-1]+==
+			((i++ < COMP_CWORD)) && whole[-1]+=${COMP_WORDS[i]}
+			head=${whole[-1]%%=*}=
+		else
+			whole+=("$word")
+			head=''
+		fi
+	done
+	mapfile -t COMPREPLY < <("$1" __complete "${whole[@]}" 2>/dev/null | cut -f 1)
+	COMPREPLY=("${COMPREPLY[@]#"$head"}")
 }
 
 _globus_streams_run() {

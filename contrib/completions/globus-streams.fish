@@ -7,4 +7,4 @@ end
 
 complete -c globus-streams -f -a '(__globus_streams_words)'
 complete -c globus-streams -l base-dir -r -F
-complete -c globus-streams-run -n '__fish_is_first_token' -a '(globus-streams __complete environment show "")'
+complete -c globus-streams-run -n '__fish_is_first_token' -f -a '(globus-streams __complete environment show "")'

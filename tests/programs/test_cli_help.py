@@ -1,10 +1,19 @@
 """--help, the man pages and the completions say the same."""
 
+import fcntl
+import os
+import pty
 import re
+import select
+import signal
+import struct
 import subprocess
+import termios
+import time
 
 import pytest
 
+import lab
 from cli_program import PROGRAM, ROOT
 
 MAN = ROOT / "man" / "globus-streams.1.scd"
@@ -69,6 +78,80 @@ def test_completions_offer_what_help_shows():
             parent = {line.split("\t")[0] for line in output("__complete", *path[:-1], path[-1][:2]).splitlines()}
             assert path[-1] in parent
     assert output("__complete", "tunnel", "show", "--format", "j") == "json\tfor programs\n"
+
+
+class Shell:
+    """A shell on a terminal, in which keys are pressed."""
+
+    def __init__(self, home, setup, *command, **more):
+        environment = {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "HOME": str(home), "TERM": "xterm",
+                       "LC_ALL": "C.UTF-8", "INPUTRC": "/dev/null", "PS1": "> ", "COLUMNS": "200", **more}
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+            os.execvpe(command[0], command, environment)
+        self.press(setup + "; echo rea''dy\n", "ready")
+
+    def press(self, keys, expected):
+        """Until the screen has what is expected, a regular expression, after the keys."""
+        os.write(self.fd, keys.encode())
+        text, deadline = "", time.monotonic() + 20
+        while not re.search(expected, text):
+            assert time.monotonic() < deadline and select.select([self.fd], [], [], 20)[0], (keys, text)
+            text += os.read(self.fd, 4096).decode()
+            text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|[\0\x08]", "", text)
+        return text
+
+    def end(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+SHELLS = {
+    "bash": (f"bind 'set show-all-if-ambiguous on'; . {ROOT}/contrib/completions/globus-streams.bash",
+             "bash", "--norc", "--noprofile", "-i"),
+    "zsh": (f"fpath=({ROOT}/contrib/completions $fpath); autoload -U compinit; compinit -u -D", "zsh", "-f", "-i"),
+}
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_completion_by_the_tab_key(tmp_path, name):
+    lab.need(name)
+    base = tmp_path / ".globus" / "streams"
+    tunnel = lab.write_conf(base, fake_port=1000)
+    shell = Shell(tmp_path, *SHELLS[name])
+    try:
+        shell.press("globus-streams tunnel sto\t", r"stop ")
+        shell.press("--wa\t", r"--wait ")
+        shell.press(f"{tunnel[:4]}\t", tunnel)
+        listed = shell.press("\x15globus-streams environment \t", "(?s)(?=.*contact-lookup)(?=.*update)(?=.*show)")
+        assert "initialize" in listed
+        shell.press("\x15globus-streams --format=j\t", "json ")
+        shell.press("tun\t", "tunnel ")
+        shell.press(f"\x15globus-streams-run {tunnel[:4]}\t", tunnel)
+    finally:
+        shell.end()
+
+
+def test_fish_completion(tmp_path):
+    lab.need("fish")
+    tunnel = lab.write_conf(tmp_path / ".globus" / "streams", fake_port=1000)
+
+    def complete(line):
+        script = f"source {ROOT}/contrib/completions/globus-streams.fish; complete -C '{line}'"
+        environment = {"HOME": str(tmp_path), "PATH": f"{PROGRAM.parent}:/usr/bin:/bin", "TERM": "vt100"}
+        done = subprocess.run(["fish", "--no-config", "-c", script], env=environment, capture_output=True, text=True,
+                              check=True)
+        return dict(line.split("\t") for line in done.stdout.splitlines())
+
+    assert complete("globus-streams tunnel sto") == {"stop": "stop a tunnel; what is known of it stays until it is deleted"}
+    assert {"create", "list", "events"} <= set(complete("globus-streams tunnel "))
+    assert "--wait" in complete("globus-streams tunnel stop --w")
+    assert complete("globus-streams tunnel show ") == {tunnel: "a tunnel"}
+    assert complete("globus-streams --format j") == {"json": "for programs"}
+    assert complete("globus-streams --format=j") == {"--format=json": "for programs"}
+    assert complete("globus-streams-run ") == {tunnel: "a tunnel"}
 
 
 def test_bash_completion(tmp_path):
