@@ -12,6 +12,7 @@ import pytest
 
 import cli_program
 import far_side
+import lab
 from cli_program import Cli
 from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP
 
@@ -228,17 +229,40 @@ def test_lookup_of_a_tunnel_that_is_not_active(cli, far, state, hint):
     assert state in line and hint in line and cli.files() == before
 
 
-def test_ten_lookups_at_once_ask_once(cli, far):
+@pytest.mark.parametrize("login", [False, True], ids=["client", "login"])
+def test_ten_lookups_at_once_ask_once(cli, far, login):
+    """Whatever the token is renewed with: one request for it and one for the tunnel, ten answers."""
     tunnel = far.active()
     cli.run("environment", "initialize", tunnel).ok()
     path, tokens = cli.base / f"{tunnel}.conf", cli.base / "tokens.json"
     path.write_text(re.sub(r"update_time=\d+", "update_time=1000", path.read_text()))
-    tokens.write_text(re.sub(r'"expires_at":\s*\d+', '"expires_at": 1000', tokens.read_text()))
+    text = re.sub(r'"expires_at":\s*\d+', '"expires_at": 1000', tokens.read_text())
+    if login:
+        cli.environment["GLOBUS_STREAMS_CLIENT_ID"] = cli.environment.pop("GLOBUS_CLI_CLIENT_ID")
+        del cli.environment["GLOBUS_CLI_CLIENT_SECRET"]
+        far.refresh[far_side.TRANSFER_SCOPE] = "refresh-1"
+        text = re.sub(r'"kind":\s*"client"', '"kind": "login", "refresh_token": "refresh-1"', text)
+    tokens.write_text(text)
     far.requests.clear()
     runs = [cli.start("environment", "contact-lookup", tunnel) for _ in range(10)]
     outputs = [run.communicate(timeout=60) + (run.returncode,) for run in runs]
     assert outputs == [("127.0.0.1:4711\n", "", 0)] * 10
     assert far.count("POST", "/v2/oauth2/token") == 1 and far.count("GET", "/v2/tunnels/.*") == 1
+    wanted = "refresh_token" if login else "client_credentials"
+    assert far.asked("POST", "/v2/oauth2/token")[0].form()["grant_type"] == wanted
+
+
+def test_lookups_of_ten_tunnels_share_a_token(cli, far):
+    tunnels = [far.active() for _ in range(10)]
+    for tunnel in tunnels:
+        cli.run("environment", "initialize", tunnel).ok()
+    tokens = cli.base / "tokens.json"
+    tokens.write_text(re.sub(r'"expires_at":\s*\d+', '"expires_at": 1000', tokens.read_text()))
+    far.requests.clear()
+    runs = [cli.start("environment", "contact-lookup", "--refresh", tunnel) for tunnel in tunnels]
+    assert [run.communicate(timeout=60) + (run.returncode,) for run in runs] == [("127.0.0.1:4711\n", "", 0)] * 10
+    assert far.count("POST", "/v2/oauth2/token") == 1
+    assert sorted(r.path.rsplit("/", 1)[1] for r in far.asked("GET", "/v2/tunnels/.*")) == sorted(tunnels)
 
 
 def test_lookup_from_a_fresh_conf_is_quick(cli, far):
@@ -257,9 +281,11 @@ def test_lookup_from_a_fresh_conf_is_quick(cli, far):
 
     lookup = (str(cli_program.PROGRAM), "environment", "contact-lookup", tunnel)
     assert min(median(*lookup) / median("/bin/true") for _ in range(5)) <= 3
-    maps = subprocess.run(["strace", "-f", "-e", "trace=openat,socket,connect", *lookup], env=cli.environment,
-                          capture_output=True, text=True).stderr
-    assert "libcurl" not in maps and "socket(" not in maps and "ld.so.cache" in maps
+    lab.need("strace")
+    calls = subprocess.run(["strace", "-f", "-qq", "-e", "trace=%network,openat,write", *lookup], env=cli.environment,
+                           capture_output=True, text=True).stderr
+    assert {line.split("(")[0] for line in calls.splitlines()} == {"openat", "write"}
+    assert "libcurl" not in calls and "resolv.conf" not in calls and "ld.so.cache" in calls
 
 
 def test_tokens_are_kept_between_runs(cli, far):

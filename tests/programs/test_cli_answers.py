@@ -5,6 +5,7 @@ program over a connection, at some of the bytes, or at all of them with GS_TEST_
 """
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -66,11 +67,23 @@ def cut_at(size):
     return lambda text: text[:size]
 
 
+@pytest.fixture
+def recorder(gateway):
+    between = Recorder(gateway.env["GLOBUS_SDK_SERVICE_URL_TRANSFER"])
+    yield between
+    between.close()
+
+
+@pytest.fixture
+def lab(tmp_path, gateway, recorder, nothing_left_behind):
+    instance = Lab(tmp_path, gateway)
+    instance.env.update(recorder.environment())
+    yield instance
+    instance.end()
+
+
 @pytest.mark.limit(900)
-def test_every_answer_cut_and_in_html(tmp_path, gateway, nothing_left_behind):
-    recorder = Recorder(gateway.env["GLOBUS_SDK_SERVICE_URL_TRANSFER"])
-    lab = Lab(tmp_path, gateway)
-    lab.env.update(recorder.environment())
+def test_every_answer_cut_and_in_html(lab, recorder, tmp_path):
     bare, ready = tmp_path / "bare", tmp_path / "ready"
     bare.mkdir(mode=0o700)
     tunnel = lab.create_tunnel()
@@ -100,5 +113,20 @@ def test_every_answer_cut_and_in_html(tmp_path, gateway, nothing_left_behind):
         wrong = [found for found in pool.map(lambda job: spoiler.spoilt(*job), jobs) if found]
     assert not wrong, f"{len(wrong)} of {len(jobs)}: {wrong[0]}"
     assert len(jobs) > 100
-    lab.end()
-    recorder.close()
+
+
+def test_doctor(lab, recorder):
+    """It reports what it was answered, and is not stopped by it."""
+    tunnel, spoiler = lab.tunnel(), Spoiler(lab, recorder)
+    recorder.take()
+    words = ("doctor", "-Fjson", tunnel.id)
+    spoiler.run(tunnel.initiator, words)
+    answers = len(recorder.take())
+    assert answers >= 3
+    for index, body in itertools.product(range(answers), (lambda text: HTML, lambda text: text[:-2])):
+        count = itertools.count()
+        done, base = spoiler.run(tunnel.initiator, words, lambda exchange: (
+            exchange.status, body(exchange.text)) if next(count) == index else None)
+        verdicts = [line["verdict"] for line in json.loads(done.stdout)["data"]]
+        assert done.returncode == 1 and done.stderr == "" and "failed" in verdicts, (index, done)
+        assert files(base) == files(tunnel.initiator)

@@ -206,7 +206,7 @@ const struct trial trials[] = {
 	 TUNNEL_PATH, tunnel_shown, 0},
 	{WORDS("environment", "contact-lookup", "--refresh", TUNNEL_ID), "GET", TUNNEL_PATH,
 	 tunnel_called, CONF},
-	{WORDS("environment", "update", TUNNEL_ID), "GET", TUNNEL_PATH, tunnel_shown, CONF},
+	{WORDS("environment", "update", TUNNEL_ID), "GET", TUNNEL_PATH, tunnel_initialized, CONF},
 	{WORDS("environment", "update", "--listener-contact-string", "10.0.2.165:8889", TUNNEL_ID),
 	 "PATCH", TUNNEL_PATH, tunnel_shown, CONF},
 	{WORDS("environment", "cleanup", "--force", TUNNEL_ID), "DELETE", "/gcs/api/lan_secrets/",
