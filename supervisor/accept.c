@@ -33,9 +33,9 @@
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
 
-#define MAX_INCOMING 1024          /* strangers of one listener */
-#define PROMISE      (2 * SECOND)  /* an accept() that follows select() is held at most */
-#define LOST         (10 * SECOND) /* a listener that nobody known has any more */
+#define AT_A_TIME 64            /* connections taken off a queue at once */
+#define PROMISE   (2 * SECOND)  /* an accept() that follows select() is held at most */
+#define LOST      (10 * SECOND) /* a listener that nobody known has any more */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
@@ -46,7 +46,7 @@ void accept_expect(struct supervisor *s, const struct call *call, int fd,
 		   const union address *address)
 {
 	if (tunnel_port_secured(s->state, address_port(address)) && socket_is_tcp(fd) &&
-	    listener_find_or_add(s->state, call, fd, address) != NONE)
+	    listener_find_or_add(s->state, call, fd, socket_cookie(fd), address) != NONE)
 		supervisor_sweep_later(s);
 }
 
@@ -102,6 +102,15 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 	at(s, listener)->owed--;
 }
 
+/* It was accepted without, but a call that was interrupted may have set it. */
+static void set_nonblocking(struct conn *conn, bool on)
+{
+	if (!on && !conn->nonblocking)
+		return;
+	conn->nonblocking = true;
+	fcntl(conn->fd, F_SETFL, on ? O_NONBLOCK : 0);
+}
+
 /* Hand the oldest ready connection of a listener to a call, which is in no list; it is answered, or
  * gone. */
 static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener)
@@ -125,7 +134,7 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 	conn->cookie = socket_cookie(conn->fd);
 	conn->state = CONN_INJECTED;
 	fault_point("accept.injecting");
-	fcntl(conn->fd, F_SETFL, call->args[3] & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+	set_nonblocking(conn, call->args[3] & SOCK_NONBLOCK);
 	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
 	fault_point("accept.injected");
 	if (number < 0) {
@@ -214,15 +223,13 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 	}
 }
 
-static void accept_on(struct supervisor *s, uint32_t call, int *fd, const union address *address)
+static void accept_on(struct supervisor *s, uint32_t call, uint32_t index, int *fd)
 {
-	uint32_t index = listener_find_or_add(s->state, &s->state->calls[call], *fd, address);
-	if (index == NONE) {
-		notify_fail(s->state, call, ENOBUFS);
+	listener_learn(at(s, index), *fd);
+	if (incoming_drain(s, index, *fd, AT_A_TIME) == -EINVAL) {
+		notify_pass(s->state, call); /* it does not listen any more */
 		return;
 	}
-	listener_learn(at(s, index), *fd);
-	incoming_drain(s, index, *fd); /* on -EINVAL the kernel says the same to the next call */
 	uint32_t ready = listener_with_ready(s, index);
 	if (at(s, index)->owed && deliver_owed(s, call, index))
 		;
@@ -243,6 +250,29 @@ static void accept_on(struct supervisor *s, uint32_t call, int *fd, const union 
 	listener_tidy(s, index);
 }
 
+/* A call on a socket at a tunnel's port. */
+static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd,
+			     const union address *address)
+{
+	uint64_t cookie = socket_cookie(*fd);
+	uint32_t index = listener_find(s->state, cookie, address);
+	bool learnt = index != NONE && at(s, index)->learnt;
+	if (!learnt && (!socket_is_listening(*fd) || !socket_is_tcp(*fd) ||
+			(s->netns && socket_netns(*fd) != s->netns))) {
+		notify_pass(s->state, call);
+		return;
+	}
+	if (!notify_valid(s->state, &s->state->calls[call])) {
+		notify_forget(s->state, call);
+		return;
+	}
+	index = listener_find_or_add(s->state, &s->state->calls[call], *fd, cookie, address);
+	if (index == NONE)
+		notify_fail(s->state, call, ENOBUFS);
+	else
+		accept_on(s, call, index, fd);
+}
+
 void accept_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
@@ -252,14 +282,10 @@ void accept_call(struct supervisor *s, uint32_t index)
 		supervisor_no_descriptor(s, index, fd);
 	else if (socket_name(fd, &address, NULL) < 0 ||
 		 !tunnel_port_secured(s->state, address_port(&address)) ||
-		 !socket_is_listening(fd) || !socket_is_tcp(fd) ||
-		 (call->args[3] & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) ||
-		 (s->netns && socket_netns(fd) != s->netns))
+		 (call->args[3] & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)))
 		notify_pass(s->state, index);
-	else if (!notify_valid(s->state, call))
-		notify_forget(s->state, index);
 	else
-		accept_on(s, index, &fd, &address);
+		accept_of_tunnel(s, index, &fd, &address);
 }
 
 /* --- events --- */
@@ -375,7 +401,7 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 {
 	if (at(s, index)->fd < 0)
 		return; /* an event of the same batch ended the hold */
-	int err = incoming_drain(s, index, at(s, index)->fd);
+	int err = incoming_drain(s, index, at(s, index)->fd, 1); /* the loop tells of more */
 	if (err == -EINVAL) {
 		/* shutdown() of a listening socket ends every accept() on it */
 		while (at(s, index)->calls != NONE) {
@@ -403,7 +429,7 @@ static void visit(struct supervisor *s, uint32_t index, bool certain)
 		listener->lost = 0;
 		if (socket_is_listening(fd)) {
 			listener_learn(listener, fd);
-			incoming_drain(s, index, fd);
+			incoming_drain(s, index, fd, AT_A_TIME);
 		}
 		offer(s, index);
 		return;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
@@ -16,8 +17,7 @@
 #include "supervisor/refusal.h"
 #include "supervisor/socket.h"
 
-#define HANDSHAKE        (10 * SECOND)
-#define ACCEPT_AT_A_TIME 64
+#define HANDSHAKE (10 * SECOND)
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
@@ -111,18 +111,19 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	if (at(s, listener)->odd)
 		socket_begin_handshake(conn);
 	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
-	incoming_drive(s, index);
+	conn_watch(s, index, EPOLLIN | EPOLLRDHUP); /* HELLO is hardly ever there so soon */
 }
 
-/* Take what the kernel has queued. 0; -EINVAL: the socket does not listen any more; -EMFILE and its
- * like: we have no room for it. */
-static int take_queued(struct supervisor *s, uint32_t listener, int listening)
+static int take_queued(struct supervisor *s, uint32_t listener, int listening, int most)
 {
-	for (int i = 0; i < ACCEPT_AT_A_TIME; i++) {
+	bool blocks = !socket_is_nonblocking(listening);
+	for (int i = 0; i < most; i++) {
+		if (blocks && !socket_has_connection(listening))
+			return 0;
 		union address peer;
 		s->state->accepting = listener;
 		fault_point("accept.accepting");
-		cleanup_fd int fd = socket_accept(listening, &peer);
+		cleanup_fd int fd = socket_accept(listening, blocks, &peer);
 		fault_point("accept.accepted");
 		if (fd == -EAGAIN)
 			return 0;
@@ -140,9 +141,9 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening)
 	return 0;
 }
 
-int incoming_drain(struct supervisor *s, uint32_t listener, int listening)
+int incoming_drain(struct supervisor *s, uint32_t listener, int listening, int most)
 {
-	int err = take_queued(s, listener, listening);
+	int err = take_queued(s, listener, listening, most);
 	s->state->accepting = NONE;
 	return err;
 }

@@ -6,9 +6,10 @@
 
 #include "supervisor/supervisor.h"
 
-/* Take what the kernel has queued at fd, a duplicate of the listener's socket. 0; -EINVAL: the
- * socket does not listen any more; -EMFILE and its like: we have no room for it. */
-int incoming_drain(struct supervisor *s, uint32_t listener, int fd);
+/* Take at most so many of those that the kernel has queued at fd, a duplicate of the listener's
+ * socket. 0; -EINVAL: the socket does not listen any more; -EMFILE and its like: we have no room
+ * for it. */
+int incoming_drain(struct supervisor *s, uint32_t listener, int fd, int most);
 
 /* Go on with the handshake. */
 void incoming_drive(struct supervisor *s, uint32_t conn);

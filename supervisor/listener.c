@@ -63,15 +63,27 @@ static void note_holder(struct listener *listener, int tid, int number)
 	listener->number[listener->holder] = number;
 }
 
-uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd,
-			      const union address *address)
+uint32_t listener_find(struct state *state, uint64_t cookie, const union address *address)
 {
-	uint64_t cookie = socket_cookie(fd);
 	uint32_t index = 0;
 	while (index < state->listener_pool.top &&
 	       !(state->listeners[index].slot.used && state->listeners[index].cookie == cookie))
 		index++;
 	if (index == state->listener_pool.top)
+		return NONE;
+	struct listener *listener = &state->listeners[index];
+	if (address_port(&listener->address) != address_port(address)) {
+		listener->address = *address; /* shut down, and bound again */
+		listener->learnt = false;
+	}
+	return index;
+}
+
+uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd, uint64_t cookie,
+			      const union address *address)
+{
+	uint32_t index = listener_find(state, cookie, address);
+	if (index == NONE)
 		index = add(state, fd, address, cookie);
 	if (index != NONE)
 		note_holder(&state->listeners[index], (int)call->notif.pid, (int)call->args[0]);

@@ -6,9 +6,11 @@
 
 #include "supervisor/supervisor.h"
 
-/* The listener of the socket that call names and fd duplicates; address: its own. NONE: too many.
- */
-uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd,
+/* The listener of the socket with this cookie and address; NONE: not known. */
+uint32_t listener_find(struct state *state, uint64_t cookie, const union address *address);
+
+/* The same, or a new one: of the socket that call names and fd duplicates. NONE: too many. */
+uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd, uint64_t cookie,
 			      const union address *address);
 
 /* Learn what may have been set after bind(), once it listens. */

@@ -42,13 +42,11 @@ void socket_init(void)
 	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
 }
 
-/* Interrupt whatever blocks, again and again, until it is turned off: the first signal might come
- * just before the call. */
-static void interrupting(bool on)
+/* Interrupt whatever blocks, again and again, until it is turned off (0): the first signal might
+ * come just before the call. */
+static void interrupting(suseconds_t us)
 {
-	struct itimerval timer = {0};
-	if (on)
-		timer.it_value.tv_usec = timer.it_interval.tv_usec = 100;
+	struct itimerval timer = {.it_value.tv_usec = us, .it_interval.tv_usec = us};
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -113,10 +111,10 @@ static int connect_interrupted(int fd, const union address *to)
 {
 	bool blocks = !socket_is_nonblocking(fd);
 	if (blocks)
-		interrupting(true);
+		interrupting(100); /* it always blocks */
 	int err = connect(fd, &to->sa, address_len(to)) < 0 ? -errno : 0;
 	if (blocks)
-		interrupting(false);
+		interrupting(0);
 	return err == -EINTR ? -EINPROGRESS : err;
 }
 
@@ -149,21 +147,24 @@ void socket_allow_ipv4(int fd)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 }
 
-int socket_accept(int fd, union address *peer)
+bool socket_has_connection(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	return poll(&ready, 1, 0) > 0;
+}
+
+int socket_accept(int fd, bool blocks, union address *peer)
 {
 	struct sockaddr_storage from;
 	socklen_t len = sizeof(from);
-	bool blocks = !socket_is_nonblocking(fd);
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
-	if (blocks && poll(&ready, 1, 0) <= 0)
-		return -EAGAIN;
-	/* somebody else may take the connection between poll and accept */
+	/* Hardly ever: somebody else must have taken the connection. A timer that is not the next
+	 * thing the processor waits for is set at little cost. */
 	if (blocks)
-		interrupting(true);
+		interrupting(10000);
 	int accepted = accept4(fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 	int err = accepted < 0 ? -errno : 0;
 	if (blocks)
-		interrupting(false);
+		interrupting(0);
 	if (err)
 		return err == -EINTR ? -EAGAIN : err;
 	if (address_from(peer, &from, len) < 0)

@@ -4,7 +4,7 @@
 /*
  * What is done to a duplicate of an application's socket. It shares the open file with the
  * application: flags and options are the application's and stay as they are, and nothing here
- * blocks for more than a tenth of a millisecond, though the socket may be a blocking one.
+ * blocks for more than a moment, though the socket may be a blocking one.
  */
 
 #include "supervisor/state.h"
@@ -49,9 +49,13 @@ int socket_take_error(int fd);
 /* Let an IPv6 socket that is for IPv6 only reach an IPv4 contact, where it is not bound yet. */
 void socket_allow_ipv4(int fd);
 
-/* A connection out of the listening socket's queue: a descriptor (close-on-exec) and its peer;
- * -EAGAIN: none is there. */
-int socket_accept(int fd, union address *peer);
+/* Is a connection in the listening socket's queue? */
+bool socket_has_connection(int fd);
+
+/* A connection out of that queue: a descriptor (close-on-exec) and its peer; -EAGAIN: none is
+ * there. blocks: it is a blocking socket, whose queue has just been seen to hold one. Where another
+ * process takes that one, this call takes 10 ms. */
+int socket_accept(int fd, bool blocks, union address *peer);
 
 /* Options of the program's that would hold up the handshake's frames, SO_RCVLOWAT and TCP_CORK: out
  * of the way, and back, once. conn remembers them. Where the program has been told EINPROGRESS, its
