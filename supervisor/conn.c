@@ -127,6 +127,17 @@ void conn_pass(struct supervisor *s, struct conn *conn)
 	}
 }
 
+/* Who began to connect has it no more; another may have got it from him, by fork() or SCM_RIGHTS.
+ */
+static bool inherited(struct supervisor *s, struct conn *conn)
+{
+	int holder = target_find_holder(s->state, conn->fd);
+	if (holder < 0)
+		return false;
+	conn->tid = conn->group = holder; /* conn_wanted() finds its number */
+	return true;
+}
+
 bool conn_wanted(struct supervisor *s, struct conn *conn)
 {
 	uint64_t now = loop_now();
@@ -140,8 +151,10 @@ bool conn_wanted(struct supervisor *s, struct conn *conn)
 	}
 	if (target_has_socket(s->state, conn->tid, conn->number, conn->cookie, conn->fd))
 		return true;
-	return conn->group != conn->tid &&
-	       target_has_socket(s->state, conn->group, conn->number, conn->cookie, conn->fd);
+	if (conn->group != conn->tid &&
+	    target_has_socket(s->state, conn->group, conn->number, conn->cookie, conn->fd))
+		return true;
+	return inherited(s, conn);
 }
 
 /* What a user can do about an error. */

@@ -265,8 +265,8 @@ void connect_lookup_over(struct supervisor *s, uint32_t lookup)
 
 /* --- the handshake --- */
 
-/* The program has closed its socket. Where a child has it all the same, it must not take this for a
- * tunnel. */
+/* The program has closed its socket. Where another has it that we have not found, it must not take
+ * this for a tunnel. */
 static void give_up_unwanted(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);

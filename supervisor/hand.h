@@ -17,7 +17,7 @@ int hand_read(struct state *state, int tid, uint64_t address, void *data, uint32
 int hand_write(struct state *state, int tid, uint64_t address, const void *data, uint32_t len);
 int hand_getfd(struct state *state, int pidfd, int number);
 
-/* What the function of proc.h that op stands for gives; fd: HAND_FIND_SOCKET's. */
+/* What the function of proc.h that op stands for gives; fd: a socket to be found. */
 int hand_proc(struct state *state, enum hand_op op, int tid, int fd);
 
 /* For the keeper: do what is asked, if anything is. */

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "supervisor/fd.h"
+#include "supervisor/loop.h"
 #include "supervisor/names.h"
 
+#define SEARCH    (20 * MILLISECOND)
 #define HOSTS_MAX (1 << 20) /* bytes of a hosts file: a program may have its own root */
 
 /* From /proc/TID/status. */
@@ -61,6 +63,23 @@ int proc_find_socket(int tid, int fd)
 	if (dir)
 		closedir(dir);
 	return number;
+}
+
+int proc_find_holder(int except, int fd)
+{
+	DIR *dir = opendir("/proc");
+	uint64_t until = loop_now() + SEARCH;
+	int holder = -ENOENT;
+	for (struct dirent *entry; dir && holder < 0 && (entry = readdir(dir));) {
+		int pid = (int)strtol(entry->d_name, NULL, 10);
+		if (pid > 0 && pid != getpid() && pid != except && proc_find_socket(pid, fd) >= 0)
+			holder = pid;
+		else if (loop_now() > until)
+			break;
+	}
+	if (dir)
+		closedir(dir);
+	return holder;
 }
 
 /* The program's own file, as it sees it; none is as good as an empty one. */

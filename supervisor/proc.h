@@ -14,6 +14,10 @@ int proc_table_group(int tid);
 /* The number under which the thread's table has the socket that we have as fd, or -ENOENT. */
 int proc_find_socket(int tid, int fd);
 
+/* A process that has that socket, neither this one nor the one named, or -ENOENT. The search
+ * through all that there are ends after a fiftieth of a second. */
+int proc_find_holder(int except, int fd);
+
 /* A copy of the thread's /etc/hosts with all our names in it: a descriptor for reading, with an
  * offset of its own, or -errno. */
 int proc_hosts(const struct state *state, int tid);

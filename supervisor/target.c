@@ -131,6 +131,11 @@ int target_find_socket(struct state *state, int tid, int fd)
 	return hand_proc(state, HAND_FIND_SOCKET, tid, fd);
 }
 
+int target_find_holder(struct state *state, int fd)
+{
+	return hand_proc(state, HAND_FIND_HOLDER, getpid(), fd);
+}
+
 bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate)
 {
 	cleanup_fd int fd = target_descriptor_of(state, tid, number);

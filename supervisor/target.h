@@ -31,6 +31,10 @@ bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie
 /* The number under which the thread's table has the socket that we have as fd, or -errno. */
 int target_find_socket(struct state *state, int tid, int fd);
 
+/* A process that has the socket that we have as fd, if one is found quickly that may be looked
+ * into; else -errno. */
+int target_find_holder(struct state *state, int fd);
+
 /* The process of a thread; -ESRCH: gone; -ETIMEDOUT: the keeper does not answer. */
 int target_group(struct state *state, int tid);
 

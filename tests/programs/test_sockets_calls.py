@@ -1,6 +1,8 @@
 """connect() on sockets that came about or are used in odd ways, and the calls that would pass unseen."""
 
 import contextlib
+import os
+import signal
 import socket
 import threading
 
@@ -9,6 +11,7 @@ import pytest
 import odd_gateways as odd
 from lab import PROGRAMS, free_port, missing, warnings
 from odd_gateways import BlackHole, OddGateway
+from processes import wait_for
 from sockets_lab import FAKE_PORT, Initiator, Listener, echoes, script
 
 INT80 = ["int80", "int80-m32"]
@@ -43,6 +46,34 @@ def test_handed_on_while_it_connects(slow, kind):
     here = caller(slow, kind)
     assert here.ok() == "word\n", str(here)
     assert warnings(here) == []
+
+
+@pytest.mark.parametrize("how", ["files", "vfork", "spawn"])
+def test_connected_by_a_child(near, how):
+    here = near.run(PROGRAMS / "handed", how, near.name, FAKE_PORT)
+    assert here.ok() == "word\n", here
+
+
+def test_x32(near):
+    """Where the kernel has it, too: nobody watches what it does."""
+    assert near.run(PROGRAMS / "handed", "x32", near.name, FAKE_PORT).ok() == "ENOSYS word\n"
+
+
+@pytest.mark.parametrize("closes", ["parent stays", "supervisor dies"])
+def test_left_to_a_child_that_waits(bare_lab, closes):
+    """It is connected though the child who has it now has never asked for anything; and once only."""
+    accepted = []
+    with OddGateway(echoes(delay=0.1, accepted=accepted)) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        here = near.run(PROGRAMS / "handed", "late", near.name, FAKE_PORT, stdin="open")
+        wait_for("the parent closes it", lambda: here.out == "closed\n")
+        if closes == "supervisor dies":
+            (supervisor,) = [pid for pid, (name, _) in here.children().items() if name == "gs-supervisor"]
+            os.kill(supervisor, signal.SIGKILL)
+        wait_for("it is authenticated", lambda: accepted)
+        here.process.stdin.close()
+        assert here.ok() == "closed\nword\n"
+        assert len(accepted) == 1
 
 
 def test_threads(near):
