@@ -62,6 +62,7 @@ struct job {
 	struct contact contact;   /* the listener's program, or the initiator's access point */
 	char endpoint[37];
 	char old_secret[37], old_endpoint[37]; /* empty: none */
+	bool old_gone; /* deleted before the new one: there is no way back */
 	struct lan_secret secret;
 };
 
@@ -145,13 +146,17 @@ static int make_secret(struct cli *cli, struct job *job)
 	int err = gcs_create_secret(cli, job->endpoint, job->access_point, job->environment.id,
 				    &job->secret);
 	/* A manager that allows one secret a tunnel: the old one has to go first. */
-	if (err && cli->failure.http == 409 && *job->old_secret && delete_old(cli, job) == 0)
+	if (err && cli->failure.http == 409 && *job->old_secret && delete_old(cli, job) == 0) {
+		job->old_gone = true;
 		err = gcs_create_secret(cli, job->endpoint, job->access_point, job->environment.id,
 					&job->secret);
+	}
 	if (!err)
 		return 0;
 	if (!job->values->insecure)
-		return failure_prefix(&cli->failure, "no LAN secret, so nothing was changed: ");
+		return failure_prefix(&cli->failure,
+				      job->old_gone ? "no new LAN secret: "
+						    : "no LAN secret, so nothing was changed: ");
 	say_warning("the LAN connection for this tunnel is not secured: %s",
 		    cli->failure.text ? cli->failure.text : "no LAN secret");
 	failure_finish(&cli->failure);
@@ -259,18 +264,21 @@ static void take_back(struct cli *cli, struct job *job)
 	cli->failure = first;
 }
 
+/* A signal came before anything was changed that cannot be changed back. */
+static int stop_here(struct cli *cli, const struct job *job)
+{
+	return patience_gives_up(0) && !job->old_gone
+		       ? patience_fail(&cli->failure, "; nothing was changed")
+		       : 0;
+}
+
 static int perform(struct cli *cli, struct job *job, const char *endpoint)
 {
 	if (look(cli, job, endpoint) < 0 || make_secret(cli, job) < 0)
 		return -1;
-	if (patience_gives_up(0)) {
-		patience_fail(&cli->failure, "; nothing was changed");
-		take_back(cli, job);
-		return -1;
-	}
 	/* fill() before and after: what it refuses must be refused before the tunnel is changed. */
-	if (fill(cli, job) < 0 || exchange_contacts(cli, job) < 0 || fill(cli, job) < 0 ||
-	    environment_write(&job->environment, cli) < 0) {
+	if (stop_here(cli, job) < 0 || fill(cli, job) < 0 || exchange_contacts(cli, job) < 0 ||
+	    fill(cli, job) < 0 || environment_write(&job->environment, cli) < 0) {
 		take_back(cli, job);
 		return -1;
 	}
@@ -356,7 +364,13 @@ static int start(struct cli *cli, struct job *job, char **words)
 		printf("Initializing the environment for tunnel: %s\n", job->environment.id);
 	if (output_flush(&cli->failure) < 0)
 		return -1;
-	return perform(cli, job, words[1]);
+	int err = perform(cli, job, words[1]);
+	if (err && job->old_gone)
+		failure_prefix(
+			&cli->failure,
+			"the endpoint allows one LAN secret, so the old one was deleted first, "
+			"and the conf file is of no use until this succeeds: ");
+	return err;
 }
 
 static int run(struct cli *cli, const void *given, char **words)

@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "cli/cleanup.h"
 #include "cli/json.h"
 #include "cli/loopback.h"
+#include "cli/patience.h"
 #include "cli/pkce.h"
 #include "cli/say.h"
 #include "cli/tokens.h"
@@ -124,6 +126,11 @@ static int read_code(struct cli *cli, struct flow *flow, FILE *out)
 {
 	fprintf(out, "Enter the code: ");
 	fflush(out);
+	/* A signal that comes just before read() would not interrupt it. */
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	while (poll(&input, 1, 100) <= 0)
+		if (patience_gives_up(0))
+			return patience_fail(&cli->failure, "");
 	if (!fgets(flow->code, sizeof(flow->code), stdin))
 		flow->code[0] = '\0';
 	char *start = flow->code + strspn(flow->code, " \t\r\n");

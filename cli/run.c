@@ -87,6 +87,10 @@ static int parse(int argc, char **argv, struct run_options *options, int *status
 			help();
 		else
 			printf("globus-streams-run %s\n", GS_VERSION);
+		if (fflush(stdout) != 0) {
+			run_error("cannot write to stdout: %s", strerror(errno));
+			*status = 1;
+		}
 		return -ECANCELED;
 	}
 	argv[1 + words] = NULL;

@@ -14,7 +14,7 @@ import cli_program
 import far_side
 import lab
 from cli_program import Cli
-from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP
+from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
 
 
 @pytest.fixture
@@ -170,6 +170,29 @@ def test_force_where_the_manager_allows_one_secret(cli, far):
 
     far.rule("POST", "/manager/api/lan_secrets", one_only)
     cli.run("environment", "initialize", "--force", tunnel).ok()
+    assert list(far.secrets) == [cli.conf(tunnel)["lankey_id"]]
+
+
+@pytest.mark.parametrize("step", ["secret", "listener"])
+def test_a_manager_that_allows_one_secret_and_then_fails(cli, far, step):
+    """There is no way back to the old secret: it is said."""
+    tunnel = far.active()
+    cli.run("environment", "initialize", "--listener", tunnel).ok()
+    before = cli.files()
+
+    def refuse(request, usual):
+        if far.secrets:
+            return far.envelope(409, "conflict", "there is a LAN secret already")
+        return usual() if step == "listener" else far.envelope(422, "no", "no more")
+
+    far.rule("POST", "/manager/api/lan_secrets", refuse)
+    far.rule("PATCH", ".*", Answer(422, {"detail": [{"loc": ["x"], "msg": "no", "type": "t"}]}))
+    words = ("environment", "initialize", "--force", "--listener-contact-string", "10.0.0.1:80", tunnel)
+    line = cli.run(*words).failed(1)
+    assert "old one was deleted first" in line and "nothing was changed" not in line
+    assert cli.files() == before and far.secrets == {}
+    far.rules.clear()
+    cli.run(*words).ok()
     assert list(far.secrets) == [cli.conf(tunnel)["lankey_id"]]
 
 

@@ -146,6 +146,16 @@ def test_an_interrupted_wait_for_a_lock(cli, far):
     assert "interrupted" in Result(process.returncode, out, err).failed(143)
 
 
+def test_interrupted_where_there_is_no_way_back(cli, far):
+    """The old secret had to go first: it goes on to the end."""
+    tunnel = far.active()
+    cli.run("environment", "initialize", tunnel).ok()
+    far.rule("POST", "/manager/api/lan_secrets", far.envelope(409, "conflict", "there is one already"), times=1)
+    run = Interrupted(cli, far, "POST", "/manager/api/lan_secrets")
+    run.run("environment", "initialize", "--force", tunnel).ok()
+    assert list(far.secrets) == [cli.conf(tunnel)["lankey_id"]]
+
+
 def test_a_secret_that_nobody_told_us(cli, far):
     tunnel = far.active()
     run = Interrupted(cli, far, "POST", "/manager/api/lan_secrets", answer=Answer(201, {}, delay=20))
@@ -200,6 +210,14 @@ def test_a_stdout_that_takes_nothing(cli, far, stdout, why):
             line = run_into(cli, out, *words.format(tunnel).split()).failed(1)
         assert "stdout" in line, words
         assert why in line, words
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_launcher_says_it_too(cli, option):
+    with full() as out:
+        done = subprocess.run([str(PROGRAM.with_name("globus-streams-run")), option], stdout=out, text=True,
+                              stderr=subprocess.PIPE, timeout=20)
+    assert done.returncode == 1 and done.stderr == "globus-streams-run: cannot write to stdout: No space left on device\n"
 
 
 def test_an_address_that_nobody_sees(cli, far):

@@ -184,6 +184,16 @@ def test_a_login_that_is_missing_is_started(cli, far):
     cli.run("environment", "initialize", "--force", tunnel).ok()  # by the refresh token
 
 
+def test_control_c_at_the_question(cli, far):
+    tunnel = far.active()
+    log_in(cli, far)
+    terminal = Terminal(cli, "environment", "initialize", tunnel)
+    terminal.read_until("Enter the code: ")
+    os.write(terminal.fd, b"\x03")
+    assert terminal.end() == 130 and "interrupted" in terminal.text
+    assert cli.files() == {} and [p.name for p in cli.base.iterdir() if "tokens" not in p.name] == []
+
+
 def test_without_a_terminal_the_command_is_said(cli, far):
     log_in(cli, far)
     line = cli.run("environment", "initialize", far.active()).failed(4)
