@@ -252,6 +252,16 @@ def test_lookup_of_a_tunnel_that_is_not_active(cli, far, state, hint):
     assert state in line and hint in line and cli.files() == before
 
 
+def answer_slowly(far):
+    """So that all of several at once have asked before one is answered."""
+    def slow(_, usual):
+        answer = usual()
+        answer.delay = 0.3
+        return answer
+    for method, path in (("POST", "/v2/oauth2/token"), ("GET", "/v2/tunnels/.*")):
+        far.rule(method, path, slow)
+
+
 @pytest.mark.parametrize("login", [False, True], ids=["client", "login"])
 def test_ten_lookups_at_once_ask_once(cli, far, login):
     """Whatever the token is renewed with: one request for it and one for the tunnel, ten answers."""
@@ -267,6 +277,7 @@ def test_ten_lookups_at_once_ask_once(cli, far, login):
         text = re.sub(r'"kind":\s*"client"', '"kind": "login", "refresh_token": "refresh-1"', text)
     tokens.write_text(text)
     far.requests.clear()
+    answer_slowly(far)
     runs = [cli.start("environment", "contact-lookup", tunnel) for _ in range(10)]
     outputs = [run.communicate(timeout=60) + (run.returncode,) for run in runs]
     assert outputs == [("127.0.0.1:4711\n", "", 0)] * 10
@@ -282,6 +293,7 @@ def test_lookups_of_ten_tunnels_share_a_token(cli, far):
     tokens = cli.base / "tokens.json"
     tokens.write_text(re.sub(r'"expires_at":\s*\d+', '"expires_at": 1000', tokens.read_text()))
     far.requests.clear()
+    answer_slowly(far)
     runs = [cli.start("environment", "contact-lookup", "--refresh", tunnel) for tunnel in tunnels]
     assert [run.communicate(timeout=60) + (run.returncode,) for run in runs] == [("127.0.0.1:4711\n", "", 0)] * 10
     assert far.count("POST", "/v2/oauth2/token") == 1
