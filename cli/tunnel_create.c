@@ -22,7 +22,7 @@ static const struct option_spec options[] = {
 static int run(struct cli *cli, const void *given, char **words)
 {
 	const struct values *values = given;
-	char initiator[37], listener[37], id[37];
+	char initiator[37], listener[37], id[37] = "";
 	struct tunnel tunnel;
 	if (cli_uuid(cli, "an access point's", words[0], initiator) < 0 ||
 	    cli_uuid(cli, "an access point's", words[1], listener) < 0)
@@ -35,7 +35,7 @@ static int run(struct cli *cli, const void *given, char **words)
 		int bad = cli_uuid(cli, "a tunnel's", tunnel.id, id);
 		tunnel_finish(&tunnel);
 		if (bad || tunnel_wait_active(cli, id, values->wait.value, &tunnel) < 0)
-			return failure_prefix(&cli->failure, "the tunnel is created: ");
+			return failure_prefix(&cli->failure, "tunnel %s is created: ", id);
 	}
 	tunnel_record_print(cli, &tunnel);
 	tunnel_finish(&tunnel);

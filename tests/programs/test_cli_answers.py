@@ -130,3 +130,31 @@ def test_doctor(lab, recorder):
         verdicts = [line["verdict"] for line in json.loads(done.stdout)["data"]]
         assert done.returncode == 1 and done.stderr == "" and "failed" in verdicts, (index, done)
         assert files(base) == files(tunnel.initiator)
+
+
+def test_in_the_middle_of_waiting(lab, recorder, tmp_path):
+    """The last answer spoilt: the line says so, and what had been done is done."""
+    tunnel, spoiler, bare = lab.tunnel(), Spoiler(lab, recorder), tmp_path / "bare"
+    bare.mkdir()
+    access_points = [lab.env[f"LAB_{role}_AP"] for role in ("INITIATOR", "LISTENER")]
+
+    def html_at(kind):
+        """Once that was asked for, nothing but HTML."""
+        seen = []
+
+        def change(exchange):
+            if seen and exchange.method == "GET":
+                return 200, HTML
+            seen.extend([True] if (exchange.method, exchange.path.rsplit("/", 1)[1]) == kind else [])
+            return None
+        return change
+    for prepared, words, kind in (
+            (bare, ("tunnel", "create", "--wait=20", *access_points), ("POST", "tunnels")),
+            (bare, ("environment", "initialize", "--wait=20", tunnel.id), ("POST", "lan_secrets")),
+            (bare, ("tunnel", "events", "--follow", tunnel.id), ("GET", "events")),
+            (bare, ("tunnel", "stop", "--wait=20", tunnel.id), ("PATCH", tunnel.id))):
+        done, base = spoiler.run(prepared, words, html_at(kind))
+        assert done.returncode == 1 and "not Transfer" in done.stderr and done.stderr.count("\n") == 1, done
+        assert tunnel.id in done.stderr or "is created" in done.stderr
+        assert (base / f"{tunnel.id}.conf").exists() == (words[1] == "initialize")
+    assert "STOPP" in lab.cli("tunnel", "show", tunnel.id)

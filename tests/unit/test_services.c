@@ -160,6 +160,26 @@ START_TEST(test_every_value)
 }
 END_TEST
 
+/* What is not waited for to its end is there all the same, and its id must not be lost. */
+START_TEST(test_created_but_lost)
+{
+	static const char *const words[] = {"tunnel",     "create",    "--wait=5",
+					    INITIATOR_AP, LISTENER_AP, NULL};
+	static const char *const bodies[] = {html, "{}", "{\"data\":{\"id\":5}}", ""};
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		struct reply reply = {200, bodies[i], strlen(bodies[i])};
+		services_reset();
+		services_folder(CLIENT_TOKENS);
+		services_answer(services_route("GET", "/v2/tunnels/" TUNNEL_ID), &reply, -1);
+		struct ended ended = services_run(words, NULL);
+		ck_assert_int_eq(ended.status, 1);
+		ck_assert_msg(trial_is_one_line(ended.err) &&
+				      strstr(ended.err, "tunnel " TUNNEL_ID " is created"),
+			      "%s", ended.err);
+	}
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("services");
@@ -169,6 +189,7 @@ Suite *test_suite(void)
 	tcase_add_loop_test(cases, test_every_byte, 0, TRIALS);
 	tcase_add_loop_test(cases, test_other_bodies, 0, TRIALS);
 	tcase_add_loop_test(cases, test_every_value, 0, TRIALS);
+	tcase_add_test(cases, test_created_but_lost);
 	suite_add_tcase(suite, cases);
 	return suite;
 }
