@@ -46,13 +46,13 @@ static void offer_options(const struct option_spec *const *tables, const char *p
 				offer(prefix, "--", spec->name, spec->help);
 }
 
-/* The tunnels that have an environment here. */
-static void offer_tunnels(const char *prefix)
+/* The tunnels that have an environment in a folder; NULL: in the usual one. */
+static void offer_tunnels(const char *prefix, const char *base)
 {
 	struct cli cli = {0};
 	char **ids;
 	size_t count;
-	if (environment_ids(&cli, NULL, &ids, &count) == 0) {
+	if (environment_ids(&cli, base, &ids, &count) == 0) {
 		for (size_t i = 0; i < count; i++)
 			offer(prefix, "", ids[i], "a tunnel");
 		environment_free_ids(ids, count);
@@ -70,12 +70,19 @@ static const struct command *child_of(const struct command *command, const char 
 
 static const struct option_spec none[] = {{0}};
 
-/* The command that the words before the last lead to; *value_of: the last must be its value. */
+/* The command that the words before the last lead to; *value_of: the last must be its value; *base:
+ * the folder that they name, or NULL. */
 static const struct command *walk(const struct command *command, const struct option_spec *common,
-				  int argc, char **argv, const struct option_spec **value_of)
+				  int argc, char **argv, const struct option_spec **value_of,
+				  const char **base)
 {
 	*value_of = NULL;
+	*base = NULL;
 	for (int i = 0; i + 1 < argc; i++) {
+		if (strncmp(argv[i], "--base-dir=", strlen("--base-dir=")) == 0)
+			*base = strchr(argv[i], '=') + 1;
+		else if (i > 0 && strcmp(argv[i - 1], "--base-dir") == 0)
+			*base = argv[i];
 		const struct option_spec *const tables[] = {
 			command->options ? command->options : none, common, NULL};
 		const struct option_spec *spec = *value_of ? NULL : find(tables, argv[i]);
@@ -112,7 +119,8 @@ int completion_print(const struct command *root, const struct option_spec *commo
 		     char **argv)
 {
 	const struct option_spec *value_of;
-	const struct command *command = walk(root, common, argc, argv, &value_of);
+	const char *base;
+	const struct command *command = walk(root, common, argc, argv, &value_of, &base);
 	const struct option_spec *const tables[] = {command->options ? command->options : none,
 						    common, NULL};
 	const char *current = argc > 0 ? argv[argc - 1] : "";
@@ -126,7 +134,7 @@ int completion_print(const struct command *root, const struct option_spec *commo
 		for (const struct command *const *child = command->children; *child; child++)
 			offer(current, "", (*child)->name, (*child)->summary);
 	} else if (command->words && strstr(command->words, "TUNNEL_ID")) {
-		offer_tunnels(current);
+		offer_tunnels(current, base);
 	}
 	return 0;
 }

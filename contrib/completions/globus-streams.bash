@@ -26,8 +26,12 @@ _globus_streams_run() {
 			return
 		fi
 	done
-	mapfile -t COMPREPLY < <(globus-streams __complete environment show "${COMP_WORDS[COMP_CWORD]}" \
-		2>/dev/null | cut -f 1)
+	local word=${COMP_WORDS[COMP_CWORD]}
+	if [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$("$1" --help | grep -o -e '--[a-z-]*')" -- "$word")
+	else
+		mapfile -t COMPREPLY < <(globus-streams __complete environment show "$word" 2>/dev/null | cut -f 1)
+	fi
 }
 
 complete -o default -F _globus_streams globus-streams

@@ -7,4 +7,6 @@ end
 
 complete -c globus-streams -f -a '(__globus_streams_words)'
 complete -c globus-streams -l base-dir -r -F
+complete -c globus-streams-run -n 'string match -q -- "-*" (commandline -ct)' -f \
+    -a '(globus-streams-run --help | string match -ar -- "--[a-z][a-z-]+")'
 complete -c globus-streams-run -n '__fish_is_first_token' -f -a '(globus-streams __complete environment show "")'

@@ -129,7 +129,11 @@ def test_completion_by_the_tab_key(tmp_path, name):
         assert "initialize" in listed
         shell.press("\x15globus-streams --format=j\t", "json ")
         shell.press("tun\t", "tunnel ")
+        other = tmp_path / "other"
+        elsewhere = lab.write_conf(other, fake_port=1000)
+        shell.press(f"\x15globus-streams environment show --base-dir {other} {elsewhere[:4]}\t", elsewhere)
         shell.press(f"\x15globus-streams-run {tunnel[:4]}\t", tunnel)
+        shell.press("\x15globus-streams-run --allow\t", "--allow-io-uring ")
     finally:
         shell.end()
 
@@ -143,7 +147,7 @@ def test_fish_completion(tmp_path):
         environment = {"HOME": str(tmp_path), "PATH": f"{PROGRAM.parent}:/usr/bin:/bin", "TERM": "vt100"}
         done = subprocess.run(["fish", "--no-config", "-c", script], env=environment, capture_output=True, text=True,
                               check=True)
-        return dict(line.split("\t") for line in done.stdout.splitlines())
+        return {line.split("\t")[0]: line.partition("\t")[2] for line in done.stdout.splitlines()}
 
     assert complete("globus-streams tunnel sto") == {"stop": "stop a tunnel; what is known of it stays until it is deleted"}
     assert {"create", "list", "events"} <= set(complete("globus-streams tunnel "))
@@ -152,6 +156,7 @@ def test_fish_completion(tmp_path):
     assert complete("globus-streams --format j") == {"json": "for programs"}
     assert complete("globus-streams --format=j") == {"--format=json": "for programs"}
     assert complete("globus-streams-run ") == {tunnel: "a tunnel"}
+    assert {"--attach", "--hosts"} <= set(complete("globus-streams-run --"))
 
 
 def test_bash_completion(tmp_path):
