@@ -165,6 +165,12 @@ void services_set_clock(long long seconds)
 
 /* --- in the C library's place --- */
 
+/* Whether the disk is waited for is seen from outside (test_cli_safety.py). */
+int fsync(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -1 : 0;
+}
+
 /* The same ports each time. */
 ssize_t getrandom(void *buffer, size_t len, unsigned flags)
 {
