@@ -163,7 +163,7 @@ def median(values):
     return sorted(values)[len(values) // 2]
 
 
-def at_most(limit, measure, attempts=3):
+def at_most(limit, measure, attempts=6):
     """Measure until the largest value is within the limit: on a busy machine one that is late once proves
     nothing, one that is late each time does."""
     seen = []

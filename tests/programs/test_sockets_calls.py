@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import odd_gateways as odd
-from lab import PROGRAMS, free_port, missing, warnings
+from lab import PROGRAMS, free_port, missing, need, warnings
 from odd_gateways import BlackHole, OddGateway
 from processes import wait_for
 from sockets_lab import FAKE_PORT, Initiator, Listener, echoes, script
@@ -173,6 +173,11 @@ def test_fastopen(near, kind):
     assert caller(near, kind).ok() == "ENOTSUP word\n"  # EOPNOTSUPP's other name
 
 
+@pytest.mark.parametrize("kind", ["multipath", "fastopen_connect"])
+def test_loop_with_an_odd_socket(near, kind):
+    assert caller(near, "loops", kind).ok() == "word\n"
+
+
 def test_io_uring(bare_lab, near):
     assert caller(near, "io_uring").ok() == "ENOSYS\n"
     bare = bare_lab.start(*script("callers.py", "io_uring")).ok()
@@ -183,6 +188,18 @@ def test_io_uring(bare_lab, near):
 
 def test_udp(near):
     assert caller(near, "udp").ok() == "ECONNREFUSED\n"
+
+
+def test_another_network(bare_lab):
+    """A program that has moved to another network namespace gets what the kernel says there."""
+    with OddGateway(echoes()) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        apart = need("unshare"), "--map-root-user", "--net"
+        if near.run(*apart, "true").wait() != 0:
+            missing("network namespaces")
+        here = near.run(*apart, PROGRAMS / "talk", "call", near.name, FAKE_PORT, "question")
+        assert here.wait() == 1 and "unreachable" in here.err, here
+        assert gateway.calls == 0
 
 
 def test_several_tunnels(bare_lab):

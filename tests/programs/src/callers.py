@@ -14,7 +14,7 @@ import threading
 import time
 
 CLONE_FILES = 0x400
-MSG_FASTOPEN = 0x20000000
+MSG_FASTOPEN, TCP_FASTOPEN_CONNECT, IPPROTO_MPTCP = 0x20000000, 30, 262
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -275,6 +275,21 @@ def fastopen_message(host, port):
         print("sent past the tunnel")
     except OSError as error:
         print(name_of(error.errno), outcome(sock, lambda: sock.connect(where)))
+
+
+def loops(host, port, kind):
+    """An event loop's connect() on a socket that is not quite an ordinary one."""
+    family, where = address(host, port)
+    try:
+        sock = socket.socket(family, proto=IPPROTO_MPTCP if kind == "multipath" else 0)
+    except OSError:
+        sock = socket.socket(family)  # not on this kernel
+    if kind == "fastopen_connect":
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
+    sock.setblocking(False)
+    assert sock.connect_ex(where) in (0, errno.EINPROGRESS)
+    select_writable(sock)
+    print(outcome(sock, lambda: raise_error(sock)))
 
 
 def io_uring(*_):
