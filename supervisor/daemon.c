@@ -20,6 +20,7 @@
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/service.h"
 #include "supervisor/upgrade.h"
 
 /* --- the socket --- */
@@ -43,26 +44,12 @@ static int bind_private(int fd, const struct sockaddr_un *to)
 	return err;
 }
 
-static int passed_socket(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-	int type = 0, listens = 0;
-	socklen_t len = sizeof(int);
-	if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) != 1)
-		return -ENOTSOCK;
-	if (getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET ||
-	    getsockopt(3, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || !listens)
-		return -ENOTSOCK;
-	fcntl(3, F_SETFD, FD_CLOEXEC);
-	fcntl(3, F_SETFL, O_NONBLOCK);
-	return 3;
-}
-
 int daemon_listen(const char *path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	cleanup_fd int passed = service_socket();
 	if (!path)
-		return passed_socket();
+		return passed < 0 ? passed : steal_fd(&passed);
 	if (snprintf(to.sun_path, sizeof(to.sun_path), "%s", path) >= (int)sizeof(to.sun_path))
 		return -ENAMETOOLONG;
 	int err = check_folder(path);
@@ -86,22 +73,6 @@ int daemon_listen(const char *path)
 
 /* --- serving --- */
 
-/* sd_notify(3): one datagram to the socket in the environment. */
-static void tell_service_manager(const char *text)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(to.sun_path))
-		return;
-	strcpy(to.sun_path, path);
-	if (path[0] == '@')
-		to.sun_path[0] = '\0';
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
-		log_warn("the service manager cannot be told: %s", strerror(errno));
-}
-
 static bool any_program(const struct state *state)
 {
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
@@ -119,44 +90,64 @@ static bool read_signals(struct keeper *keeper)
 			upgrade_by_signal(keeper->state);
 		if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR2)
 			continue;
-		if (keeper->state->stopping)
-			return true; /* the second time */
+		service_tell("STOPPING=1");
+		/* a service manager does not wait; and the second time nobody does */
+		if (keeper->state->stopping || service_is_managed())
+			return true;
 		keeper->state->stopping = true;
-		tell_service_manager("STOPPING=1");
 	}
 	for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;)
 		lookup_ended(keeper->state, pid);
 	return false;
 }
 
+static bool is_over(const struct state *state)
+{
+	return state->stopping && !any_program(state);
+}
+
 static int loop(struct keeper *keeper)
 {
+	struct state *state = keeper->state;
+	enum { SIGNALS, WATCHDOG, COUNT };
 	bool end = false;
-	while (!end && !(keeper->state->stopping && !any_program(keeper->state))) {
-		struct pollfd fds[] = {{.fd = keeper->state->keeping.signals, .events = POLLIN}};
-		keeper_turn(keeper, fds, 1);
-		if (fds[0].revents)
+	while (!end && !is_over(state)) {
+		struct pollfd fds[COUNT] = {
+			[SIGNALS] = {state->keeping.signals, POLLIN, 0},
+			[WATCHDOG] = {state->keeping.watchdog, POLLIN, 0},
+		};
+		keeper_turn(keeper, fds, COUNT);
+		if (fds[WATCHDOG].revents)
+			service_tick(keeper);
+		if (fds[SIGNALS].revents)
 			end = read_signals(keeper);
 		if (keeper->supervisor < 0)
 			keeper_start_supervisor(keeper);
 	}
 	keeper_stop_supervisor(keeper);
-	lookup_stop(keeper->state);
-	if (keeper->state->socket_path[0])
-		unlink(keeper->state->socket_path);
+	lookup_stop(state);
+	if (!is_over(state) && service_store(keeper))
+		return 0; /* the socket too: its path stays */
+	if (state->socket_path[0])
+		unlink(state->socket_path);
 	return 0;
+}
+
+static void block_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGCHLD);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGUSR2);
+	sigprocmask(SIG_BLOCK, signals, NULL);
 }
 
 int daemon_run(struct keeper *keeper, int debug_fd)
 {
 	struct keeping *keeping = &keeper->state->keeping;
 	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	block_signals(&signals);
 	/* stderr is the service manager's or the terminal's: it stays, at a number of its own */
 	int err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	keeping->warn_fd = debug_fd >= 0 ? -1 : err_fd;
@@ -165,11 +156,12 @@ int daemon_run(struct keeper *keeper, int debug_fd)
 	int err = keeper_init(keeper, &signals);
 	if (err < 0)
 		return 1;
-	const int ours[] = {keeper->state->control_fd, err_fd, debug_fd};
+	keeping->watchdog = service_watchdog();
+	const int ours[] = {keeper->state->control_fd, err_fd, debug_fd, keeping->watchdog};
 	keeper_detach(keeper, ours, sizeof(ours) / sizeof(*ours));
 	keeper_start_supervisor(keeper);
 	keeper_set_name(keeper, "gs-keeper");
-	tell_service_manager("READY=1");
+	service_tell("READY=1");
 	return loop(keeper);
 }
 
@@ -178,4 +170,13 @@ int daemon_go_on(struct keeper *keeper)
 	keeper_set_name(keeper, "gs-keeper");
 	keeper_start_supervisor(keeper);
 	return loop(keeper);
+}
+
+int daemon_come_back(struct keeper *keeper)
+{
+	sigset_t signals;
+	block_signals(&signals);
+	keeper_replace(keeper);
+	service_tell("READY=1");
+	return daemon_go_on(keeper);
 }

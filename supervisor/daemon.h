@@ -13,8 +13,12 @@
 int daemon_listen(const char *path);
 
 /* Serve until SIGTERM or CONTROL_STOP; then, unless the signal comes again, until the last attached
- * program is gone. Returns the exit status. */
+ * program is gone. A service manager's signal ends it at once, with everything stored there.
+ * Returns the exit status. */
 int daemon_run(struct keeper *keeper, int debug_fd);
+
+/* Go on with what a service manager has kept (service.h). */
+int daemon_come_back(struct keeper *keeper);
 
 /* Go on where another binary of the keeper stopped (upgrade.h). */
 int daemon_go_on(struct keeper *keeper);

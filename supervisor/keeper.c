@@ -142,13 +142,20 @@ bool keeper_has_children(void)
 
 /* --- leaving the caller --- */
 
+static void leave_standard_streams(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
 /* Keep descriptors that are ours, close all that were inherited. 0, 1 and 2 stay taken. */
 static void close_inherited(const int *ours)
 {
 	unsigned from = 3;
-	int null = open("/dev/null", O_RDWR);
-	for (int fd = 0; null >= 0 && fd < 3; fd++)
-		dup2(null, fd);
+	leave_standard_streams();
 	for (;;) {
 		unsigned next = UINT32_MAX;
 		for (size_t i = 0; i < KEPT_MAX; i++)
@@ -162,7 +169,7 @@ static void close_inherited(const int *ours)
 	}
 }
 
-static void raise_descriptor_limit(void)
+void keeper_raise_limit(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -178,6 +185,15 @@ static void drop_privileges(void)
 		log_warn("privileges cannot be dropped: %s", strerror(-err));
 }
 
+static void leave(void)
+{
+	setsid(); /* terminal signals are for the command */
+	if (chdir("/") < 0)
+		log_debug("chdir: %s", strerror(errno));
+	keeper_raise_limit();
+	drop_privileges();
+}
+
 void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 {
 	struct state *state = keeper->state;
@@ -189,11 +205,7 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 	kept[count++] = state->supervisor_wakes;
 	kept[count++] = state->keeper_wakes;
 	close_inherited(kept);
-	setsid(); /* terminal signals are for the command */
-	if (chdir("/") < 0)
-		log_debug("chdir: %s", strerror(errno));
-	raise_descriptor_limit();
-	drop_privileges();
+	leave();
 }
 
 void keeper_adopt(struct keeper *keeper)
@@ -201,6 +213,17 @@ void keeper_adopt(struct keeper *keeper)
 	drop_privileges();
 	keeper->supervisor = keeper->asked = -1;
 	keeper->state->counters.restarts++; /* there is something to take over */
+}
+
+void keeper_replace(struct keeper *keeper)
+{
+	const struct keeping *keeping = &keeper->state->keeping;
+	if (keeping->warn_fd >= 0) /* there may be another stderr by now */
+		dup3(STDERR_FILENO, keeping->warn_fd, O_CLOEXEC);
+	leave_standard_streams();
+	leave();
+	log_init(keeping->warn_fd, keeping->debug_fd);
+	keeper_adopt(keeper);
 }
 
 /* Closed before it is forgotten: a supervisor that takes over in between leaves it alone. */

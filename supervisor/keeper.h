@@ -33,8 +33,14 @@ int keeper_init(struct keeper *keeper, const sigset_t *signals);
  * stay open, beside what the state names. */
 void keeper_detach(struct keeper *keeper, const int *ours, size_t count);
 
+/* As many descriptors as this process may ever have. */
+void keeper_raise_limit(void);
+
 /* A new binary in the place of the one that was detached: what exec does not keep. */
 void keeper_adopt(struct keeper *keeper);
+
+/* Another process in its place, with its state and descriptors: what fork and exec do not keep. */
+void keeper_replace(struct keeper *keeper);
 
 /* Close one of those: its number may be anything's from then on. */
 void keeper_close(struct keeper *keeper, int *fd);

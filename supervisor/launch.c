@@ -315,6 +315,7 @@ _Noreturn void launch_run(const struct launch *launch)
 					     .asked = -1},
 				  .keeping = &launch->state->keeping};
 	*running.keeping = (struct keeping){.signals = -1,
+					    .watchdog = -1,
 					    .warn_fd = launch->warn_fd,
 					    .debug_fd = launch->debug_fd,
 					    .report_fd = launch->report_fd,

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "supervisor/daemon.h"
+#include "supervisor/log.h"
+#include "supervisor/service.h"
 #include "supervisor/upgrade.h"
 
 struct options {
@@ -130,6 +132,9 @@ int main(int argc, char **argv)
 			printf("globus-streams-supervisor %s\n", GS_VERSION);
 		return 0;
 	}
+	log_init(STDERR_FILENO, -1);
+	if (service_restore(&keeper))
+		return daemon_come_back(&keeper);
 	struct state *state = keeper.state = state_create();
 	if (!state)
 		return complain(1, "cannot start", strerror(errno));

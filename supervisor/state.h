@@ -252,6 +252,9 @@ struct hand {
 /* What a launch's or the daemon's keeper knows, here so that a new binary of it goes on with it. */
 struct keeping {
 	int signals;           /* signalfd */
+	int watchdog;          /* a timer, service.h; -1: none */
+	uint32_t beat_wanted;  /* its ticks … */
+	_Atomic uint32_t beat; /* … and what the supervisor has seen of them */
 	int warn_fd, debug_fd; /* log.h; -1: none */
 	int report_fd;         /* of a launch: to the launcher */
 	int notify_fd;         /* of a launch: the listener descriptor of its command */

@@ -317,6 +317,7 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 	case OBJECT_WAKE:
 		wake_event(s);
 		control_upgraded(s);
+		s->state->keeping.beat = s->state->keeping.beat_wanted;
 		return;
 	case OBJECT_CONN:
 		conn_event(s, id.index);
