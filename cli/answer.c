@@ -9,7 +9,7 @@
 #include "cli/text.h"
 
 #define MESSAGE_MAX 600  /* a line can be read; a page of HTML cannot */
-#define LIST_MAX    4096 /* bytes of a list of scopes, identities, ... */
+#define LIST_MAX    2000 /* bytes of a list of scopes, identities, ... */
 #define ERRORS_MAX  64   /* of an answer, in which demands are looked for */
 
 /* Text that grows up to a limit: what would pass it is left out, so that the work is bounded by the

@@ -12,7 +12,7 @@
 /* The message in a sentence of at most 600 bytes, or NULL: none found. Free it. */
 char *answer_message(const cJSON *answer);
 
-/* What a new login must ask for, comma separated lists of at most 4 KiB; NULL: not asked for.
+/* What a new login must ask for, comma separated lists of at most 2000 bytes; NULL: not asked for.
  * Owned. */
 struct demands {
 	bool any;

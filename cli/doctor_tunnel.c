@@ -111,12 +111,13 @@ static void check_launch(struct visit *visit)
 {
 	cleanup_free char *said = NULL;
 	say_waiting("trying the launcher");
-	if (doctor_try_launcher(visit->environment.base, visit->environment.id, &said) == 0 &&
-	    !said)
+	int status = doctor_try_launcher(visit->environment.base, visit->environment.id, &said);
+	if (status == 0 && !said)
 		doctor_say(visit->doctor, DOCTOR_OK, "launch", "a command runs in this tunnel");
 	else
-		doctor_say(visit->doctor, DOCTOR_FAILED, "launch",
-			   "a command does not run in this tunnel: %s", said ? said : "no reason");
+		doctor_say(visit->doctor, status ? DOCTOR_FAILED : DOCTOR_WARNING, "launch",
+			   "a command %s in this tunnel: %s", status ? "does not run" : "runs",
+			   said ? said : "no reason");
 }
 
 /* Whether two contacts lead to the same address and port. */

@@ -128,9 +128,14 @@ static int read_code(struct cli *cli, struct flow *flow, FILE *out)
 	fflush(out);
 	/* A signal that comes just before read() would not interrupt it. */
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-	while (poll(&input, 1, 100) <= 0)
+	while (poll(&input, 1, 100) <= 0) {
 		if (patience_gives_up(0))
 			return patience_fail(&cli->failure, "");
+		if (!patience_left_ms(1))
+			return failure_set(
+				&cli->failure, STATUS_LOGIN,
+				"no code was given in that time; run: globus-streams login");
+	}
 	if (!fgets(flow->code, sizeof(flow->code), stdin))
 		flow->code[0] = '\0';
 	char *start = flow->code + strspn(flow->code, " \t\r\n");

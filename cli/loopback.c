@@ -135,7 +135,7 @@ static int serve(int fd, const char *state, char code[LOOPBACK_CODE_MAX])
 
 int loopback_catch(int fd, const char *state, unsigned seconds, char code[LOOPBACK_CODE_MAX])
 {
-	for (unsigned tenths = 0; tenths < seconds * 10; tenths++) {
+	for (unsigned tenths = 0; tenths < seconds * 10 && patience_left_ms(1); tenths++) {
 		struct pollfd ready = {.fd = fd, .events = POLLIN};
 		if (poll(&ready, 1, 100) < 0 && errno != EINTR)
 			return -errno;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/cleanup.h"
@@ -11,8 +12,9 @@
 #include "cli/patience.h"
 #include "cli/text.h"
 
+#define BESIDE         12 /* columns of the moving line for all but its text */
 #define TICK_MS        120
-#define LINE_MAX_BYTES 2000
+#define LINE_MAX_BYTES 4000 /* a command with its scopes can be read */
 #define RED            "\033[31m"
 #define YELLOW         "\033[33m"
 #define PLAIN          "\033[0m"
@@ -121,6 +123,15 @@ bool say_lock_tick(void)
 	return !patience_gives_up(0);
 }
 
+/* Columns for what is waited for: a line that is wrapped could not be taken away. */
+static int room(void)
+{
+	struct winsize size;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return sizeof(say.waiting);
+	return size.ws_col > BESIDE ? size.ws_col - BESIDE : 0;
+}
+
 void say_tick(void)
 {
 	static const char turn[] = {'|', '/', '-', '\\'};
@@ -132,7 +143,7 @@ void say_tick(void)
 		return;
 	say.drawn_ms = now;
 	say.drawn = true;
-	fprintf(stderr, "\r\033[K%c %s (%llds)", turn[now / TICK_MS % 4], say.waiting,
+	fprintf(stderr, "\r\033[K%c %.*s (%llds)", turn[now / TICK_MS % 4], room(), say.waiting,
 		(now - say.since_ms) / 1000);
 	fflush(stderr);
 }

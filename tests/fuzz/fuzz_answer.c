@@ -24,6 +24,23 @@ static const struct json_field table[] = {
 	{"errors", JSON_ARRAY, false, offsetof(struct fields, array)},
 };
 
+/* What is printed is JSON again, free of what terminals take for commands. */
+static void check_printed(const cJSON *document)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	assert(out);
+	json_print(document, true, out);
+	fclose(out);
+	for (size_t i = 0; i < len; i++)
+		assert((unsigned char)text[i] >= ' ' || text[i] == '\n');
+	cJSON *again = json_parse(text, len);
+	assert(again);
+	cJSON_Delete(again);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fields fields = {0};
@@ -36,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(at);
 	assert(fields.port >= 0 && fields.port <= 65535);
 	json_text(document, "data.attributes.state");
+	check_printed(document);
 	free(answer_message(document));
 	answer_demands(document, &demands);
 	demands_finish(&demands);

@@ -1,12 +1,15 @@
 """globus-streams: logging in, with a pasted code, by a browser, and because a service asks for it."""
 
 import errno
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import stat
+import struct
+import termios
 import threading
 import time
 import urllib.request
@@ -43,9 +46,10 @@ def cli(tmp_path, far):
 class Terminal:
     """A run on a terminal; what it reads there is sent with send()."""
 
-    def __init__(self, cli, *words):
+    def __init__(self, cli, *words, columns=200):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
             os.execve(str(PROGRAM), [str(PROGRAM), *words], {**cli.environment, "TERM": "xterm"})
         self.text, self.status = "", None
 
@@ -182,6 +186,28 @@ def test_a_login_that_is_missing_is_started(cli, far):
     assert f"--scope '{MANAGER_SCOPE}'" not in terminal.text
     far.tokens = {t: s for t, s in far.tokens.items() if s != ENDPOINT}
     cli.run("environment", "initialize", "--force", tunnel).ok()  # by the refresh token
+
+
+def test_the_waiting_line_fits_its_terminal(cli, far):
+    """One that is wrapped could not be taken away again."""
+    tunnel = far.tunnel()
+    log_in(cli, far)
+    far.rule("PATCH", ".*", Answer(200, far.tunnels[tunnel]))
+    terminal = Terminal(cli, "tunnel", "stop", "--wait", tunnel, columns=40)
+    terminal.read_until(r"\(\d+s\)")
+    far.tunnels[tunnel]["data"]["attributes"]["state"] = "STOPPED"
+    assert terminal.end() == 0
+    drawn = re.findall(r"\r\x1b\[K([^\r\n]*\(\d+s\))", terminal.text)
+    assert drawn and max(map(len, drawn)) < 40
+
+
+def test_wait_bounds_the_wait_for_a_login(cli, far):
+    tunnel = far.active()
+    log_in(cli, far)
+    far.rule("GET", "/v2/tunnels/.*", Answer(403, {"authorization_parameters": {"session_message": "again"}}))
+    terminal = Terminal(cli, "tunnel", "stop", "--wait=1", tunnel)
+    terminal.read_until("Enter the code: ")
+    assert terminal.end() == 4 and "in that time" in terminal.text
 
 
 def test_control_c_at_the_question(cli, far):
