@@ -115,3 +115,10 @@ def request_of(exchange):
         if row[0] == exchange.method and re.fullmatch(row[1].replace("{}", UUID.pattern), exchange.path):
             return row
     raise AssertionError(f"no such request: {exchange}")
+
+
+# How services refuse.
+JSON_API = {"errors": [{"code": str, "title": str, "detail": str}]}
+DETAIL = {"detail": [{"loc": list, "msg": str, "type": str}]}
+TRANSFER_V010 = {"code": str, "message": str, "request_id": str}
+OAUTH = {"error": str, "error_description?": str}

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 import contract
-from lab import CLI, Lab, free_port
+from lab import CLI, Lab, change_conf, free_port
 from recorder import Recorder
 from test_cli_login import Terminal
 
@@ -171,3 +171,34 @@ def test_every_request_of_a_login(lab, recorder):
                                    "refresh_token": exchanges[1].form()["refresh_token"]}
     assert {e.form()["token"] for e in exchanges[3:]} == kept
     assert all(e.form()["client_id"] == LOGIN_CLIENT for e in exchanges[3:])
+
+
+def test_every_kind_of_refusal(lab, recorder):
+    """What a service says in its own shape is what the line says."""
+    unknown = "0e8a675b-6b84-4220-89e4-a6a7a0d823fb"
+    one, two = lab.env["LAB_INITIATOR_AP"], lab.env["LAB_LISTENER_AP"]
+    tunnel = lab.create_tunnel()
+    for words, env, status, shape, said in (
+            (("tunnel", "show", unknown), {}, 404, contract.JSON_API, ("errors", 0, "detail")),
+            (("tunnel", "delete", tunnel), {}, 409, contract.JSON_API, ("errors", 0, "detail")),
+            (("tunnel", "create", unknown, two), {}, 422, contract.DETAIL, ("detail", 0, "msg")),
+            (("tunnel", "create", "--label", "x" * 5000, one, two), {}, 422, contract.DETAIL, ("detail", 0, "msg")),
+            (("environment", "initialize", tunnel, unknown), {}, 404, contract.TRANSFER_V010, ("message",)),
+            (("tunnel", "list"), {"GLOBUS_CLI_CLIENT_SECRET": "wrong", "GLOBUS_STREAMS_BASE_DIR": str(lab.folder)}, 401,
+             contract.OAUTH, ("error",))):
+        recorder.take()
+        run = lab.start(CLI, *words, env=env)
+        assert run.wait() == 1 and run.err.count("\n") == 1 and run.out.count("\n") <= 1, run
+        refusal = recorder.take()[-1]
+        found = refusal.answer()
+        assert refusal.status == status and not contract.fault(found, shape, exact=False), (refusal, found)
+        for step in said:
+            found = found[step]
+        assert found in run.err and str(refusal.status) in run.err, (found, run)
+    lab.cli("environment", "initialize", tunnel)
+    change_conf(lab.home / ".globus/streams", tunnel, lankey_id=unknown)
+    recorder.take()
+    assert lab.start(CLI, "environment", "cleanup", "--force", tunnel).ok() == (
+        f"Deleted the environment of tunnel {tunnel}\n")
+    refusal = recorder.take()[-1]
+    assert refusal.status == 404 and not contract.fault(refusal.answer(), contract.envelope(list), exact=False)
