@@ -279,11 +279,14 @@ static bool mac(const struct lan_auth *la, uint8_t role, const void *key, size_t
 	       HMAC(EVP_sha256(), key, (int)key_len, text, (size_t)(at - text), out, &len) != NULL;
 }
 
-static bool mac_matches(const struct lan_auth *la, uint8_t role, const void *key, size_t key_len,
-			const uint8_t *theirs)
+/* Is theirs the MAC of the frames? -1: that cannot be computed. */
+static int mac_matches(const struct lan_auth *la, uint8_t role, const void *key, size_t key_len,
+		       const uint8_t *theirs)
 {
 	uint8_t ours[MAC];
-	bool same = mac(la, role, key, key_len, ours) && CRYPTO_memcmp(ours, theirs, MAC) == 0;
+	if (!mac(la, role, key, key_len, ours))
+		return -1;
+	bool same = CRYPTO_memcmp(ours, theirs, MAC) == 0;
 	OPENSSL_cleanse(ours, sizeof(ours));
 	return same;
 }
@@ -291,14 +294,32 @@ static bool mac_matches(const struct lan_auth *la, uint8_t role, const void *key
 static void make_response(struct lan_auth *la, const void *key, size_t key_len)
 {
 	if (!mac(la, ROLE_CALLER, key, key_len, la->response + LAN_AUTH_HEADER))
-		return fail(la, LAN_AUTH_FAULT_MAC);
+		return fail(la, LAN_AUTH_FAULT_OURS);
 	write_header(la->response, FRAME_RESPONSE, 0);
 	move_to(la, S_RESPONSE);
+}
+
+static void check_response(struct lan_auth *la, const void *key, size_t key_len)
+{
+	int same = mac_matches(la, ROLE_CALLER, key, key_len, la->response + LAN_AUTH_HEADER);
+	if (same == 1)
+		return move_to(la, S_DECIDE);
+	send_status(la, same == 0 ? LAN_AUTH_REFUSED : LAN_AUTH_BUSY);
+}
+
+static void check_status(struct lan_auth *la, const void *key, size_t key_len)
+{
+	int same = mac_matches(la, ROLE_ANSWERER, key, key_len, la->status + LAN_AUTH_HEADER);
+	if (same == 1)
+		return move_to(la, S_DONE);
+	fail(la, same == 0 ? LAN_AUTH_FAULT_MAC : LAN_AUTH_FAULT_OURS);
 }
 
 void lan_auth_key(struct lan_auth *la, const void *key, size_t key_len)
 {
 	bool answerer = la->role == ROLE_ANSWERER;
+	if (key_len > LAN_AUTH_KEY_MAX)
+		key = NULL;
 	if (!key && answerer)
 		return send_status(la, LAN_AUTH_UNKNOWN_KEY);
 	if (!key)
@@ -309,13 +330,9 @@ void lan_auth_key(struct lan_auth *la, const void *key, size_t key_len)
 	case S_CHALLENGE_KEY:
 		return make_response(la, key, key_len);
 	case S_RESPONSE_KEY:
-		if (!mac_matches(la, ROLE_CALLER, key, key_len, la->response + LAN_AUTH_HEADER))
-			return send_status(la, LAN_AUTH_REFUSED);
-		return move_to(la, S_DECIDE);
+		return check_response(la, key, key_len);
 	case S_STATUS_KEY:
-		if (!mac_matches(la, ROLE_ANSWERER, key, key_len, la->status + LAN_AUTH_HEADER))
-			return fail(la, LAN_AUTH_FAULT_MAC);
-		return move_to(la, S_DONE);
+		return check_status(la, key, key_len);
 	}
 }
 
@@ -326,7 +343,7 @@ void lan_auth_decide(struct lan_auth *la, enum lan_auth_code code, const void *k
 	write_status(la, code); /* the MAC is over its header too */
 	if (code == LAN_AUTH_OK &&
 	    !mac(la, ROLE_ANSWERER, key, key_len, la->status + LAN_AUTH_HEADER))
-		write_status(la, LAN_AUTH_REFUSED);
+		write_status(la, LAN_AUTH_BUSY);
 	move_to(la, S_STATUS);
 }
 
@@ -356,6 +373,8 @@ int lan_auth_errno(const struct lan_auth *la)
 		return EPROTO;
 	case LAN_AUTH_FAULT_MAC:
 		return EACCES;
+	case LAN_AUTH_FAULT_OURS:
+		return ENOMEM;
 	default:
 		return 0;
 	}
@@ -370,6 +389,8 @@ const char *lan_auth_why(const struct lan_auth *la)
 		return "the peer does not speak lan-auth version 1";
 	case LAN_AUTH_FAULT_MAC:
 		return "the peer does not hold the LAN secret";
+	case LAN_AUTH_FAULT_OURS:
+		return "no memory for the handshake";
 	default:
 		return "no fault";
 	}

@@ -62,6 +62,7 @@ enum lan_auth_fault {
 	LAN_AUTH_FAULT_STATUS,   /* the answerer sent a code other than 0, or we sent it one */
 	LAN_AUTH_FAULT_PROTOCOL, /* bytes that are not this format */
 	LAN_AUTH_FAULT_MAC,      /* the answerer does not hold the secret */
+	LAN_AUTH_FAULT_OURS,     /* libcrypto cannot compute a MAC: there is no memory */
 };
 
 struct lan_auth {
