@@ -13,7 +13,7 @@ import pytest
 import cli_program
 import far_side
 import lab
-from cli_program import Cli
+from cli_program import Cli, Hurry
 from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
 
 
@@ -48,9 +48,12 @@ def test_create_prints_a_record(cli, far):
         "listener": {"data": {"type": "StreamAccessPoint", "id": LISTENER_AP}}}
 
 
-def test_create_sends_the_same_submission_on_a_retry(cli, far):
+def test_create_sends_the_same_submission_on_a_retry(cli, far, tmp_path):
+    lab.need("strace")
     far.rule("POST", "/v2/tunnels", far_side.Answer(503, {}), times=2)
-    cli.run("tunnel", "create", INITIATOR_AP, LISTENER_AP, "--restartable").ok()
+    hurry = Hurry(tmp_path / "trace")
+    cli.run("tunnel", "create", INITIATOR_AP, LISTENER_AP, "--restartable", wrapper=hurry.wrapper).ok()
+    assert 0.25 + 0.5 <= hurry.slept() <= 0.75 + 1.5
     asked = [r.json()["data"]["attributes"] for r in far.asked("POST", "/v2/tunnels")]
     assert len(asked) == 3 and len({a["submission_id"] for a in asked}) == 1
     assert all(a["restartable"] is True for a in asked)
@@ -217,8 +220,9 @@ def test_lookup_from_a_fresh_conf_asks_nobody(cli, far):
 def test_lookup_fetches_what_is_stale(cli, far):
     tunnel = far.active()
     cli.run("environment", "initialize", "--cs-ttl", "0", tunnel).ok()
+    path = cli.base / f"{tunnel}.conf"
+    path.write_text(re.sub(r"update_time=\d+", f"update_time={int(time.time()) - 2}", path.read_text()))
     old = cli.conf(tunnel)
-    time.sleep(1.1)
     far.tunnels[tunnel]["data"]["attributes"]["initiator_port"] = 4712
     assert cli.run("environment", "contact-lookup", "--skip-update", tunnel).ok() == "127.0.0.1:4711\n"
     assert cli.run("environment", "contact-lookup", tunnel).ok() == "127.0.0.1:4712\n"

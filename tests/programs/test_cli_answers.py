@@ -82,7 +82,7 @@ def lab(tmp_path, gateway, recorder, nothing_left_behind):
     instance.end()
 
 
-@pytest.mark.limit(900)
+@pytest.mark.limit(1800)
 def test_every_answer_cut_and_in_html(lab, recorder, tmp_path):
     bare, ready = tmp_path / "bare", tmp_path / "ready"
     bare.mkdir(mode=0o700)
