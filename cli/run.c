@@ -33,6 +33,8 @@ static const struct option_spec specs[] = {
 	{0, "allow-io-uring", NULL,
 	 "let programs use io_uring, whose connections pass by the tunnel", OPTION_FLAG,
 	 offsetof(struct run_options, allow_io_uring)},
+	{0, "limit", "NAME=N", "at most N of what NAME says, see globus-streams-run(1)",
+	 OPTION_LIST, offsetof(struct run_options, limits)},
 	{'h', "help", NULL, "show this and end", OPTION_FLAG, offsetof(struct run_options, help)},
 	{0, "version", NULL, "show the version and end", OPTION_FLAG,
 	 offsetof(struct run_options, version)},

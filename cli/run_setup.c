@@ -15,6 +15,7 @@
 #include "cli/conf_file.h"
 #include "cli/run_elf.h"
 #include "supervisor/attach.h"
+#include "supervisor/limit.h"
 #include "supervisor/tunnel.h"
 
 #define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
@@ -264,6 +265,18 @@ static int find_supervisor(struct setup *setup)
 	return 1;
 }
 
+static int set_limits(const struct run_options *options, struct state *state)
+{
+	const char *why;
+	for (size_t i = 0; i < options->limits.count; i++)
+		if (limit_set(&state->limits, options->limits.items[i], &why) < 0) {
+			run_error("--limit %s: %s; see globus-streams-run(1)",
+				  options->limits.items[i], why);
+			return 2;
+		}
+	return 0;
+}
+
 static int open_log(const struct run_options *options, struct launch *launch)
 {
 	if (options->log)
@@ -286,7 +299,9 @@ int run_setup(const struct run_options *options, struct launch *launch)
 		return 1;
 	}
 	struct setup setup = {.options = options, .state = state};
-	int status = set_paths(&setup);
+	int status = set_limits(options, state);
+	if (status == 0)
+		status = set_paths(&setup);
 	if (status == 0)
 		status = find_supervisor(&setup);
 	if (status == 0)

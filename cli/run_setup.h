@@ -9,7 +9,7 @@
 struct run_options {
 	bool debug, hosts, allow_io_uring, help, version;
 	const char *log, *base_dir, *attach;
-	struct option_list ports;
+	struct option_list ports, limits;
 	char **tunnels;
 	size_t tunnel_count;
 	char **command;

@@ -102,6 +102,46 @@ static void add_tunnel(cJSON *list, const struct control_listed *tunnel)
 	cJSON_AddItemToArray(list, json);
 }
 
+/* The limit of that index: 0, ENOENT where there are no more, -1 after a failure. */
+static int ask_limit(struct cli *cli, int fd, uint32_t index, struct control_limit *limit)
+{
+	struct control_limit question = {.index = index};
+	int err = control_ask(cli, fd, CONTROL_LIMIT, &question.header, sizeof(question),
+			      &limit->header, sizeof(*limit));
+	if (err > 0 && err != ENOENT)
+		return failure_set(&cli->failure, STATUS_FAILED, "its limits: %s", strerror(err));
+	limit->name[sizeof(limit->name) - 1] = '\0';
+	return err;
+}
+
+static int add_limits(struct cli *cli, int fd, cJSON *list)
+{
+	struct control_limit limit;
+	int err;
+	for (uint32_t i = 0; (err = ask_limit(cli, fd, i, &limit)) == 0; i++) {
+		cJSON *json = cJSON_CreateObject();
+		cJSON_AddStringToObject(json, "name", limit.name);
+		add_number(json, "most", limit.most);
+		add_number(json, "now", limit.now);
+		add_number(json, "met", limit.met);
+		cJSON_AddItemToArray(list, json);
+	}
+	return err;
+}
+
+/* Those at which something was turned away. */
+static int print_limits(struct cli *cli, int fd)
+{
+	struct control_limit limit;
+	int err;
+	for (uint32_t i = 0; (err = ask_limit(cli, fd, i, &limit)) == 0; i++)
+		if (limit.met)
+			output_line("Limit: %s, %u at most, %u now, met %llu times", limit.name,
+				    (unsigned)limit.most, (unsigned)limit.now,
+				    (unsigned long long)limit.met);
+	return err < 0 ? -1 : 0;
+}
+
 static int print_json(struct cli *cli, int fd, const struct control_status *status)
 {
 	struct control_listed tunnel;
@@ -110,6 +150,8 @@ static int print_json(struct cli *cli, int fd, const struct control_status *stat
 	int err = 0;
 	for (uint32_t i = 0; (err = ask_tunnel(cli, fd, i, &tunnel)) == 0; i++)
 		add_tunnel(list, &tunnel);
+	if (err >= 0)
+		err = add_limits(cli, fd, cJSON_AddArrayToObject(json, "limits"));
 	if (err >= 0)
 		output_json(json);
 	cJSON_Delete(json);
@@ -172,7 +214,7 @@ static int print_text(struct cli *cli, int fd, const struct control_status *stat
 			{"Restarts", numbers[7]},
 		},
 		12);
-	return print_tunnels(cli, fd);
+	return print_tunnels(cli, fd) < 0 ? -1 : print_limits(cli, fd);
 }
 
 static int status_run(struct cli *cli, const void *values, char **words)

@@ -99,6 +99,8 @@ enum control_op {
 	CONTROL_UPGRADE = 7, /* the header alone: become the binary that lies at your path. EXDEV:
 				its state differs; ENOEXEC: it cannot be run; EOPNOTSUPP: this one
 				cannot be replaced; EALREADY: another asks for it */
+	CONTROL_LIMIT = 8,   /* struct control_limit: the limit of that index; answered by the same,
+				or by ENOENT in a reply */
 };
 
 struct control_header {
@@ -164,6 +166,16 @@ struct control_listed {
 	char base[CONTROL_PATH_MAX];
 };
 
+struct control_limit {
+	struct control_header header;
+	uint32_t index;
+	uint32_t most, now;
+	uint32_t reserved;
+	uint64_t met; /* how often something was turned away */
+	char name[32];
+};
+
+static_assert(sizeof(struct control_limit) == 64, "wire size");
 static_assert(sizeof(struct control_header) == 8 && sizeof(struct control_reply) == 16 &&
 		      sizeof(struct control_attach) == 16 && sizeof(struct control_status) == 184,
 	      "wire sizes");

@@ -26,6 +26,7 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/incoming.h"
+#include "supervisor/limit.h"
 #include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
@@ -204,6 +205,10 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 	/* with a time limit, the kernel ends an interrupted call (signal(7)) */
 	if (timeout && supervisor_interrupted(s, call, &listener->calls)) {
 		notify_fail(s->state, call_index, EINTR);
+		return;
+	}
+	if (limit_reached(s->state, LIMIT_CALLS, s->state->held)) {
+		notify_fail(s->state, call_index, ENOBUFS);
 		return;
 	}
 	if (listener->fd < 0) {

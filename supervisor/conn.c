@@ -7,6 +7,7 @@
 #include "supervisor/address.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
+#include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/route.h"
@@ -32,7 +33,8 @@ void conn_put(struct state *state, uint32_t index)
 
 uint32_t conn_add(struct state *state, uint64_t cookie, int fd)
 {
-	uint32_t index = conn_take(state);
+	uint32_t index =
+		limit_reached(state, LIMIT_CONNECTS, state->connecting) ? NONE : conn_take(state);
 	if (index == NONE)
 		return NONE;
 	struct conn *conn = &state->conns[index];

@@ -11,6 +11,7 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/inherit.h"
+#include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/route.h"
@@ -124,7 +125,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 		socket_name(*fd, &facts->here, &facts->family);
 	index = conn_add(s->state, cookie, *fd);
 	if (index == NONE) {
-		notify_fail(s->state, call, ENOMEM);
+		notify_fail(s->state, call, ENOBUFS);
 		return;
 	}
 	steal_fd(fd);
@@ -172,6 +173,8 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 		notify_fail(s->state, index, ECONNREFUSED); /* not TCP */
 	} else if (route->kind == ROUTE_NO_PORT) {
 		refuse_port(s, index, route, asked);
+	} else if (limit_reached(s->state, LIMIT_CALLS, s->state->held)) {
+		notify_fail(s->state, index, ENOBUFS);
 	} else {
 		connect_socket(s, index, &fd, &facts, route, asked);
 	}

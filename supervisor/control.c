@@ -1,6 +1,7 @@
 #include "supervisor/control.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,6 +11,7 @@
 #include "supervisor/attach.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
+#include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/notify.h"
@@ -22,6 +24,7 @@ struct question_in {
 		struct control_header header;
 		struct control_attach attach;
 		struct control_listed listed;
+		struct control_limit limit;
 		struct control_tunnel tunnel;
 	} message;
 	int fd; /* what came along; -1: nothing */
@@ -44,7 +47,8 @@ void control_accept(struct supervisor *s)
 		log_warn("a process of another user may not use the control socket");
 		return;
 	}
-	for (uint32_t i = 0; i < MAX_CLIENTS; i++) {
+	bool full = limit_reached(s->state, LIMIT_CLIENTS, limit_now(s->state, LIMIT_CLIENTS));
+	for (uint32_t i = 0; !full && i < MAX_CLIENTS; i++) {
 		if (s->state->clients[i] >= 0)
 			continue;
 		s->state->clients[i] = fd;
@@ -118,7 +122,8 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	if (!notify_is_listener(question->fd))
 		return EBADF;
 	int err = may_look(pid);
-	uint32_t index = err < 0 ? NONE : program_take(state);
+	bool full = limit_reached(state, LIMIT_PROGRAMS, limit_now(state, LIMIT_PROGRAMS));
+	uint32_t index = err < 0 || full ? NONE : program_take(state);
 	if (index == NONE)
 		return err < 0 ? -err : ENOSPC;
 	state->programs[index].client = client;
@@ -212,6 +217,21 @@ void control_upgraded(struct supervisor *s)
 	upgrade->stage = UPGRADE_IDLE;
 }
 
+static int tell_limit(struct supervisor *s, uint32_t client, struct question_in *question)
+{
+	uint32_t i = question->message.limit.index;
+	if (i >= LIMIT_COUNT)
+		return ENOENT;
+	struct control_limit limit = {.index = i,
+				      .most = s->state->limits.most[i],
+				      .now = limit_now(s->state, i),
+				      .met = s->state->limits.met[i]};
+	snprintf(limit.name, sizeof(limit.name), "%s", limit_specs[i].name);
+	answer(s, client, CONTROL_LIMIT, question->message.header.serial, &limit.header,
+	       sizeof(limit));
+	return ANSWERED;
+}
+
 static const struct {
 	uint32_t size;
 	int (*take)(struct supervisor *s, uint32_t client, struct question_in *question);
@@ -222,6 +242,7 @@ static const struct {
 	[CONTROL_STOP] = {sizeof(struct control_header), take_stop},
 	[CONTROL_LISTED] = {sizeof(struct control_listed), tell_tunnel},
 	[CONTROL_UPGRADE] = {sizeof(struct control_header), take_upgrade},
+	[CONTROL_LIMIT] = {sizeof(struct control_limit), tell_limit},
 };
 
 /* A message of this version, known, and of the size that it says and that it must have. */

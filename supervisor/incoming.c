@@ -12,6 +12,7 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/lan.h"
+#include "supervisor/limit.h"
 #include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/refusal.h"
@@ -82,9 +83,16 @@ void incoming_drive(struct supervisor *s, uint32_t index)
 	}
 }
 
+/* It is a stranger's until it has proved itself: the newest goes. */
+static bool too_many(struct supervisor *s, uint32_t listener)
+{
+	return limit_reached(s->state, LIMIT_STRANGERS_EACH, at(s, listener)->incoming) ||
+	       limit_reached(s->state, LIMIT_STRANGERS, limit_now(s->state, LIMIT_STRANGERS));
+}
+
 static void take_in(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
 {
-	uint32_t index = at(s, listener)->incoming < s->max_incoming ? conn_take(s->state) : NONE;
+	uint32_t index = too_many(s, listener) ? NONE : conn_take(s->state);
 	if (index == NONE) {
 		s->state->counters.refused[REFUSED_FULL]++;
 		log_warn("too many connections that do not authenticate: the newest was dropped");
@@ -119,6 +127,9 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening, i
 	bool blocks = !socket_is_nonblocking(listening);
 	for (int i = 0; i < most; i++) {
 		if (blocks && !socket_has_connection(listening))
+			return 0;
+		/* a program that accepts none: they wait in the kernel, as without us */
+		if (limit_reached(s->state, LIMIT_READY, at(s, listener)->ready_count))
 			return 0;
 		union address peer;
 		s->state->accepting = listener;

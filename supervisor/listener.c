@@ -8,6 +8,7 @@
 #include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
+#include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
@@ -26,6 +27,8 @@ static int int_option(int fd, int level, int name)
 
 static uint32_t add(struct state *state, int fd, const union address *address, uint64_t cookie)
 {
+	if (limit_reached(state, LIMIT_LISTENERS, limit_now(state, LIMIT_LISTENERS)))
+		return NONE;
 	uint32_t index = listener_take(state);
 	if (index == NONE)
 		return NONE;
@@ -114,6 +117,7 @@ void listener_queue(struct supervisor *s, uint32_t listener, uint32_t index)
 	s->state->conns[index].next = NONE;
 	s->state->conns[index].state = CONN_READY;
 	fault_point("accept.ready");
+	at(s, listener)->ready_count++;
 	if (ready->first == NONE)
 		ready->first = index;
 	else
@@ -128,6 +132,7 @@ void listener_queue_first(struct supervisor *s, uint32_t listener, uint32_t inde
 	ready->first = index;
 	if (ready->last == NONE)
 		ready->last = index;
+	at(s, listener)->ready_count++;
 	s->state->conns[index].state = CONN_READY;
 }
 
@@ -137,6 +142,7 @@ void listener_unqueue_first(struct supervisor *s, uint32_t listener)
 	ready->first = s->state->conns[ready->first].next;
 	if (ready->first == NONE)
 		ready->last = NONE;
+	at(s, listener)->ready_count--;
 }
 
 void listener_requeue(struct supervisor *s, uint32_t index)
@@ -148,6 +154,7 @@ void listener_requeue(struct supervisor *s, uint32_t index)
 		place = &s->state->conns[*place].next;
 	conn->next = *place;
 	*place = index;
+	at(s, conn->listener)->ready_count++;
 	for (ready->last = ready->first; s->state->conns[ready->last].next != NONE;)
 		ready->last = s->state->conns[ready->last].next;
 }

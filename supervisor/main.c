@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "supervisor/daemon.h"
+#include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/service.h"
 #include "supervisor/upgrade.h"
@@ -16,7 +17,10 @@
 struct options {
 	bool debug, help, version;
 	const char *socket, *log;
+	struct limits limits;
 };
+
+enum { LIMIT = 256 }; /* options without a letter */
 
 /* What each option is, for getopt_long(3) and for the help. */
 static const struct {
@@ -28,6 +32,9 @@ static const struct {
 	 "where launches attach (default: the socket that systemd passes)"},
 	{{"debug", no_argument, NULL, 'd'}, "", "tell on stderr what happens"},
 	{{"log", required_argument, NULL, 'l'}, "=FILE", "tell it in FILE instead"},
+	{{"limit", required_argument, NULL, LIMIT},
+	 "=NAME=N",
+	 "at most N of what NAME says, see globus-streams-run(1)"},
 	{{"help", no_argument, NULL, 'h'}, "", "show this and end"},
 	{{"version", no_argument, NULL, 'V'}, "", "show the version and end"},
 };
@@ -45,13 +52,23 @@ static void help(void)
 	printf("Usage: globus-streams-supervisor [OPTION]... --socket PATH\n"
 	       "Serve the commands that `globus-streams-run --attach PATH` runs.\n\n");
 	for (size_t i = 0; i < COUNT; i++) {
-		int width = printf("  -%c, --%s%s", table[i].option.val, table[i].option.name,
-				   table[i].metavar);
+		const struct option *option = &table[i].option;
+		int width = option->val < LIMIT ? printf("  -%c, ", option->val) : printf("      ");
+		width += printf("--%s%s", option->name, table[i].metavar);
 		printf("%*s%s\n", 24 - width, "", table[i].help);
 	}
 }
 
-/* 0, or -EINVAL after getopt_long() has said why. */
+static int set_limit(struct limits *limits, const char *text)
+{
+	const char *why;
+	int err = limit_set(limits, text, &why);
+	if (err < 0)
+		fprintf(stderr, "globus-streams-supervisor: --limit %s: %s\n", text, why);
+	return err;
+}
+
+/* 0, or -EINVAL after a line that says why. */
 static int parse(int argc, char **argv, struct options *options)
 {
 	struct option all[COUNT + 1] = {0};
@@ -67,6 +84,10 @@ static int parse(int argc, char **argv, struct options *options)
 			break;
 		case 'l':
 			options->log = optarg;
+			break;
+		case LIMIT:
+			if (set_limit(&options->limits, optarg) < 0)
+				return -EINVAL;
 			break;
 		case 'h':
 			options->help = true;
@@ -123,6 +144,7 @@ int main(int argc, char **argv)
 	struct keeper keeper;
 	if (upgrade_main(argc, argv, &keeper))
 		return daemon_go_on(&keeper);
+	limit_init(&options.limits);
 	if (parse(argc, argv, &options) < 0)
 		return complain(2, "see globus-streams-supervisor --help", NULL);
 	if (options.help || options.version) {
@@ -138,6 +160,7 @@ int main(int argc, char **argv)
 	struct state *state = keeper.state = state_create();
 	if (!state)
 		return complain(1, "cannot start", strerror(errno));
+	state->limits = options.limits;
 	set_cli(state);
 	state->control_fd = daemon_listen(options.socket);
 	if (state->control_fd < 0)

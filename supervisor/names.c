@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "supervisor/address.h"
+#include "supervisor/limit.h"
 
 static const uint8_t range6[8] = {0xfd, 0x47, 0x53, 0x47, 0x4c, 0x53, 0, 0};
 #define RANGE4 0xc6120000u /* 198.18.0.0 */
@@ -44,7 +45,7 @@ uint32_t names_find(const struct state *state, const char *text)
 
 static int name_make(struct state *state, const char *host, bool is_globus, uint32_t *index)
 {
-	if (state->name_count == MAX_NAMES)
+	if (limit_reached(state, LIMIT_NAMES, state->name_count))
 		return -ENOSPC;
 	struct name *name = &state->names[state->name_count];
 	snprintf(name->host, sizeof(name->host), "%s", host);

@@ -42,7 +42,7 @@ static void forget_lists(struct state *state)
 		struct listener *listener = &state->listeners[i];
 		listener->calls = listener->dead = NONE;
 		listener->ready.first = listener->ready.last = NONE;
-		listener->incoming = listener->owed = 0;
+		listener->incoming = listener->owed = listener->ready_count = 0;
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "supervisor/layout.h" /* of the headers that say what a state is */
+#include "supervisor/limit.h"
 
 #ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
 #define MFD_NOEXEC_SEAL 8U
@@ -87,6 +88,7 @@ struct state *state_create(void)
 	strcpy(state->layout, state_layout());
 	find_self(state);
 	state->memory = memory;
+	limit_init(&state->limits);
 	state->keeping = (struct keeping){
 		.signals = -1, .warn_fd = -1, .debug_fd = -1, .report_fd = -1, .notify_fd = -1};
 	state->upgrade.client = NONE;

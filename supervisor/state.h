@@ -207,10 +207,11 @@ struct listener {
 	int fd;                /* a duplicate, only while calls are held; else -1 */
 	int bell;              /* our own connection to it that wakes the program; else -1 */
 	union address bell_address,
-		bell_before; /* its own address, and that of the one before it */
-	uint32_t calls;      /* first accept that is held */
-	struct list ready;   /* authenticated conns, oldest first */
-	uint32_t incoming;   /* conns in the handshake */
+		bell_before;  /* its own address, and that of the one before it */
+	uint32_t calls;       /* first accept that is held */
+	struct list ready;    /* authenticated conns, oldest first … */
+	uint32_t ready_count; /* … and how many */
+	uint32_t incoming;    /* conns in the handshake */
 	int tid[HOLDERS],
 		number[HOLDERS]; /* who called accept() or bind() lately, and its descriptor */
 	uint32_t holder;         /* the latest of them */
@@ -273,6 +274,28 @@ struct upgrade {
 	uint16_t serial;       /* of its question */
 };
 
+/* --- limits: limit.h --- */
+
+enum limit {
+	LIMIT_STRANGERS,
+	LIMIT_STRANGERS_EACH,
+	LIMIT_READY,
+	LIMIT_CONNECTS,
+	LIMIT_CALLS,
+	LIMIT_LISTENERS,
+	LIMIT_TUNNELS,
+	LIMIT_NAMES,
+	LIMIT_PROGRAMS,
+	LIMIT_CLIENTS,
+	LIMIT_LOG_LINES,
+	LIMIT_COUNT
+};
+
+struct limits {
+	uint32_t most[LIMIT_COUNT];
+	uint64_t met[LIMIT_COUNT]; /* how often something was turned away */
+};
+
 /* --- counters --- */
 
 struct counters {
@@ -306,6 +329,7 @@ struct state {
 
 	struct hand hand;
 	struct counters counters;
+	struct limits limits;
 	uint32_t connecting; /* conns that are being made or have failed */
 	uint32_t held;       /* calls in lists */
 	uint32_t tunnel_count, name_count;

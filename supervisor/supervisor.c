@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "supervisor/fd.h"
 #include "supervisor/i386.h"
 #include "supervisor/lan.h"
+#include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/notify.h"
@@ -25,10 +25,9 @@
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 
-#define MAX_INCOMING 1024
-#define EVENTS       64
-#define SWEEP        (125 * MILLISECOND)
-#define SWEEP_REST   (500 * MILLISECOND)
+#define EVENTS     64
+#define SWEEP      (125 * MILLISECOND)
+#define SWEEP_REST (500 * MILLISECOND)
 
 struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index)
 {
@@ -381,15 +380,6 @@ static void deadlines(struct supervisor *s)
 	}
 }
 
-/* Strangers may take a quarter of our descriptors at most. */
-static uint32_t incoming_limit(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 > MAX_INCOMING)
-		return MAX_INCOMING;
-	return (uint32_t)limit.rlim_cur / 4;
-}
-
 static uint64_t own_netns(void)
 {
 	cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -398,14 +388,12 @@ static uint64_t own_netns(void)
 
 _Noreturn void supervisor_run(struct state *state)
 {
-	struct supervisor s = {.state = state,
-			       .netns = own_netns(),
-			       .max_incoming = incoming_limit(),
-			       .sweep_pace = SWEEP};
+	struct supervisor s = {.state = state, .netns = own_netns(), .sweep_pace = SWEEP};
 	struct epoll_event events[EVENTS];
 	/* the launches that are attached notice then, and serve themselves */
 	if (state->control_fd >= 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	limit_fit(state);
 	socket_init();
 	if (privileges_drop(false) < 0 || loop_init(&s.loop, deadline_stands, &s) < 0)
 		_exit(1);

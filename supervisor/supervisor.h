@@ -12,12 +12,11 @@
 struct supervisor {
 	struct state *state;
 	struct loop loop;
-	DIR *descriptors;      /* /proc/self/fd, while taking over */
-	uint64_t netns;        /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
-	uint32_t max_incoming; /* connections of one listener that have not authenticated */
-	bool sweep_set;        /* a sweep is due */
-	uint64_t sweep_pace;   /* ns until the next one */
-	bool warned_blind;     /* it was said that a program cannot be looked into */
+	DIR *descriptors;    /* /proc/self/fd, while taking over */
+	uint64_t netns;      /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
+	bool sweep_set;      /* a sweep is due */
+	uint64_t sweep_pace; /* ns until the next one */
+	bool warned_blind;   /* it was said that a program cannot be looked into */
 };
 
 /* Take over the state and serve until there is nobody left to serve. Does not return an error: what

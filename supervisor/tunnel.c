@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "supervisor/address.h"
+#include "supervisor/limit.h"
 #include "supervisor/names.h"
 
 static int add_names(struct state *state, uint32_t index, const struct conf_view *view)
@@ -56,7 +57,7 @@ int tunnel_add(struct state *state, const char *id, const char *base, const stru
 {
 	if (tunnel_find(state, id, base) != NONE)
 		return -EEXIST;
-	if (state->tunnel_count == MAX_TUNNELS)
+	if (limit_reached(state, LIMIT_TUNNELS, state->tunnel_count))
 		return -ENOSPC;
 	if (strlen(base) >= sizeof(state->lookups[0].base))
 		return -ENAMETOOLONG;

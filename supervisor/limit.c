@@ -1,0 +1,151 @@
+#include "supervisor/limit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* A stranger's connection takes a descriptor for up to 10 s; a line of the log, disk. */
+const struct limit_spec limit_specs[LIMIT_COUNT] = {
+	[LIMIT_STRANGERS] = {"strangers", 4096, MAX_CONNS / 4,
+			     "connections that have not authenticated, in all"},
+	[LIMIT_STRANGERS_EACH] = {"strangers-each", 1024, MAX_CONNS / 4, "the same, of a listener"},
+	[LIMIT_READY] = {"ready", 1024, MAX_CONNS / 4,
+			 "authenticated ones that a listening program has not accepted yet"},
+	[LIMIT_CONNECTS] = {"connects", MAX_CONNS / 2, MAX_CONNS / 2, "connections being made"},
+	[LIMIT_CALLS] = {"calls", MAX_CALLS / 2, MAX_CALLS / 2, "calls that wait"},
+	[LIMIT_LISTENERS] = {"listeners", MAX_LISTENERS, MAX_LISTENERS,
+			     "sockets that listen on tunnels' ports"},
+	[LIMIT_TUNNELS] = {"tunnels", MAX_TUNNELS, MAX_TUNNELS, "tunnels"},
+	[LIMIT_NAMES] = {"names", MAX_NAMES, MAX_NAMES, "names that lead into tunnels"},
+	[LIMIT_PROGRAMS] = {"programs", MAX_PROGRAMS, MAX_PROGRAMS, "commands that are attached"},
+	[LIMIT_CLIENTS] = {"clients", MAX_CLIENTS, MAX_CLIENTS,
+			   "connections to the control socket"},
+	[LIMIT_LOG_LINES] = {"log-lines", 10000, 1000000, "lines of the log in a second"},
+};
+
+void limit_init(struct limits *limits)
+{
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		limits->most[i] = limit_specs[i].usual;
+}
+
+int limit_set(struct limits *limits, const char *text, const char **why)
+{
+	size_t len = strcspn(text, "=");
+	for (size_t i = 0; i < LIMIT_COUNT; i++) {
+		const char *name = limit_specs[i].name;
+		char *end;
+		if (strlen(name) != len || strncmp(name, text, len) != 0)
+			continue;
+		*why = "it has to be NAME=N, with a number that there is room for";
+		if (text[len] != '=' || text[len + 1] < '0' || text[len + 1] > '9')
+			return -EINVAL;
+		errno = 0;
+		unsigned long number = strtoul(text + len + 1, &end, 10);
+		if (*end || errno || number == 0 || number > limit_specs[i].most)
+			return -EINVAL;
+		limits->most[i] = (uint32_t)number;
+		return 0;
+	}
+	*why = "there is no such limit";
+	return -EINVAL;
+}
+
+static void at_most(uint32_t *most, rlim_t limit)
+{
+	if (*most > limit)
+		*most = (uint32_t)limit;
+}
+
+/* Strangers may take half of our descriptors at most, and those of one listener a quarter. */
+void limit_fit(struct state *state)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	at_most(&state->limits.most[LIMIT_STRANGERS], limit.rlim_cur / 2);
+	at_most(&state->limits.most[LIMIT_STRANGERS_EACH], limit.rlim_cur / 4);
+	at_most(&state->limits.most[LIMIT_READY], limit.rlim_cur / 4);
+}
+
+bool limit_reached(struct state *state, enum limit limit, uint32_t now)
+{
+	if (now < state->limits.most[limit])
+		return false;
+	state->limits.met[limit]++;
+	return true;
+}
+
+static uint32_t strangers(const struct state *state)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < state->listener_pool.top; i++)
+		if (state->listeners[i].slot.used)
+			count += state->listeners[i].incoming;
+	return count;
+}
+
+/* At the listener that has most. */
+static uint32_t most_at_one(const struct state *state, bool ready)
+{
+	uint32_t most = 0;
+	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
+		const struct listener *listener = &state->listeners[i];
+		uint32_t count = ready ? listener->ready_count : listener->incoming;
+		if (listener->slot.used && count > most)
+			most = count;
+	}
+	return most;
+}
+
+static uint32_t programs(const struct state *state)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < state->program_pool.top; i++)
+		count += state->programs[i].slot.used;
+	return count;
+}
+
+static uint32_t listeners(const struct state *state)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < state->listener_pool.top; i++)
+		count += state->listeners[i].slot.used;
+	return count;
+}
+
+static uint32_t clients(const struct state *state)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < MAX_CLIENTS; i++)
+		count += state->clients[i] >= 0;
+	return count;
+}
+
+uint32_t limit_now(const struct state *state, enum limit limit)
+{
+	switch (limit) {
+	case LIMIT_STRANGERS:
+		return strangers(state);
+	case LIMIT_STRANGERS_EACH:
+	case LIMIT_READY:
+		return most_at_one(state, limit == LIMIT_READY);
+	case LIMIT_CONNECTS:
+		return state->connecting;
+	case LIMIT_CALLS:
+		return state->held;
+	case LIMIT_LISTENERS:
+		return listeners(state);
+	case LIMIT_TUNNELS:
+		return state->tunnel_count;
+	case LIMIT_NAMES:
+		return state->name_count;
+	case LIMIT_PROGRAMS:
+		return programs(state);
+	case LIMIT_CLIENTS:
+		return clients(state);
+	default:
+		return 0;
+	}
+}

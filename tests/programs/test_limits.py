@@ -1,0 +1,243 @@
+"""Bounds on what strangers and programs can make grow: each is met, and counted, and hurts nobody else."""
+
+import json
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+import odd_gateways as odd
+from lab import CLI, PROGRAMS, PYTHON, RUN, SUPERVISOR, free_port, warnings, write_conf
+from processes import wait_for
+from sockets_lab import Initiator, Listener
+from test_survive_ends import Daemon
+from test_survive_storm import supervisor_of
+
+STORM = PROGRAMS / "storm"
+PAGES = Path(__file__).resolve().parents[2] / "man"
+
+SERVE = """
+import socket, sys
+servers = []
+for port in sys.argv[1:]:
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(("127.0.0.1", int(port)))
+    server.listen(64)
+    server.setblocking(False)
+    servers.append(server)
+print("ready", flush=True)
+taken = []
+for line in sys.stdin:
+    for server in servers:
+        try:
+            taken.append(server.accept()[0])
+            taken[-1].sendall(b"welcome")
+            print("taken", flush=True)
+        except OSError as error:
+            print(error.strerror, flush=True)
+"""
+
+CONNECT = """
+import errno, socket, sys
+made = []
+for _ in range(int(sys.argv[3])):
+    made.append(socket.socket())
+    made[-1].setblocking(False)
+    print(errno.errorcode[made[-1].connect_ex((sys.argv[1], int(sys.argv[2])))], flush=True)
+sys.stdin.read()
+"""
+
+ACCEPT = """
+import errno, socket, sys, threading
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(("127.0.0.1", int(sys.argv[1])))
+server.listen(64)
+def take():
+    try:
+        with server.accept()[0] as taken:
+            taken.sendall(b"welcome")
+    except OSError as error:
+        print(errno.errorcode[error.errno], flush=True)
+for _ in range(3):
+    threading.Thread(target=take).start()
+"""
+
+
+def limited(near, limit, *command):
+    return near.run(*command, options=["--limit", limit], stdin="open")
+
+
+def line_to(program):
+    program.process.stdin.write(b"\n")
+    program.process.stdin.flush()
+
+
+def is_open(sock):
+    sock.setblocking(False)
+    try:
+        return sock.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("limit", ["strangers-each=3", "strangers=3"])
+def test_strangers(bare_lab, limit):
+    """The newest go; what has authenticated stays, and who comes when there is room again is let in."""
+    near = Listener(bare_lab, free_port())
+    server = limited(near, limit, PYTHON, "-c", SERVE, near.port)
+    wait_for("the server", lambda: server.out == "ready\n")
+    first = near.caller()
+    strangers = [near.stranger() for _ in range(3)]
+    line_to(server)
+    wait_for("the first", lambda: server.out == "ready\ntaken\n")
+    assert first.recv(10) == b"welcome"
+    late = [near.stranger() for _ in range(4)]
+    wait_for("the end of those that are too many", lambda: not any(is_open(one) for one in late))
+    assert all(is_open(one) for one in strangers)
+    strangers.pop().close()
+    second = wait_for("room", lambda: caller_or_none(near))
+    line_to(server)
+    wait_for("the second", lambda: server.out.count("taken") == 2)
+    assert second.recv(10) == b"welcome" and is_open(first)
+    assert any("newest was dropped" in line for line in warnings(server))
+
+
+def caller_or_none(near):
+    try:
+        return near.caller()
+    except (OSError, AssertionError):
+        return None
+
+
+def test_strangers_of_two_listeners(bare_lab):
+    """The bound for all counts those of every listener."""
+    ports = free_port(), free_port()
+    near = Listener(bare_lab, ports[0])
+    server = near.run(PYTHON, "-c", SERVE, *ports, options=["--limit", "strangers=4", "--port", ports[1]],
+                      stdin="open")
+    wait_for("the server", lambda: server.out == "ready\n")
+    strangers = [socket.create_connection(("127.0.0.1", port)) for port in ports for _ in range(4)]
+    wait_for("the end of half of them", lambda: sum(map(is_open, strangers)) == 4)
+
+
+def test_ready(bare_lab):
+    """A program that accepts nothing: the rest wait in the kernel, and are let in when it does."""
+    near = Listener(bare_lab, free_port())
+    server = limited(near, "ready=2", PYTHON, "-c", SERVE, near.port)
+    wait_for("the server", lambda: server.out == "ready\n")
+    callers = [near.caller(), near.caller()]
+    waits = near.stranger()
+    waits.sendall(odd.header(9, version=9))  # it would be answered, if it had been taken in
+    time.sleep(0.7)  # longer than between two visits
+    assert is_open(waits)
+    line_to(server)
+    wait_for("one to be taken", lambda: server.out.count("taken") == 1)
+    wait_for("the one that waited", lambda: not is_open(waits))
+    line_to(server)
+    wait_for("the other", lambda: server.out.count("taken") == 2)
+    assert all(one.recv(10) == b"welcome" for one in callers)
+
+
+def test_connects(bare_lab):
+    with odd.OddGateway(odd.is_silent) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        program = limited(near, "connects=2", PYTHON, "-c", CONNECT, near.name, 1234, 3)
+        wait_for("all three", lambda: program.out.count("\n") == 3)
+        assert program.out.split() == ["EINPROGRESS", "EINPROGRESS", "ENOBUFS"]
+
+
+def test_calls(bare_lab):
+    """One accept() too many fails; the others are served."""
+    near = Listener(bare_lab, free_port())
+    program = limited(near, "calls=2", PYTHON, "-c", ACCEPT, near.port)
+    wait_for("the third", lambda: program.out == "ENOBUFS\n")
+    for caller in (near.caller(), near.caller()):
+        assert caller.recv(10) == b"welcome"
+    assert program.wait() == 0 and program.out == "ENOBUFS\n"
+
+
+def test_listeners(bare_lab):
+    ports = free_port(), free_port()
+    near = Listener(bare_lab, ports[0])
+    server = near.run(PYTHON, "-c", SERVE, *ports, options=["--limit", "listeners=1", "--port", ports[1]],
+                      stdin="open")
+    wait_for("the server", lambda: server.out == "ready\n")
+    line_to(server)
+    wait_for("both answers", lambda: server.out.count("\n") == 3)
+    assert server.out == "ready\nResource temporarily unavailable\nNo buffer space available\n"
+
+
+def test_tunnels_and_names(bare_lab):
+    near = Initiator(bare_lab, 9, globus_contact="a.example:1,b.example:2")
+    other = Initiator(bare_lab, 9, lankey_id="3a0b6ad1-4d5c-4f5e-8a0c-6c1f3d9b7e22")
+    for limit, tunnels in (("names=2", [near.id]), ("tunnels=1", [near.id, other.id])):
+        program = bare_lab.start(RUN, "--base-dir", near.base, "--limit", limit, *tunnels, "--", "/bin/true")
+        assert program.wait() == 1 and "too many tunnels or names" in program.err, program
+
+
+def status(lab, daemon):
+    told = lab.start(CLI, "supervisor", "status", "--socket", daemon.path, "--format", "json")
+    return {limit["name"]: limit for limit in json.loads(told.ok())["limits"]}
+
+
+def test_programs_and_clients(lab, tunnel):
+    """A launch that finds no room serves itself; the daemon's status tells how often."""
+    there = tunnel.listen(STORM, "serve", tunnel.port, 2)
+    daemon = Daemon(lab, words=["--limit", "programs=1", "--limit", "clients=3"])
+    programs = [tunnel.call(STORM, "ask", tunnel.name, tunnel.fake_port, stdin="open",
+                            options=["--attach", daemon.path]) for _ in range(2)]
+    for program in programs:
+        wait_for("the program", lambda program=program: program.out == "ready\n")
+    assert sorted(bool(supervisor_of(program)) for program in programs) == [False, True]
+    for program in programs:
+        line_to(program)
+        wait_for("the answer", lambda program=program: program.out == "ready\ngood\n")
+    limits = status(lab, daemon)
+    assert limits["programs"]["most"] == limits["programs"]["now"] == limits["programs"]["met"] == 1
+    asking = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(4)]
+    for one in asking:
+        one.connect(str(daemon.path))
+    wait_for("the newest to be turned away", lambda: not is_open(asking[-1]))
+    for one in asking:
+        one.close()
+    told = wait_for("room", lambda: (ended := lab.start(CLI, "supervisor", "status", "--socket", daemon.path)).wait()
+                    == 0 and ended.out)
+    assert re.search(r"^Limit: programs, 1 at most, 1 now, met 1 times$", told, re.M), told
+    assert re.search(r"^Limit: clients, 3 at most", told, re.M), told
+    for program in programs:
+        program.process.stdin.close()
+        assert program.wait() == 0
+    there.process.send_signal(signal.SIGTERM)
+    there.wait()  # both of its callers counted from 1, which it takes for a fault
+
+
+@pytest.mark.parametrize("limit", ["strangers", "strangers=", "strangers=0", "strangers=-1", "strangers=many",
+                                   "strangers=99999999999999999999", "stranger=1", "=1", ""])
+@pytest.mark.parametrize("program", [RUN, SUPERVISOR], ids=lambda path: path.name)
+def test_limit_that_is_none(bare_lab, program, limit):
+    base = bare_lab.folder / "base"
+    words = ["--base-dir", base, write_conf(base, fake_port=1234), "/bin/true"] if program == RUN else \
+        ["--socket", bare_lab.folder / "s"]
+    told = bare_lab.start(program, "--limit", limit, *words)
+    assert told.wait() == 2 and f"--limit {limit}: " in told.err
+
+
+def test_limits_of_the_page(lab):
+    """The table of the manual page is the program's."""
+    page = PAGES / "globus-streams-run.1.scd"
+    if not page.exists():
+        pytest.skip("only where the sources are")
+    table = page.read_text().split("# LIMITS")[1].split("\n# ")[0]
+    written = dict(re.findall(r"^\|  (\S+)\n:  (\d+)$", table, re.M))
+    limits = status(lab, Daemon(lab))
+    assert {name: str(limit["most"]) for name, limit in limits.items()
+            if name not in ("strangers", "strangers-each", "ready")} == \
+        {name: most for name, most in written.items() if name not in ("strangers", "strangers-each", "ready")}
+    assert limits.keys() == written.keys()
