@@ -211,15 +211,16 @@ static int run(struct cli *cli, const struct place *place, int argc, char **argv
 
 static int finish(struct cli *cli, int status)
 {
+	bool said = status < 0;
 	say_waiting(NULL);
-	if (status < 0) {
+	if (said) {
 		status = cli->failure.status;
 		say_error("%s", cli->failure.text ? cli->failure.text : "out of memory");
 	}
 	struct failure unwritten = {0};
-	if (output_flush(&unwritten) < 0 && status == 0) {
+	if (output_flush(&unwritten) < 0 && !said) {
 		say_error("%s", unwritten.text ? unwritten.text : "cannot write to stdout");
-		status = STATUS_FAILED;
+		status = status ? status : STATUS_FAILED;
 	}
 	failure_finish(&unwritten);
 	return status;

@@ -220,6 +220,12 @@ def test_the_launcher_says_it_too(cli, option):
     assert done.returncode == 1 and done.stderr == "globus-streams-run: cannot write to stdout: No space left on device\n"
 
 
+def test_a_doctor_that_finds_faults_says_it_too(cli):
+    with full() as out:
+        cli.environment["GLOBUS_CLI_CLIENT_SECRET"] = "wrong"
+        assert "No space left" in run_into(cli, out, "doctor").failed(1)
+
+
 def test_an_address_that_nobody_sees(cli, far):
     cli.environment = {k: v for k, v in cli.environment.items() if not k.startswith("GLOBUS_CLI_CLIENT")}
     cli.environment["GLOBUS_STREAMS_CLIENT_ID"] = far_side.CLIENT_ID
