@@ -16,7 +16,7 @@ import pytest
 from lab import CLI, LOOPBACK, Lab, free_port
 from recorder import Recorder
 
-STRIDE = 1 if os.environ.get("GS_TEST_EVERY_BYTE") else 101
+STRIDE = 1 if os.environ.get("GS_TEST_EVERY_BYTE") else 67
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body>hotel network</body></html>\n"
 
 
@@ -103,6 +103,8 @@ def test_every_answer_cut_and_in_html(lab, recorder, tmp_path):
         done, _ = spoiler.run(prepared, words)
         assert done.returncode == 0, done
         for index, exchange in enumerate(recorder.take()):
+            if exchange.path.endswith("/token") and any(index == 0 for _, _, index, _ in jobs):
+                continue  # the same for every command
             # not at the same places in every command
             start = (7 * len(jobs)) % STRIDE
             bodies = [cut_at(size) for size in range(start, len(exchange.text), STRIDE)] + [lambda text: HTML]
@@ -112,7 +114,7 @@ def test_every_answer_cut_and_in_html(lab, recorder, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         wrong = [found for found in pool.map(lambda job: spoiler.spoilt(*job), jobs) if found]
     assert not wrong, f"{len(wrong)} of {len(jobs)}: {wrong[0]}"
-    assert len(jobs) > 100
+    assert len(jobs) > 100, len(jobs)
 
 
 def test_doctor(lab, recorder):
