@@ -241,7 +241,8 @@ static int set_paths(struct setup *setup)
 	/* the keeper leaves this folder */
 	if (!realpath(base, setup->base))
 		snprintf(setup->base, sizeof(setup->base), "%s", base);
-	snprintf(setup->state->cli, sizeof(setup->state->cli), "%s", cli ? cli : "globus-streams");
+	snprintf(setup->state->keeping.cli, sizeof(setup->state->keeping.cli), "%s",
+		 cli ? cli : "globus-streams");
 	return 0;
 }
 
@@ -256,8 +257,8 @@ static int find_supervisor(struct setup *setup)
 	setup->state->channel_fd = attach_open(path);
 	if (setup->state->channel_fd >= 0) {
 		/* should it come back after its end */
-		if (!realpath(path, setup->state->socket_path))
-			setup->state->socket_path[0] = '\0';
+		if (!realpath(path, setup->state->keeping.socket_path))
+			setup->state->keeping.socket_path[0] = '\0';
 		return 0;
 	}
 	run_error("no supervisor at %s: %s; start one with `globus-streams-supervisor --socket %s`",

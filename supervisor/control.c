@@ -199,9 +199,9 @@ static int take_upgrade(struct supervisor *s, uint32_t client, struct question_i
 {
 	struct upgrade *upgrade = &s->state->upgrade;
 	uint16_t serial = question->message.header.serial;
-	if (upgrade->stage != UPGRADE_IDLE && upgrade->client == client &&
-	    upgrade->serial == serial)
-		return ANSWERED; /* asked by a supervisor before this one */
+	/* the supervisor that took it was ended before it had dropped the question */
+	if (upgrade->client == client && upgrade->serial == serial)
+		return upgrade->stage == UPGRADE_IDLE ? upgrade->error : ANSWERED;
 	int err = upgrade_want(s->state, client, serial);
 	return err < 0 ? -err : ANSWERED;
 }
@@ -213,8 +213,7 @@ void control_upgraded(struct supervisor *s)
 		return;
 	if (upgrade->client != NONE)
 		reply(s, upgrade->client, upgrade->serial, upgrade->error);
-	upgrade->client = NONE;
-	upgrade->stage = UPGRADE_IDLE;
+	upgrade->stage = UPGRADE_IDLE; /* client and serial stay: the question may come again */
 }
 
 static int tell_limit(struct supervisor *s, uint32_t client, struct question_in *question)

@@ -85,7 +85,7 @@ static bool any_program(const struct state *state)
 static bool read_signals(struct keeper *keeper)
 {
 	struct signalfd_siginfo info;
-	while (read(keeper->state->keeping.signals, &info, sizeof(info)) == sizeof(info)) {
+	while (read(keeper->keeping.signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR2)
 			upgrade_by_signal(keeper->state);
 		if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR2)
@@ -113,8 +113,8 @@ static int loop(struct keeper *keeper)
 	bool end = false;
 	while (!end && !is_over(state)) {
 		struct pollfd fds[COUNT] = {
-			[SIGNALS] = {state->keeping.signals, POLLIN, 0},
-			[WATCHDOG] = {state->keeping.watchdog, POLLIN, 0},
+			[SIGNALS] = {keeper->keeping.signals, POLLIN, 0},
+			[WATCHDOG] = {keeper->keeping.watchdog, POLLIN, 0},
 		};
 		keeper_turn(keeper, fds, COUNT);
 		if (fds[WATCHDOG].revents)
@@ -128,8 +128,8 @@ static int loop(struct keeper *keeper)
 	lookup_stop(state);
 	if (!is_over(state) && service_store(keeper))
 		return 0; /* the socket too: its path stays */
-	if (state->socket_path[0])
-		unlink(state->socket_path);
+	if (keeper->keeping.socket_path[0])
+		unlink(keeper->keeping.socket_path);
 	return 0;
 }
 
@@ -145,8 +145,9 @@ static void block_signals(sigset_t *signals)
 
 int daemon_run(struct keeper *keeper, int debug_fd)
 {
-	struct keeping *keeping = &keeper->state->keeping;
+	struct keeping *keeping = &keeper->keeping;
 	sigset_t signals;
+	*keeping = keeper->state->keeping;
 	block_signals(&signals);
 	/* stderr is the service manager's or the terminal's: it stays, at a number of its own */
 	int err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);

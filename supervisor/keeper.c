@@ -45,12 +45,12 @@ int keeper_init(struct keeper *keeper, const sigset_t *signals)
 {
 	struct state *state = keeper->state;
 	keeper->supervisor = keeper->asked = -1;
-	lookup_init(state);
+	lookup_init(keeper->keeping.cli);
 	state->pidfd_thread = target_probe_pidfd_thread();
 	state->supervisor_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	state->keeper_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	state->keeping.signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return state->supervisor_wakes < 0 || state->keeper_wakes < 0 || state->keeping.signals < 0
+	keeper->keeping.signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return state->supervisor_wakes < 0 || state->keeper_wakes < 0 || keeper->keeping.signals < 0
 		       ? -errno
 		       : 0;
 }
@@ -200,8 +200,8 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 	int *kept = state->kept;
 	assert(count + 4 <= KEPT_MAX);
 	memcpy(kept, ours, count * sizeof(*ours));
-	kept[count++] = state->memory;
-	kept[count++] = state->keeping.signals;
+	kept[count++] = keeper->keeping.memory;
+	kept[count++] = keeper->keeping.signals;
 	kept[count++] = state->supervisor_wakes;
 	kept[count++] = state->keeper_wakes;
 	close_inherited(kept);
@@ -211,13 +211,14 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 void keeper_adopt(struct keeper *keeper)
 {
 	drop_privileges();
+	lookup_init(keeper->keeping.cli);
 	keeper->supervisor = keeper->asked = -1;
 	keeper->state->counters.restarts++; /* there is something to take over */
 }
 
 void keeper_replace(struct keeper *keeper)
 {
-	const struct keeping *keeping = &keeper->state->keeping;
+	const struct keeping *keeping = &keeper->keeping;
 	if (keeping->warn_fd >= 0) /* there may be another stderr by now */
 		dup3(STDERR_FILENO, keeping->warn_fd, O_CLOEXEC);
 	leave_standard_streams();

@@ -15,18 +15,19 @@
 
 struct keeper {
 	struct state *state;
-	char *title;       /* where the command line stands that ps shows … */
-	size_t title_room; /* … and its length in bytes */
-	pid_t supervisor;  /* -1: none */
-	uint64_t started;  /* when that was tried last, monotonic ns */
-	int failures;      /* to start one that lives, in a row */
-	int asked;         /* upgrade.h: a pipe from the new binary; -1: nothing is asked … */
+	struct keeping keeping; /* ours alone, once it was copied from the state */
+	char *title;            /* where the command line stands that ps shows … */
+	size_t title_room;      /* … and its length in bytes */
+	pid_t supervisor;       /* -1: none */
+	uint64_t started;       /* when that was tried last, monotonic ns */
+	int failures;           /* to start one that lives, in a row */
+	int asked; /* upgrade.h: a pipe from the new binary; -1: nothing is asked … */
 	char answer[LAYOUT_TEXT + 1]; /* … and what it has said */
 	size_t answer_len;
 };
 
 /* Make what keeper and supervisor wake each other with; signals (all of them blocked) come by the
- * state's keeping.signals. 0 or -errno. */
+ * keeping.signals. 0 or -errno. */
 int keeper_init(struct keeper *keeper, const sigset_t *signals);
 
 /* Leave the caller's descriptors, session, folder and limits: ours (KEPT_MAX of them, -1 for none)

@@ -29,7 +29,7 @@
 struct running {
 	const struct launch *launch; /* only while it starts */
 	struct keeper keeper;
-	struct keeping *keeping; /* the state's */
+	struct keeping *keeping; /* the keeper's */
 	int command_socket;
 };
 
@@ -233,7 +233,7 @@ static void launcher_ended(struct running *running)
 static bool attach_again(struct running *running)
 {
 	struct state *state = running->keeper.state;
-	cleanup_fd int channel = attach_open(state->socket_path);
+	cleanup_fd int channel = attach_open(running->keeping->socket_path);
 	if (channel < 0)
 		return false;
 	int err = attach_tunnels(channel, state);
@@ -309,18 +309,16 @@ _Noreturn void launch_run(const struct launch *launch)
 {
 	struct running running = {.launch = launch,
 				  .keeper = {.state = launch->state,
+					     .keeping = launch->state->keeping,
 					     .title = launch->title,
 					     .title_room = launch->title_room,
 					     .supervisor = -1,
-					     .asked = -1},
-				  .keeping = &launch->state->keeping};
-	*running.keeping = (struct keeping){.signals = -1,
-					    .watchdog = -1,
-					    .warn_fd = launch->warn_fd,
-					    .debug_fd = launch->debug_fd,
-					    .report_fd = launch->report_fd,
-					    .notify_fd = -1,
-					    .launcher = launch->launcher};
+					     .asked = -1}};
+	running.keeping = &running.keeper.keeping;
+	running.keeping->warn_fd = launch->warn_fd;
+	running.keeping->debug_fd = launch->debug_fd;
+	running.keeping->report_fd = launch->report_fd;
+	running.keeping->launcher = launch->launcher;
 	log_init(launch->warn_fd, launch->debug_fd);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	start(&running);
@@ -330,8 +328,8 @@ _Noreturn void launch_run(const struct launch *launch)
 
 _Noreturn void launch_go_on(struct keeper *keeper)
 {
-	struct running running = {
-		.keeper = *keeper, .keeping = &keeper->state->keeping, .command_socket = -1};
+	struct running running = {.keeper = *keeper, .command_socket = -1};
+	running.keeping = &running.keeper.keeping;
 	keeper_set_name(&running.keeper, "gs-keeper");
 	loop(&running);
 }

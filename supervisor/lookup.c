@@ -18,7 +18,7 @@
 
 #define LOOKUP_SECONDS 30 /* no service may take longer */
 
-/* The keeper's own copy of state->cli: what it runs must not be the supervisor's choice. */
+/* The keeper's own: what it runs must not be the supervisor's choice. */
 static char program[BASE_PATH_MAX];
 
 void lookup_want(struct state *state, uint32_t index)
@@ -128,9 +128,9 @@ int lookup_read(struct state *state, uint32_t index)
 
 /* --- the keeper's side --- */
 
-void lookup_init(const struct state *state)
+void lookup_init(const char *cli)
 {
-	memcpy(program, state->cli, sizeof(program) - 1);
+	snprintf(program, sizeof(program), "%s", cli);
 }
 
 _Noreturn static void run_getent(const char *text)

@@ -27,7 +27,7 @@ void lookup_recover(struct state *state);
 uint32_t lookup_next(const struct state *state, uint32_t lookup);
 
 /* For the keeper, before there is a supervisor. */
-void lookup_init(const struct state *state);
+void lookup_init(const char *cli);
 
 /* For the keeper: start what is wanted and tell the supervisor; a child was reaped; end all
  * children (a conf file is replaced as a whole or not at all). */

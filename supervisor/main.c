@@ -122,11 +122,12 @@ static const char *explain(int err)
 /* The program beside us that looks contacts up. */
 static void set_cli(struct state *state)
 {
-	ssize_t len = readlink("/proc/self/exe", state->cli, sizeof(state->cli) - 32);
-	char *slash = len > 0 ? memrchr(state->cli, '/', (size_t)len) : NULL;
-	char *name = slash ? slash + 1 : state->cli;
+	ssize_t len =
+		readlink("/proc/self/exe", state->keeping.cli, sizeof(state->keeping.cli) - 32);
+	char *slash = len > 0 ? memrchr(state->keeping.cli, '/', (size_t)len) : NULL;
+	char *name = slash ? slash + 1 : state->keeping.cli;
 	strcpy(name, "globus-streams");
-	if (slash && access(state->cli, X_OK) < 0) /* the build folder */
+	if (slash && access(state->keeping.cli, X_OK) < 0) /* the build folder */
 		strcpy(name, "../cli/globus-streams");
 }
 
@@ -169,7 +170,7 @@ int main(int argc, char **argv)
 	int debug_fd = open_debug(&options);
 	if ((options.log || options.debug) && debug_fd < 0)
 		return complain(1, options.log ? options.log : "stderr", strerror(errno));
-	if (options.socket && !realpath(options.socket, state->socket_path))
-		state->socket_path[0] = '\0';
+	if (options.socket && !realpath(options.socket, state->keeping.socket_path))
+		state->keeping.socket_path[0] = '\0';
 	return daemon_run(&keeper, debug_fd);
 }

@@ -158,14 +158,14 @@ int service_watchdog(void)
 
 void service_tick(struct keeper *keeper)
 {
-	struct keeping *keeping = &keeper->state->keeping;
+	struct state *state = keeper->state;
 	uint64_t ticks;
-	if (read(keeping->watchdog, &ticks, sizeof(ticks)) < 0)
+	if (read(keeper->keeping.watchdog, &ticks, sizeof(ticks)) < 0)
 		return;
-	if (keeping->beat == keeping->beat_wanted)
+	if (state->beat == state->beat_wanted)
 		service_tell("WATCHDOG=1");
-	keeping->beat_wanted++;
-	eventfd_write(keeper->state->supervisor_wakes, 1);
+	state->beat_wanted++;
+	eventfd_write(state->supervisor_wakes, 1);
 }
 
 /* --- the store --- */
@@ -173,21 +173,22 @@ void service_tick(struct keeper *keeper)
 /* What a supervisor opens anew. */
 static bool is_passing(const char *what)
 {
-	return strstr(what, "[eventpoll]") || strstr(what, "[pidfd]") ||
-	       strncmp(what, "pidfd:", 6) == 0 || strncmp(what, "/memfd:hosts", 12) == 0;
+	return strstr(what, "[eventpoll]") || strstr(what, "[timerfd]") ||
+	       strstr(what, "[pidfd]") || strncmp(what, "pidfd:", 6) == 0 ||
+	       strncmp(what, "/memfd:hosts", 12) == 0;
 }
 
-static int store_one(int socket, const struct state *state, int fd)
+static int store_one(int socket, const struct keeping *keeping, int fd)
 {
 	char text[64];
-	if (fd == state->memory)
+	if (fd == keeping->memory)
 		snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", MEMORY);
 	else
 		snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s%d", STORED, fd);
 	return notify_send(socket, text, fd);
 }
 
-static int store_all(int socket, const struct state *state)
+static int store_all(int socket, const struct keeping *keeping)
 {
 	int err = 0;
 	DIR *dir = opendir("/proc/self/fd");
@@ -199,8 +200,8 @@ static int store_all(int socket, const struct state *state)
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, what, sizeof(what) - 1);
 		what[len > 0 ? len : 0] = '\0';
 		if (len > 0 && fd > STDERR_FILENO && fd != dirfd(dir) && fd != socket &&
-		    !is_passing(what))
-			err = store_one(socket, state, fd);
+		    (fd == keeping->watchdog || !is_passing(what)))
+			err = store_one(socket, keeping, fd);
 	}
 	closedir(dir);
 	return err;
@@ -223,11 +224,11 @@ static int wait_until_read(int socket)
 
 bool service_store(struct keeper *keeper)
 {
-	const struct state *state = keeper->state;
-	if (state->memory < 0 || !service_is_managed())
+	if (keeper->keeping.memory < 0 || !service_is_managed())
 		return false;
+	keeper->state->keeping = keeper->keeping;
 	cleanup_fd int socket = notify_open();
-	int err = socket < 0 ? -errno : store_all(socket, state);
+	int err = socket < 0 ? -errno : store_all(socket, &keeper->keeping);
 	if (err == 0)
 		err = wait_until_read(socket);
 	if (err < 0)
@@ -243,7 +244,7 @@ static int number_of(const struct state *state, int index)
 	char name[64];
 	passed_name(index, name, sizeof(name));
 	if (strcmp(name, MEMORY) == 0)
-		return state->memory;
+		return state->keeping.memory;
 	if (strncmp(name, STORED, strlen(STORED)) != 0)
 		return -1;
 	return (int)strtol(name + strlen(STORED), NULL, 10);
@@ -302,7 +303,7 @@ static void begin_again(struct state *state)
 	state->stopping = false;
 	state->upgrade.stage = UPGRADE_IDLE;
 	state->upgrade.client = NONE;
-	state->keeping.beat = state->keeping.beat_wanted;
+	state->beat = (uint32_t)state->beat_wanted;
 	for (size_t i = 0; i < sizeof(state->lookups) / sizeof(*state->lookups); i++) {
 		struct lookup *lookup = &state->lookups[i];
 		lookup->pid = 0;
@@ -329,6 +330,7 @@ bool service_restore(struct keeper *keeper)
 	}
 	unsetenv("LISTEN_PID");
 	keeper->state = state;
+	keeper->keeping = state->keeping;
 	begin_again(state);
 	return true;
 }

@@ -70,10 +70,11 @@ struct state *state_adopt(int memory)
 
 static void find_self(struct state *state)
 {
-	ssize_t len = readlink("/proc/self/exe", state->self, sizeof(state->self));
-	if (len < 0 || len == sizeof(state->self))
+	char *self = state->keeping.self;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(state->keeping.self));
+	if (len < 0 || len == sizeof(state->keeping.self))
 		len = 0;
-	state->self[len] = '\0';
+	self[len] = '\0';
 }
 
 struct state *state_create(void)
@@ -86,11 +87,16 @@ struct state *state_create(void)
 		return NULL;
 	}
 	strcpy(state->layout, state_layout());
-	find_self(state);
 	state->memory = memory;
 	limit_init(&state->limits);
-	state->keeping = (struct keeping){
-		.signals = -1, .warn_fd = -1, .debug_fd = -1, .report_fd = -1, .notify_fd = -1};
+	state->keeping = (struct keeping){.memory = memory,
+					  .signals = -1,
+					  .watchdog = -1,
+					  .warn_fd = -1,
+					  .debug_fd = -1,
+					  .report_fd = -1,
+					  .notify_fd = -1};
+	find_self(state);
 	state->upgrade.client = NONE;
 	state->control_fd = state->channel_fd = state->supervisor_wakes = state->keeper_wakes =
 		state->supervisor_pidfd = -1;

@@ -250,18 +250,22 @@ struct hand {
 
 /* --- the keeper's own --- */
 
-/* What a launch's or the daemon's keeper knows, here so that a new binary of it goes on with it. */
+/* What a launch's or the daemon's keeper knows. It works with a copy that the supervisor cannot
+ * reach; what stands in the state is for a keeper that begins, or takes over from another. */
 struct keeping {
+	int memory;            /* the state's */
 	int signals;           /* signalfd */
 	int watchdog;          /* a timer, service.h; -1: none */
-	uint32_t beat_wanted;  /* its ticks … */
-	_Atomic uint32_t beat; /* … and what the supervisor has seen of them */
 	int warn_fd, debug_fd; /* log.h; -1: none */
 	int report_fd;         /* of a launch: to the launcher */
 	int notify_fd;         /* of a launch: the listener descriptor of its command */
 	pid_t launcher, command;
 	uint64_t return_until; /* the supervisor that it was attached to may come back; 0: no */
 	bool launcher_gone, command_gone, hung_up;
+	char cli[BASE_PATH_MAX];  /* path of globus-streams */
+	char self[BASE_PATH_MAX]; /* path of the running program; "": not known */
+	/* where the control socket lies, ours or the one that we are attached to; "": systemd's */
+	char socket_path[BASE_PATH_MAX];
 };
 
 /* A new binary is put in the keeper's place: upgrade.h. */
@@ -320,11 +324,9 @@ struct state {
 	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
 	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
 	bool yama;                /* only the keeper may look into the programs */
-	char cli[BASE_PATH_MAX];  /* path of globus-streams */
-	char self[BASE_PATH_MAX]; /* path of the running program; "": not known */
-	/* where the control socket lies, ours or the one that we are attached to; "": systemd's */
-	char socket_path[BASE_PATH_MAX];
 	struct keeping keeping;
+	_Atomic uint32_t beat_wanted; /* ticks of the keeper's watchdog … */
+	_Atomic uint32_t beat;        /* … and what the supervisor has seen of them */
 	struct upgrade upgrade;
 
 	struct hand hand;

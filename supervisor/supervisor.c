@@ -316,7 +316,7 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 	case OBJECT_WAKE:
 		wake_event(s);
 		control_upgraded(s);
-		s->state->keeping.beat = s->state->keeping.beat_wanted;
+		s->state->beat = (uint32_t)s->state->beat_wanted;
 		return;
 	case OBJECT_CONN:
 		conn_event(s, id.index);

@@ -25,7 +25,7 @@ int upgrade_want(struct state *state, uint32_t client, uint16_t serial)
 	struct upgrade *upgrade = &state->upgrade;
 	if (upgrade->stage != UPGRADE_IDLE)
 		return -EALREADY;
-	if (state->memory < 0 || !state->self[0])
+	if (state->memory < 0 || !state->keeping.self[0])
 		return -EOPNOTSUPP;
 	upgrade->client = client;
 	upgrade->serial = serial;
@@ -54,23 +54,23 @@ static void over(struct keeper *keeper, int error)
 {
 	if (error == EXDEV)
 		log_warn("%s keeps its state in another way: it cannot take over, start anew",
-			 keeper->state->self);
+			 keeper->keeping.self);
 	else if (error)
-		log_warn("%s cannot take over: %s", keeper->state->self, strerror(error));
+		log_warn("%s cannot take over: %s", keeper->keeping.self, strerror(error));
 	end(keeper->state, error);
 }
 
 /* --- asking --- */
 
 /* In the child. */
-_Noreturn static void answer(const struct state *state, int out)
+_Noreturn static void answer(const struct keeper *keeper, int out)
 {
 	sigset_t none;
 	dup2(out, STDOUT_FILENO);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	alarm(ANSWER_SECONDS); /* outlives exec */
-	execl(state->self, "globus-streams", UPGRADE_LAYOUT, NULL);
+	execl(keeper->keeping.self, "globus-streams", UPGRADE_LAYOUT, NULL);
 	_exit(127);
 }
 
@@ -86,7 +86,7 @@ void upgrade_begin(struct keeper *keeper)
 	}
 	pid_t child = fork();
 	if (child == 0)
-		answer(keeper->state, ends[1]);
+		answer(keeper, ends[1]);
 	close(ends[1]);
 	if (child < 0) {
 		close(ends[0]);
@@ -122,11 +122,12 @@ static void become(struct keeper *keeper)
 {
 	char memory[16];
 	struct state *state = keeper->state;
-	snprintf(memory, sizeof(memory), "%d", state->memory);
-	log_debug("%s takes over", state->self);
+	snprintf(memory, sizeof(memory), "%d", keeper->keeping.memory);
+	log_debug("%s takes over", keeper->keeping.self);
 	keeper_stop_supervisor(keeper);
+	state->keeping = keeper->keeping;
 	keep_descriptors();
-	execl(state->self, "gs-keeper", UPGRADE_TAKE_OVER, memory, NULL);
+	execl(keeper->keeping.self, "gs-keeper", UPGRADE_TAKE_OVER, memory, NULL);
 	int error = errno;
 	close_at_exec();
 	state->counters.restarts++;
@@ -163,7 +164,8 @@ static bool take_over(struct keeper *keeper, const char *memory)
 		return false;
 	close_at_exec();
 	keeper->state = state;
-	log_init(state->keeping.warn_fd, state->keeping.debug_fd);
+	keeper->keeping = state->keeping;
+	log_init(keeper->keeping.warn_fd, keeper->keeping.debug_fd);
 	keeper_adopt(keeper);
 	state->counters.upgrades++;
 	end(state, 0);

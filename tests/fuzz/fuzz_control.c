@@ -98,7 +98,7 @@ static void finish(struct supervisor *s)
 	close_fd(&s->state->clients[0]);
 	for (uint32_t i = 0; i < s->state->program_pool.top; i++)
 		close_fd(&s->state->programs[i].notify_fd);
-	close_fd(&s->loop.epoll);
+	loop_finish(&s->loop);
 	state_destroy(s->state);
 }
 

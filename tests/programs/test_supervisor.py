@@ -233,6 +233,7 @@ def kill(daemon):
     if supervisor:
         os.kill(supervisor, signal.SIGKILL)
     daemon.program.wait()
+    wait_for("the end of its socket", lambda: not daemon.answers())
 
 
 def test_daemon_takes_its_programs_back(lab, tunnel, daemon):
