@@ -152,6 +152,13 @@ static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 	return 0;
 }
 
+/* Whether "--wait 5" was written, which takes 5 for the first word. */
+static bool lacks_equals(const struct command *command, char **words)
+{
+	const struct option_spec *wait = in_table(command->options, 0, "wait");
+	return wait && words[0][strspn(words[0], "0123456789")] == '\0';
+}
+
 static int check_words(struct cli *cli, const struct place *place, size_t count, char **words)
 {
 	const struct command *command = place->command;
@@ -159,6 +166,11 @@ static int check_words(struct cli *cli, const struct place *place, size_t count,
 		return failure_set(&cli->failure, STATUS_USAGE,
 				   "something is missing; usage: %s [OPTIONS] %s", place->path,
 				   command->words);
+	if (count > command->words_max && lacks_equals(command, words))
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "'" TEXT_WORD
+				   "' is too much; seconds are written so: --wait=" TEXT_WORD,
+				   words[0], words[0]);
 	if (count > command->words_max)
 		return failure_set(&cli->failure, STATUS_USAGE,
 				   "'" TEXT_WORD "' is too much; see: %s --help",

@@ -36,9 +36,11 @@ char *doctor_beside_us(const char *relative)
 	return realpath(path, NULL);
 }
 
-/* Variables that would bring in other tunnels, with their conf files. */
-static void drop_intercepted(void)
+/* Variables that would bring in other tunnels, with their conf files, or another supervisor, which
+ * would keep a tunnel that is none. */
+static void drop_others(void)
 {
+	unsetenv("GLOBUS_STREAMS_SUPERVISOR");
 	for (char **at = environ; *at;) {
 		cleanup_free char *name = strndup(*at, strcspn(*at, "="));
 		if (name && strncmp(name, INTERCEPT, strlen(INTERCEPT)) == 0)
@@ -55,7 +57,8 @@ static void become(const char *launcher, const char *base, const char *id, int s
 	if (null < 0 || !own || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0)
 		_exit(126);
 	signal(SIGPIPE, SIG_DFL);
-	drop_intercepted();
+	if (strcmp(id, NOBODY) == 0)
+		drop_others();
 	execl(launcher, launcher, "--base-dir", base, id, "--", own, "--version", (char *)NULL);
 	dprintf(2, "%s: %s\n", launcher, strerror(errno));
 	_exit(126);

@@ -62,7 +62,8 @@ static enum tried try_in_child(void)
 	return (enum tried)WEXITSTATUS(status);
 }
 
-static void check_listener(struct doctor *doctor)
+/* Whether the launcher can have one. */
+static bool check_listener(struct doctor *doctor)
 {
 	struct utsname name = {0};
 	uname(&name);
@@ -89,6 +90,7 @@ static void check_listener(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, "no_new_privs",
 			   "this user needs it: sudo and setuid programs gain no rights under the "
 			   "tool");
+	return tried == TRIED_OK || tried == TRIED_WITH_NNP;
 }
 
 static void check_pidfd(struct doctor *doctor)
@@ -173,10 +175,14 @@ static void check_shim(struct doctor *doctor)
 
 void doctor_machine(struct doctor *doctor)
 {
-	check_listener(doctor);
+	bool listener = check_listener(doctor);
 	check_pidfd(doctor);
 	check_ptrace(doctor);
 	check_filter(doctor);
-	doctor_launcher(doctor);
+	if (listener)
+		doctor_launcher(doctor);
+	else
+		doctor_say(doctor, DOCTOR_WARNING, "launcher",
+			   "not tried, since the kernel refuses");
 	check_shim(doctor);
 }

@@ -59,7 +59,7 @@ def test_the_launcher_is_tried(lab, tunnel, tmp_path):
         assert out.wait(60) == 1 and re.search(f"^failed +launcher: .*{hint}", out.out, re.M), out
     found, failed = doctor(lab, "--base-dir", tunnel.initiator, tunnel.id,
                            env={"GLOBUS_STREAMS_SUPERVISOR": str(tmp_path / "none")})
-    assert "launcher" in failed and "launch" in failed and "no supervisor" in found["launch"][1]
+    assert "launcher" not in failed and "launch" in failed and "no supervisor" in found["launch"][1]
 
 
 def test_a_tunnel_without_a_secret(lab, tunnel):
@@ -174,3 +174,4 @@ def test_under_another_launcher(lab, tunnel):
     program = lab.start(RUN, "--base-dir", tunnel.initiator, tunnel.id, "--", CLI, "doctor")
     assert program.wait(60) == 1
     assert re.search(r"^failed +kernel: another seccomp listener", program.out, re.M)
+    assert re.search(r"^warning +launcher: not tried", program.out, re.M)

@@ -55,6 +55,8 @@ def initialized(cli, far):
     (("environment", "initialize", "--listener-contact-string", "10.0.0.1", INITIATOR_AP), "HOST:PORT"),
     (("environment", "initialize", "--listener-contact-string", "0.0.0.0:80", INITIATOR_AP), "0.0.0.0"),
     (("environment", "initialize", "--globus-contact", "a:b:c", INITIATOR_AP), "a:b:c"),
+    (("tunnel", "stop", "--wait", "5", INITIATOR_AP), "--wait=5"),
+    (("environment", "initialize", "--wait", "5", INITIATOR_AP, ENDPOINT), "--wait=5"),
     (("environment", "lookup", INITIATOR_AP), "did you mean: globus-streams environment contact-lookup"),
     (("-vF", "xml", "tunnel", "list"), "xml"), (("help", "tunnle"), "did you mean: globus-streams tunnel"),
     (("environment", "initialize", "--listener", "--globus-contact", "a:1", INITIATOR_AP), "initiator side"),
