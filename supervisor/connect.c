@@ -40,8 +40,8 @@
 #define KEEP_TOLD     (100 * MILLISECOND) /* a success that was told */
 #define KEEP_RESULT   (60 * SECOND)       /* of a failure that nobody asked for */
 #define REALLY_FRESH  (30 * SECOND)       /* the real address of a mapped name */
-#define LOOK          (MILLISECOND / 40)  /* between two looks at a hushed socket, at first … */
-#define LOOK_REST     (5 * MILLISECOND)   /* … and at most */
+#define LOOK          (MILLISECOND / 40)  /* between two looks at hushed sockets, at least … */
+#define LOOK_REST     (5 * MILLISECOND)   /* … and at one of them, unless there are many */
 
 static void start_tcp(struct supervisor *s, uint32_t index);
 
@@ -276,18 +276,20 @@ static void give_up_unwanted(struct supervisor *s, uint32_t index)
 	conn_forget(s, index);
 }
 
-/* Where the socket is hushed, what comes does not wake us either. */
+/* Where the socket is hushed, what comes does not wake us either. The longer it has taken the less
+ * a pause adds to it; and all looks together take a small part of our time. */
 static void look_later(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
-	uint64_t now = loop_now(), pause = LOOK;
+	uint64_t now = loop_now(), pause, least = LOOK * s->state->connecting;
 	if (!conn->told || conn->look_at)
 		return;
 	if (!conn->looks_from)
 		conn->looks_from = now;
-	if (pause < (now - conn->looks_from) / 32)
-		pause = (now - conn->looks_from) / 32;
-	conn->look_at = now + (pause < LOOK_REST ? pause : LOOK_REST);
+	pause = (now - conn->looks_from) / 32;
+	if (pause > LOOK_REST)
+		pause = LOOK_REST;
+	conn->look_at = now + (pause < least ? least : pause);
 	loop_at(&s->loop, conn->look_at, supervisor_id(s, OBJECT_CONN, index));
 }
 
