@@ -40,8 +40,9 @@
 #define KEEP_TOLD     (100 * MILLISECOND) /* a success that was told */
 #define KEEP_RESULT   (60 * SECOND)       /* of a failure that nobody asked for */
 #define REALLY_FRESH  (30 * SECOND)       /* the real address of a mapped name */
-#define LOOK          (MILLISECOND / 40)  /* between two looks at hushed sockets, at least … */
-#define LOOK_REST     (5 * MILLISECOND)   /* … and at one of them, unless there are many */
+#define HALVED        3 /* times at most is a hold, where those before were in vain */
+#define LOOK          (MILLISECOND / 40) /* between two looks at hushed sockets, at least … */
+#define LOOK_REST     (5 * MILLISECOND)  /* … and at one of them, unless there are many */
 
 static void start_tcp(struct supervisor *s, uint32_t index);
 
@@ -59,6 +60,11 @@ void connect_set_deadline(struct supervisor *s, uint32_t index, uint64_t at_time
 static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 {
 	conn_watch(s, index, events);
+}
+
+static struct held_thread *held_thread(struct supervisor *s, int tid)
+{
+	return &s->held_threads[(unsigned)tid % HELD_THREADS];
 }
 
 /* --- the ends --- */
@@ -81,6 +87,8 @@ static void succeed(struct supervisor *s, uint32_t index)
 	bool answered = conn_answer(s, conn, 0);
 	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
 	 * comes again, and must not find EISCONN. */
+	if (!conn->told && conn->nonblocking)
+		held_thread(s, conn->tid)->tid = 0;
 	if (conn->told || (answered && !conn->interrupted))
 		conn_forget(s, index);
 	else
@@ -452,13 +460,28 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 	supervisor_hold(s, call, kind, &at(s, index)->calls, index);
 }
 
+/* A loop that makes one connection after another must not be held for each of them. */
+void connect_held_in_vain(struct supervisor *s, int tid)
+{
+	struct held_thread *held = held_thread(s, tid);
+	if (held->tid != tid || held->until < loop_now())
+		*held = (struct held_thread){.tid = tid};
+	held->times++;
+	held->until = loop_now() + SECOND;
+}
+
 /* How long this connect() may wait before it returns EINPROGRESS; 0: to the end. */
 static uint64_t patience(struct supervisor *s, const struct conn *conn)
 {
 	if (!conn->nonblocking)
 		return socket_timeout(conn->fd, SO_SNDTIMEO);
 	bool slow = conn->tunnel != NONE && s->state->tunnels[conn->tunnel].slow;
-	return slow ? MILLISECOND / 10 : HOLD_NONBLOCKING;
+	if (slow)
+		return MILLISECOND / 10;
+	const struct held_thread *held = held_thread(s, conn->tid);
+	if (held->tid != conn->tid || held->until < conn->began)
+		return HOLD_NONBLOCKING;
+	return HOLD_NONBLOCKING >> (held->times < HALVED ? held->times : HALVED);
 }
 
 static bool contact_known(const struct supervisor *s, const struct conn *conn)

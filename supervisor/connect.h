@@ -5,7 +5,7 @@
 
 #include "supervisor/supervisor.h"
 
-#define HOLD_NONBLOCKING (20 * MILLISECOND) /* a non-blocking connect() */
+#define HOLD_NONBLOCKING (20 * MILLISECOND) /* a non-blocking connect(), at most */
 #define HOLD_LOOP        (2 * SECOND)       /* how long an event loop may be held */
 
 /* The call, which has made this conn, waits for it; and the conn is begun. */
@@ -16,6 +16,9 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 
 /* TCP may be up, or have failed: look, and go on. The conn may be gone afterwards. */
 void connect_tcp_event(struct supervisor *s, uint32_t conn);
+
+/* A non-blocking connect() of this thread was held until its time was over. */
+void connect_held_in_vain(struct supervisor *s, int tid);
 
 /* The program is about to be told EINPROGRESS. */
 void connect_tell(struct supervisor *s, uint32_t conn);

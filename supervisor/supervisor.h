@@ -8,6 +8,14 @@
 #include "supervisor/loop.h"
 #include "supervisor/state.h"
 
+/* A thread whose non-blocking connects have been held for nothing, one after the other. */
+struct held_thread {
+	int tid;
+	unsigned times;
+	uint64_t until; /* it is remembered */
+};
+#define HELD_THREADS 64 /* by tid; one forgets another */
+
 /* What dies with the process; all else is in the state. */
 struct supervisor {
 	struct state *state;
@@ -17,6 +25,7 @@ struct supervisor {
 	bool sweep_set;      /* a sweep is due */
 	uint64_t sweep_pace; /* ns until the next one */
 	bool warned_blind;   /* it was said that a program cannot be looked into */
+	struct held_thread held_threads[HELD_THREADS];
 };
 
 /* Take over the state and serve until there is nobody left to serve. Does not return an error: what

@@ -277,6 +277,20 @@ def fastopen_message(host, port):
         print(name_of(error.errno), outcome(sock, lambda: sock.connect(where)))
 
 
+def burst(host, port, count):
+    """A loop that starts many connections before it looks after the first; how long starting them took."""
+    family, where = address(host, port)
+    socks, begin = [socket.socket(family) for _ in range(int(count))], time.monotonic()
+    for sock in socks:
+        sock.setblocking(False)
+        assert sock.connect_ex(where) in (0, errno.EINPROGRESS)
+    took = time.monotonic() - begin
+    for sock in socks:
+        select_writable(sock)
+        assert outcome(sock, lambda sock=sock: raise_error(sock)) == "word"
+    print(round(took * 1000))
+
+
 def loops(host, port, kind):
     """An event loop's connect() on a socket that is not quite an ordinary one."""
     family, where = address(host, port)
