@@ -29,7 +29,8 @@ class Told:
 
     def hear(self, timeout=5):
         self.lines += 1
-        wait_for(f"an answer of {self.program}", lambda: self.program.out.count("\n") >= self.lines, timeout)
+        wait_for("an answer", lambda: self.program.out.count("\n") >= self.lines or not self.program.running(), timeout)
+        assert self.program.out.count("\n") >= self.lines, f"ended with {self.program.wait()}: {self.program}"
         return self.program.out.splitlines()[self.lines - 1]
 
     def ask(self, word):

@@ -4,13 +4,16 @@ connections. Calls get an error or succeed, in bounded time, and go on when ther
 import os
 import re
 import resource
+import shutil
 import signal
 import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from lab import PROGRAMS, PYTHON, SOURCE, warnings
+from conftest import new_lab
+from lab import PROGRAMS, PYTHON, SOURCE, Gateway, warnings
 from processes import wait_for
 from test_survive_ends import cpu_of, keeper_of
 from test_survive_faults import descriptors
@@ -20,6 +23,7 @@ from test_survive_storm import counts, supervisor_of
 STORM = PROGRAMS / "storm"
 MANY = SOURCE / "src/many.py"
 HELD = int(os.environ.get("GS_TEST_HELD", "300"))  # 10000 when named
+HELD_EACH = 2500  # by one gateway, which says busy where its descriptors end
 SUPERVISOR_SOURCE = SOURCE.parents[1] / "supervisor"
 
 
@@ -143,9 +147,9 @@ def test_no_time_is_taken_from_a_clock_that_may_jump():
 def test_fork_bomb(lab, tunnel):
     """Each of 128 processes that come into being and end at once has its connection, and nothing stays."""
     there = tunnel.listen(PYTHON, MANY, "hold", tunnel.port)
-    here = tunnel.call(PYTHON, MANY, "bomb", tunnel.name, tunnel.fake_port, 7)
+    here = tunnel.call(PYTHON, MANY, "bomb", 7, f"{tunnel.name}:{tunnel.fake_port}")
     assert here.ok(timeout=100) == "x" * 128
-    again = tunnel.call(PYTHON, MANY, "bomb", tunnel.name, tunnel.fake_port, 2)
+    again = tunnel.call(PYTHON, MANY, "bomb", 2, f"{tunnel.name}:{tunnel.fake_port}")
     assert again.ok() == "x" * 4
     assert there.running() and there.err == ""
 
@@ -162,18 +166,38 @@ def test_a_thousand_threads_connect_at_once(lab, tunnel):
 
 # --- connections ---
 
+@pytest.fixture
+def gateways(tmp_path, nothing_left_behind):
+    """As many as it takes: each call is two descriptors of a gateway's, and four while bytes move."""
+    with ExitStack() as stack:
+        labs = []
+        for number in range(-(-HELD // HELD_EACH)):
+            folder = tmp_path / f"gateway-{number}"
+            folder.mkdir()
+            gateway = Gateway(folder, folder).start()
+            stack.callback(gateway.stop)
+            labs.append(stack.enter_context(contextmanager(new_lab)(tmp_path / f"lab-{number}", gateway)))
+        yield labs
+
+
 @pytest.mark.limit(60 + HELD // 20)
-def test_many_connections_held_open(lab, tunnel):
+def test_many_connections_held_open(tmp_path, gateways):
     """They cost the supervisors nothing, and the next one is made as soon as ever."""
-    there = tunnel.listen(PYTHON, MANY, "hold", tunnel.port)
-    here = tunnel.call(PYTHON, MANY, "call", tunnel.name, tunnel.fake_port, HELD, stdin="open")
-    told = Told(here)
-    assert told.hear(30 + HELD // 20) == f"open {HELD}"
-    if os.geteuid() == 0:
-        assert descriptors(supervisor_of(here)) < 20 and descriptors(supervisor_of(there)) < 20
-    for program in (here, there):
+    tunnels = [lab.tunnel() for lab in gateways]
+    there = [tunnel.listen(PYTHON, MANY, "hold", tunnel.port) for tunnel in tunnels]
+    base = tmp_path / "all"
+    base.mkdir(mode=0o700)
+    for tunnel in tunnels:
+        shutil.copy2(tunnel.initiator / f"{tunnel.id}.conf", base)
+    to = [f"{tunnel.name}:{tunnel.fake_port}" for tunnel in tunnels]
+    here = gateways[0].run(base, [tunnel.id for tunnel in tunnels], PYTHON, MANY, "call", HELD // len(to), *to,
+                           stdin="open")
+    told, held = Told(here), HELD // len(to) * len(to)
+    assert told.hear(30 + HELD // 20) == f"open {held}"
+    for program in (here, *there):
+        assert os.geteuid() != 0 or descriptors(supervisor_of(program)) < 20
         os.kill(supervisor_of(program), signal.SIGKILL)
     assert told.ask("") == "good"
-    one = tunnel.call(PYTHON, MANY, "call", tunnel.name, tunnel.fake_port, 1, stdin="\n")
+    one = tunnels[0].call(PYTHON, MANY, "call", 1, to[0], stdin="\n")
     assert one.ok() == "open 1\ngood\n"
     assert here.wait() == 0

@@ -1,7 +1,7 @@
-"""many.py hold PORT | call HOST PORT COUNT | bomb HOST PORT DEPTH
+"""many.py hold PORT | call COUNT HOST:PORT … | bomb DEPTH HOST:PORT
 
-hold: take connections and answer a text on each, keeping all of them. call: open COUNT, keep them all, and
-have a text answered on each; then wait for the end of standard input. bomb: a process that forks two, which
+hold: take connections and answer a text on each, keeping all of them. call: open COUNT to each, keep them
+all, and have a text answered on each; then wait for a line, and do it again. bomb: a process that forks two, which
 fork two …; each of them connects, has a text answered, and ends.
 """
 
@@ -39,10 +39,10 @@ def connect(address, text):
     return connection
 
 
-def call(address, count):
+def call(count, *addresses):
     held = []
     for number in range(count):
-        held.append(connect(address, b"%d" % number))
+        held += [connect(address, b"%d" % number) for address in addresses]
     print("open", len(held), flush=True)
     sys.stdin.readline()
     for number, connection in enumerate(held):
@@ -51,7 +51,7 @@ def call(address, count):
     print("good", flush=True)
 
 
-def bomb(address, depth):
+def bomb(depth, address):
     children = []
     while depth > 0:
         depth -= 1
@@ -70,5 +70,5 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_N
 if sys.argv[1] == "hold":
     hold(int(sys.argv[2]))
 else:
-    to = socket.getaddrinfo(sys.argv[2], sys.argv[3], type=socket.SOCK_STREAM)[0][4]
-    (call if sys.argv[1] == "call" else bomb)(to, int(sys.argv[4]))
+    to = [socket.getaddrinfo(*word.rsplit(":", 1), type=socket.SOCK_STREAM)[0][4] for word in sys.argv[3:]]
+    (call if sys.argv[1] == "call" else bomb)(int(sys.argv[2]), *to)
