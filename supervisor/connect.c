@@ -62,9 +62,14 @@ static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 	conn_watch(s, index, events);
 }
 
-static struct held_thread *held_thread(struct supervisor *s, int tid)
+static struct held_thread *held_thread(struct supervisor *s, const struct conn *conn)
 {
-	return &s->held_threads[(unsigned)tid % HELD_THREADS];
+	return &s->held_threads[((unsigned)conn->tid + conn->tunnel) % HELD_THREADS];
+}
+
+static bool was_held(const struct held_thread *held, const struct conn *conn)
+{
+	return held->tid == conn->tid && held->tunnel == conn->tunnel && held->until > conn->began;
 }
 
 /* --- the ends --- */
@@ -88,7 +93,7 @@ static void succeed(struct supervisor *s, uint32_t index)
 	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
 	 * comes again, and must not find EISCONN. */
 	if (!conn->told && conn->nonblocking)
-		held_thread(s, conn->tid)->tid = 0;
+		held_thread(s, conn)->tid = 0;
 	if (conn->told || (answered && !conn->interrupted))
 		conn_forget(s, index);
 	else
@@ -461,11 +466,12 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 }
 
 /* A loop that makes one connection after another must not be held for each of them. */
-void connect_held_in_vain(struct supervisor *s, int tid)
+void connect_held_in_vain(struct supervisor *s, uint32_t index)
 {
-	struct held_thread *held = held_thread(s, tid);
-	if (held->tid != tid || held->until < loop_now())
-		*held = (struct held_thread){.tid = tid};
+	const struct conn *conn = at(s, index);
+	struct held_thread *held = held_thread(s, conn);
+	if (!was_held(held, conn))
+		*held = (struct held_thread){.tid = conn->tid, .tunnel = conn->tunnel};
 	held->times++;
 	held->until = loop_now() + SECOND;
 }
@@ -478,8 +484,8 @@ static uint64_t patience(struct supervisor *s, const struct conn *conn)
 	bool slow = conn->tunnel != NONE && s->state->tunnels[conn->tunnel].slow;
 	if (slow)
 		return MILLISECOND / 10;
-	const struct held_thread *held = held_thread(s, conn->tid);
-	if (held->tid != conn->tid || held->until < conn->began)
+	const struct held_thread *held = held_thread(s, conn);
+	if (!was_held(held, conn))
 		return HOLD_NONBLOCKING;
 	return HOLD_NONBLOCKING >> (held->times < HALVED ? held->times : HALVED);
 }

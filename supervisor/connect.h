@@ -17,8 +17,8 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 /* TCP may be up, or have failed: look, and go on. The conn may be gone afterwards. */
 void connect_tcp_event(struct supervisor *s, uint32_t conn);
 
-/* A non-blocking connect() of this thread was held until its time was over. */
-void connect_held_in_vain(struct supervisor *s, int tid);
+/* A non-blocking connect() was held until its time was over. */
+void connect_held_in_vain(struct supervisor *s, uint32_t conn);
 
 /* The program is about to be told EINPROGRESS. */
 void connect_tell(struct supervisor *s, uint32_t conn);

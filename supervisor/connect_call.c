@@ -36,7 +36,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	fault_point("connect.told");
 	conn_debug(s, conn, "the program is told EINPROGRESS");
 	if (conn->nonblocking)
-		connect_held_in_vain(s, conn->tid);
+		connect_held_in_vain(s, index);
 	if (conn->state != CONN_TCP && conn->nonblocking)
 		connect_set_deadline(s, index, loop_now() + HOLD_LOOP);
 	notify_fail(s->state, call_index, call->again ? EALREADY : EINPROGRESS);

@@ -8,13 +8,15 @@
 #include "supervisor/loop.h"
 #include "supervisor/state.h"
 
-/* A thread whose non-blocking connects have been held for nothing, one after the other. */
+/* A thread whose non-blocking connects to a tunnel have been held for nothing, one after another.
+ */
 struct held_thread {
 	int tid;
+	uint32_t tunnel;
 	unsigned times;
 	uint64_t until; /* it is remembered */
 };
-#define HELD_THREADS 64 /* by tid; one forgets another */
+#define HELD_THREADS 64 /* by tid and tunnel; one forgets another */
 
 /* What dies with the process; all else is in the state. */
 struct supervisor {
