@@ -23,7 +23,7 @@
  * again. The same when SIGINT, SIGTERM or SIGHUP ends it.
  */
 
-#define UNDO_SECONDS 10
+#define HOLD_SECONDS 10
 
 struct values {
 	const char *base_dir, *listener_contact;
@@ -148,6 +148,7 @@ static int make_secret(struct cli *cli, struct job *job)
 	/* A manager that allows one secret a tunnel: the old one has to go first. */
 	if (err && cli->failure.http == 409 && *job->old_secret && delete_old(cli, job) == 0) {
 		job->old_gone = true;
+		patience_hold(HOLD_SECONDS);
 		err = gcs_create_secret(cli, job->endpoint, job->access_point, job->environment.id,
 					&job->secret);
 	}
@@ -251,8 +252,7 @@ static void take_back(struct cli *cli, struct job *job)
 		return;
 	cli->failure = (struct failure){0};
 	bool interrupted = patience_signal();
-	if (interrupted)
-		patience_undo(UNDO_SECONDS);
+	patience_hold(HOLD_SECONDS);
 	if (gcs_delete_secret(cli, job->endpoint, job->secret.id) == 0)
 		say_verbose("the new LAN secret is deleted again");
 	else if (interrupted)
@@ -282,10 +282,12 @@ static int perform(struct cli *cli, struct job *job, const char *endpoint)
 		take_back(cli, job);
 		return -1;
 	}
+	patience_hold(HOLD_SECONDS);
 	if (delete_old(cli, job) < 0) {
 		say_warning("the old LAN secret was not deleted: %s", cli->failure.text);
 		failure_finish(&cli->failure);
 	}
+	patience_hold(0);
 	return 0;
 }
 

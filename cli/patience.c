@@ -7,8 +7,8 @@
 #include "cli/clock.h"
 
 static struct {
-	long long deadline_ms; /* 0: none */
-	bool undoing;
+	long long deadline_ms;       /* 0: none */
+	long long held_ms, since_ms; /* 0: not holding */
 } patience;
 
 static volatile sig_atomic_t caught;
@@ -19,14 +19,21 @@ void patience_set(long long seconds)
 	patience.deadline_ms = clock_ms() + seconds * 1000;
 }
 
+static long long least(long long a, long long b)
+{
+	return a < b ? a : b;
+}
+
 long long patience_left_ms(long long limit_ms)
 {
-	if (!patience.deadline_ms)
-		return limit_ms;
-	long long left = patience.deadline_ms - clock_ms();
-	if (left < 0)
-		left = 0;
-	return left < limit_ms ? left : limit_ms;
+	long long left = limit_ms, now = clock_ms();
+	if (patience.deadline_ms)
+		left = least(left, patience.deadline_ms - now);
+	if (patience.held_ms && caught) {
+		long long start = caught_ms > patience.since_ms ? caught_ms : patience.since_ms;
+		left = least(left, start + patience.held_ms - now);
+	}
+	return left > 0 ? left : 0;
 }
 
 static void on_signal(int number)
@@ -57,13 +64,13 @@ int patience_signal(void)
 
 bool patience_gives_up(long long grace_ms)
 {
-	return caught && !patience.undoing && clock_ms() - caught_ms >= grace_ms;
+	return caught && !patience.held_ms && clock_ms() - caught_ms >= grace_ms;
 }
 
-void patience_undo(long long seconds)
+void patience_hold(long long seconds)
 {
-	patience.undoing = true;
-	patience_set(seconds);
+	patience.held_ms = seconds * 1000;
+	patience.since_ms = clock_ms();
 }
 
 int patience_fail(struct failure *failure, const char *what)

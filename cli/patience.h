@@ -27,9 +27,10 @@ int patience_signal(void);
  * to learn its answer. */
 bool patience_gives_up(long long grace_ms);
 
-/* Undoing what was begun: the signal that came is no reason to give up now, but these are all the
- * seconds there are. */
-void patience_undo(long long seconds);
+/* What comes now must not stop half way (undoing what was begun, finishing what cannot be undone): a
+ * signal is no reason to give up, but that many seconds after it are all there are. 0: it is over.
+ */
+void patience_hold(long long seconds);
 
 /* Say so: -1. The exit status is the shells' 128 + the signal. what: more to say, or "". */
 int patience_fail(struct failure *failure, const char *what);
