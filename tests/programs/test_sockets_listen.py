@@ -343,7 +343,8 @@ NUMBERS = range(4 * ROUNDS)  # each way to wait has its turn: level, edge, poll,
 
 @pytest.mark.parametrize("kind,host", [
     ("any", "127.0.0.1"), ("specific", "127.0.0.5"), ("v6only", "::1"), ("v6", "::1"), ("dual", "::1"),
-    ("dual", "127.0.0.1"), ("deferred", "127.0.0.1"), ("device", "127.0.0.1"), ("dual_device", "::1")])
+    ("dual", "127.0.0.1"), ("deferred", "127.0.0.1"), ("device", "127.0.0.1"), ("dual_device", "::1"),
+    ("low_water", "127.0.0.1"), ("cork", "127.0.0.1")])
 def test_each_is_woken(far, kind, host):
     there = server(far, "woken", kind, ROUNDS, "lo")
     for number in NUMBERS:

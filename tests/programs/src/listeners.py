@@ -164,7 +164,11 @@ def waiter(listener, way):
     return lambda: waits.poll(LIMIT * 1000 if way == "poll" else LIMIT)
 
 
+INHERITED = {"low_water": (socket.SOL_SOCKET, socket.SO_RCVLOWAT, 100),
+             "cork": (socket.IPPROTO_TCP, socket.TCP_CORK, 1)}
 KINDS = {
+    "low_water": lambda port, _: make(port, options=[INHERITED["low_water"]]),
+    "cork": lambda port, _: make(port, options=[INHERITED["cork"]]),
     "any": lambda port, _: make(port),
     "specific": lambda port, _: make(port, "127.0.0.5"),
     "v6": lambda port, _: make(port, "::1", socket.AF_INET6),
@@ -187,6 +191,9 @@ def woken(port, kind, rounds, device=""):
             if not wait():
                 sys.exit(f"listeners.py: not woken: {way}")
             for peer in take_all(listener):
+                if kind in INHERITED:
+                    name = INHERITED[kind][:2]
+                    assert peer.getsockopt(*name) == INHERITED[kind][2], peer.getsockopt(*name)
                 serve(peer)
                 left -= 1
 
