@@ -12,6 +12,7 @@
 #include "cli/cleanup.h"
 #include "cli/file.h"
 #include "cli/options.h"
+#include "cli/run_inside.h"
 #include "cli/run_setup.h"
 #include "cli/run_wait.h"
 #include "supervisor/launch.h"
@@ -157,8 +158,11 @@ int main(int argc, char **argv)
 	launch.title_room = keeper.title_room;
 	if (parse(argc, argv, &options, &status) < 0)
 		return status;
-	status = run_setup(&options, &launch);
+	bool inside;
+	status = run_setup(&options, &launch, &inside);
 	if (status)
 		return status;
+	if (inside)
+		return inside_run(&launch);
 	return run(&options, &launch);
 }

@@ -14,6 +14,7 @@
 #include "cli/cleanup.h"
 #include "cli/conf_file.h"
 #include "cli/run_elf.h"
+#include "cli/run_inside.h"
 #include "supervisor/attach.h"
 #include "supervisor/limit.h"
 #include "supervisor/tunnel.h"
@@ -76,26 +77,6 @@ static int add_view(const struct setup *setup, const char *id, const struct conf
 	return 1;
 }
 
-/* A supervisor that runs already has to know it too, with the ports that are not in the conf. */
-static void tell_supervisor(const struct setup *setup, const char *id, const struct conf_view *view)
-{
-	struct control_tunnel message = {.view = *view};
-	if (setup->state->channel_fd < 0)
-		return;
-	snprintf(message.id, sizeof(message.id), "%s", id);
-	snprintf(message.base, sizeof(message.base), "%s", setup->base);
-	for (size_t i = 0; i < setup->options->ports.count && i < MAX_PORTS; i++)
-		message.ports[i] = (uint16_t)strtoul(setup->options->ports.items[i], NULL, 10);
-	int err = attach_tunnel(setup->state->channel_fd, &message);
-	explicit_bzero(&message, sizeof(message));
-	if (err == 0)
-		return;
-	run_error("the supervisor does not take tunnel %s (%s): this command has its own", id,
-		  strerror(-err));
-	close(setup->state->channel_fd);
-	setup->state->channel_fd = -1;
-}
-
 /* Read the conf of a tunnel and add it, once. */
 static int add_tunnel(const struct setup *setup, const char *text)
 {
@@ -127,8 +108,6 @@ static int add_tunnel(const struct setup *setup, const char *text)
 		return 1;
 	}
 	err = add_view(setup, id, &view);
-	if (err == 0)
-		tell_supervisor(setup, id, &view);
 	conf_view_wipe(&view);
 	return err;
 }
@@ -278,6 +257,18 @@ static int set_limits(const struct run_options *options, struct state *state)
 	return 0;
 }
 
+/* A supervisor that runs already has to know the tunnels, with the ports that are in no conf. */
+static void tell_supervisor(struct state *state)
+{
+	int err = state->channel_fd < 0 ? 0 : attach_tunnels(state->channel_fd, state);
+	if (err == 0)
+		return;
+	run_error("the supervisor does not take the tunnels (%s): this command has its own",
+		  strerror(-err));
+	close(state->channel_fd);
+	state->channel_fd = -1;
+}
+
 static int open_log(const struct run_options *options, struct launch *launch)
 {
 	if (options->log)
@@ -292,7 +283,16 @@ static int open_log(const struct run_options *options, struct launch *launch)
 	return 0;
 }
 
-int run_setup(const struct run_options *options, struct launch *launch)
+/* The options that are for a launch with a filter of its own. */
+static void ignore_inside(const struct run_options *options)
+{
+	if (options->debug || options->log || options->hosts || options->allow_io_uring ||
+	    options->attach || options->limits.count)
+		run_error("inside another globus-streams-run, only --port and --base-dir count: "
+			  "give that one the other options");
+}
+
+int run_setup(const struct run_options *options, struct launch *launch, bool *inside)
 {
 	struct state *state = launch->state = state_create();
 	if (!state) {
@@ -303,15 +303,26 @@ int run_setup(const struct run_options *options, struct launch *launch)
 	int status = set_limits(options, state);
 	if (status == 0)
 		status = set_paths(&setup);
-	if (status == 0)
+	const int outer = inside_probe();
+	*inside = outer != 0;
+	if (status == 0 && !outer)
 		status = find_supervisor(&setup);
 	if (status == 0)
 		status = add_tunnels(&setup);
-	if (status == 0)
+	if (status == 0 && outer)
+		status = inside_tell(state, outer);
+	else if (status == 0)
 		status = open_log(options, launch);
 	if (status)
 		return status;
 	launch->command = options->command;
+	if (state->initiates)
+		launch->preload = find_shim();
+	if (outer) {
+		ignore_inside(options);
+		return 0;
+	}
+	tell_supervisor(state);
 	launch->wants = (struct filter_wants){
 		.initiates = state->initiates,
 		.listens = state->listens,
@@ -322,7 +333,5 @@ int run_setup(const struct run_options *options, struct launch *launch)
 		run_error(
 			"io_uring is allowed: what a program connects or accepts with it passes by "
 			"the tunnel");
-	if (state->initiates)
-		launch->preload = find_shim();
 	return 0;
 }

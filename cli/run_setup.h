@@ -15,8 +15,9 @@ struct run_options {
 	char **command;
 };
 
-/* Fill in the launch. 0, or the exit status after a line on stderr. */
-int run_setup(const struct run_options *options, struct launch *launch);
+/* Fill in the launch. 0, or the exit status after a line on stderr. *inside: another launch's
+ * supervisor, which sees us too, has taken the tunnels (run_inside.h). */
+int run_setup(const struct run_options *options, struct launch *launch, bool *inside);
 
 /* One line on stderr, "globus-streams-run: …". */
 __attribute__((format(printf, 1, 2))) void run_error(const char *format, ...);

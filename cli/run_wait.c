@@ -191,9 +191,8 @@ static long yama_scope(void)
 static void explain_filter(int error)
 {
 	if (error == EBUSY)
-		run_error("this runs under a seccomp listener already (another globus-streams-run, "
-			  "or "
-			  "a container's): the kernel allows one; start the command outside of it");
+		run_error("this runs under a seccomp listener of something else already (a "
+			  "container?): the kernel allows one; start the command outside of it");
 	else if (error == EINVAL || error == ENOSYS || error == EACCES || error == EPERM)
 		run_error(
 			"this kernel or container does not allow seccomp user notifications (%s): "
@@ -203,7 +202,7 @@ static void explain_filter(int error)
 		run_error("the filter cannot be installed: %s", strerror(error));
 }
 
-static int explain_exec(const char *command, int error)
+int run_explain_exec(const char *command, int error)
 {
 	if (error == ENOENT && run_elf_exists(command)) {
 		run_error("%s: the interpreter that it names is not there", command);
@@ -217,7 +216,7 @@ static int explain_failure(const struct waiting *waiting, const struct report *r
 {
 	switch (report->stage) {
 	case STAGE_EXEC:
-		return explain_exec(waiting->wait->command, report->value);
+		return run_explain_exec(waiting->wait->command, report->value);
 	case STAGE_FILTER:
 		explain_filter(report->value);
 		return 1;

@@ -20,4 +20,7 @@ void run_block_signals(struct launch *launch);
 /* Pass on signals, stop and go on with the command, print warnings; the exit status. */
 int run_wait(struct run_wait *wait);
 
+/* Say why the command cannot be run, by execve(2)'s errno: its exit status. */
+int run_explain_exec(const char *command, int error);
+
 #endif

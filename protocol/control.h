@@ -10,6 +10,11 @@
  * and connect() returns 0. No socket and no path is used, so it works after chroot(), with every
  *    descriptor closed, and in other namespaces.
  *
+ *    A launcher inside a supervised program puts two questions the same way, by connect() and by
+ *    bind(), as far as the filter hands these over: a struct control_reply with the op
+ *    CONTROL_STATUS (is anybody there?), and a struct control_tunnel, further down: take this
+ *    tunnel. Both are answered by a struct control_reply, written over the start.
+ *
  * 2. The keeper's reports to the launcher, one a SOCK_SEQPACKET message.
  *
  * 3. A supervisor's control socket, further down.

@@ -65,15 +65,21 @@ int attach_tunnel(int channel, struct control_tunnel *message)
 	return ask(channel, CONTROL_TUNNEL, &message->header, sizeof(*message), -1);
 }
 
+void attach_describe(const struct state *state, uint32_t tunnel, struct control_tunnel *message)
+{
+	*message = (struct control_tunnel){0};
+	snprintf(message->id, sizeof(message->id), "%s", state->tunnels[tunnel].id);
+	snprintf(message->base, sizeof(message->base), "%s", state->lookups[tunnel].base);
+	memcpy(message->ports, state->tunnels[tunnel].ports, sizeof(message->ports));
+	tunnel_view(state, tunnel, &message->view);
+}
+
 int attach_tunnels(int channel, const struct state *state)
 {
 	int err = 0;
 	for (uint32_t i = 0; err == 0 && i < state->tunnel_count; i++) {
-		struct control_tunnel message = {0};
-		snprintf(message.id, sizeof(message.id), "%s", state->tunnels[i].id);
-		snprintf(message.base, sizeof(message.base), "%s", state->lookups[i].base);
-		memcpy(message.ports, state->tunnels[i].ports, sizeof(message.ports));
-		tunnel_view(state, i, &message.view);
+		struct control_tunnel message;
+		attach_describe(state, i, &message);
 		err = attach_tunnel(channel, &message);
 		explicit_bzero(&message, sizeof(message));
 	}

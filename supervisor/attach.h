@@ -14,6 +14,9 @@ int attach_open(const char *path);
 /* Tell it a tunnel. 0 or -errno. message's header is filled in here. */
 int attach_tunnel(int channel, struct control_tunnel *message);
 
+/* What is told of a tunnel of a state; it holds the secret. */
+void attach_describe(const struct state *state, uint32_t tunnel, struct control_tunnel *message);
+
 /* Tell it all tunnels of a state, which was told them by their conf files. 0 or -errno. */
 int attach_tunnels(int channel, const struct state *state);
 

@@ -42,6 +42,10 @@ void bind_call(struct supervisor *s, uint32_t index)
 	struct sockaddr_storage raw;
 	union address bound;
 	int32_t len = (int32_t)call->args[2];
+	if ((int32_t)call->args[0] == QUESTION_FD) {
+		question_call(s, index);
+		return;
+	}
 	if (len >= (int32_t)sizeof(raw.ss_family) && len <= (int32_t)sizeof(raw) &&
 	    target_read(s->state, call, call->args[1], &raw, (uint32_t)len) == 0 &&
 	    address_from(&bound, &raw, (size_t)len) == 0 &&

@@ -36,10 +36,12 @@ static void pass_listen_fds(pid_t launcher)
 	setenv("LISTEN_PID", text, 1);
 }
 
-static int preload(const char *shim)
+int command_preload(const char *shim)
 {
 	const char *others = getenv("LD_PRELOAD");
 	char *all = NULL;
+	if (others && strstr(others, shim))
+		return 0; /* inside another launch */
 	if (!others || !*others)
 		return setenv("LD_PRELOAD", shim, 1);
 	if (asprintf(&all, "%s:%s", shim, others) < 0)
@@ -52,7 +54,7 @@ _Noreturn void command_run(const struct launch *launch, int socket)
 	bool no_new_privs;
 	char go;
 	pass_listen_fds(launch->launcher);
-	if (launch->preload && preload(launch->preload) < 0) {
+	if (launch->preload && command_preload(launch->preload) < 0) {
 		say(socket, STAGE_KEEPER, errno, -1);
 		_exit(1);
 	}

@@ -12,6 +12,9 @@ struct command_word {
 	int stage, error;
 };
 
+/* Have the programs of this environment load the shim first. 0, or -1: errno. */
+int command_preload(const char *shim);
+
 /* In the fresh child: become the command. */
 _Noreturn void command_run(const struct launch *launch, int socket);
 

@@ -42,6 +42,23 @@ int proc_table_group(int tid)
 	return syscall(SYS_kcmp, group, tid, KCMP_FILES, 0, 0) == 0 ? group : -ENOTSUP;
 }
 
+int proc_owner(int tid)
+{
+	char path[64], line[256];
+	unsigned real, effective, saved, fs, own = geteuid();
+	int owner = -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	FILE *status = fopen(path, "re");
+	while (status && owner == -ESRCH && fgets(line, sizeof(line), status))
+		if (sscanf(line, "Uid: %u %u %u %u", &real, &effective, &saved, &fs) == 4)
+			owner = real == own && effective == own && saved == own && fs == own
+					? 0
+					: -EPERM;
+	if (status)
+		fclose(status);
+	return owner;
+}
+
 int proc_find_socket(int tid, int fd)
 {
 	char path[64], wanted[64], found[64];

@@ -11,6 +11,9 @@ int proc_group(int tid);
 /* The same, if the thread shares the descriptor table of its process; else -ENOTSUP. */
 int proc_table_group(int tid);
 
+/* Whose is it? 0: all its user ids are ours; else -EPERM or -ESRCH. */
+int proc_owner(int tid);
+
 /* The number under which the thread's table has the socket that we have as fd, or -ENOENT. */
 int proc_find_socket(int tid, int fd);
 

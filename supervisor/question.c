@@ -1,14 +1,17 @@
-/* The shim's question, protocol/control.h. */
+/* The shim's question, and those of a launcher inside a supervised program: protocol/control.h. */
 
 #include <errno.h>
+#include <string.h>
 
 #include "protocol/control.h"
 #include "supervisor/fault.h"
+#include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
+#include "supervisor/tunnel.h"
 
 /* Answer it; the call is in no list. */
 static void answer(struct supervisor *s, uint32_t index)
@@ -29,10 +32,66 @@ static void answer(struct supervisor *s, uint32_t index)
 		notify_return(s->state, index, 0);
 }
 
-void question_call(struct supervisor *s, uint32_t index)
+/* --- a launcher inside --- */
+
+/* More than the keeper's hand reads at once. */
+static int read_long(struct state *state, const struct call *call, void *data, size_t len)
 {
-	if (s->state->calls[index].args[2] != sizeof(struct question))
+	int err = 0;
+	for (size_t at = 0; err == 0 && at < len; at += HAND_DATA) {
+		size_t part = len - at < HAND_DATA ? len - at : HAND_DATA;
+		err = target_read(state, call, call->args[1] + at, (char *)data + at,
+				  (uint32_t)part);
+	}
+	return err;
+}
+
+/* A program that has taken on another user's id is not to say where the others' names lead. */
+static int take_tunnel(struct supervisor *s, const struct call *call,
+		       struct control_tunnel *message)
+{
+	int err = target_owner(s->state, (int)call->notif.pid);
+	if (err == 0 && !notify_valid(s->state, call))
+		err = -ESRCH;
+	if (err == 0)
+		err = tunnel_take(s->state, message);
+	if (err == 0)
+		log_debug("process %d has added tunnel %s", (int)call->notif.pid, message->id);
+	return err;
+}
+
+static void answer_launcher(struct supervisor *s, uint32_t index, size_t size)
+{
+	struct call *call = &s->state->calls[index];
+	union {
+		struct control_header header;
+		struct control_reply reply;
+		struct control_tunnel tunnel;
+	} message;
+	const uint8_t op = size == sizeof(message.reply) ? CONTROL_STATUS : CONTROL_TUNNEL;
+	if (read_long(s->state, call, &message, size) < 0 ||
+	    message.header.version != CONTROL_VERSION || message.header.op != op ||
+	    message.header.size != size) {
+		notify_fail(s->state, index, EBADF);
+		return;
+	}
+	int err = op == CONTROL_TUNNEL ? take_tunnel(s, call, &message.tunnel) : 0;
+	explicit_bzero(&message, sizeof(message));
+	message.reply = (struct control_reply){
+		{CONTROL_VERSION, CONTROL_REPLY, 0, sizeof(message.reply)}, -err, 0};
+	if (target_write(s->state, call, call->args[1], &message.reply, sizeof(message.reply)) < 0)
 		notify_fail(s->state, index, EBADF);
 	else
+		notify_return(s->state, index, 0);
+}
+
+void question_call(struct supervisor *s, uint32_t index)
+{
+	uint64_t size = s->state->calls[index].args[2];
+	if (size == sizeof(struct question))
 		answer(s, index);
+	else if (size == sizeof(struct control_reply) || size == sizeof(struct control_tunnel))
+		answer_launcher(s, index, (size_t)size);
+	else
+		notify_fail(s->state, index, EBADF);
 }

@@ -143,3 +143,8 @@ bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie
 		return true;
 	return target_find_socket(state, tid, duplicate) >= 0;
 }
+
+int target_owner(struct state *state, int tid)
+{
+	return hand_proc(state, HAND_OWNER, tid, -1);
+}

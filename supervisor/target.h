@@ -35,6 +35,9 @@ int target_find_socket(struct state *state, int tid, int fd);
  * into; else -errno. */
 int target_find_holder(struct state *state, int fd);
 
+/* May that thread tell us what to do? 0: it is our user's; else -EPERM or -ESRCH. */
+int target_owner(struct state *state, int tid);
+
 /* The process of a thread; -ESRCH: gone; -ETIMEDOUT: the keeper does not answer. */
 int target_group(struct state *state, int tid);
 

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from lab import CLI, LOOPBACK, PROGRAMS, RUN, SUPERVISOR, change_conf, read_conf, wait_listening
+from lab import CLI, LOOPBACK, PROGRAMS, RUN, SUPERVISOR, change_conf, free_port, read_conf
 from processes import wait_for
 from test_survive_ends import Daemon, attached, keeper_of
 from test_survive_storm import below, counts
@@ -87,6 +87,16 @@ def test_reload(lab, tunnel, daemon):
     assert broken.wait() == 1 and "fake_port" in broken.err and "stays" in broken.err
     put(here)
     wait_for("the answer", lambda: here.out == "ready\nbad\ngood\ngood\n")
+    there.end()
+
+
+def test_port_of_the_environment(lab, tunnel, daemon):
+    """A launch tells the ports that are in no conf, too."""
+    port = free_port()
+    there = lab.run(tunnel.listener, tunnel.id, "/bin/cat", options=["--attach", daemon.path], stdin="open",
+                    env={f"GLOBUS_STREAMS_INTERCEPT_PORT_{port}": tunnel.id})
+    wait_for("the launch", lambda: status(lab, daemon)["programs"] == 1)
+    assert status(lab, daemon)["tunnels"][0]["ports"] == [tunnel.port, port]
     there.end()
 
 
