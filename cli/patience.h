@@ -27,8 +27,9 @@ int patience_signal(void);
  * to learn its answer. */
 bool patience_gives_up(long long grace_ms);
 
-/* What comes now must not stop half way (undoing what was begun, finishing what cannot be undone): a
- * signal is no reason to give up, but that many seconds after it are all there are. 0: it is over.
+/* What comes now must not stop half way (undoing what was begun, finishing what cannot be undone):
+ * a signal is no reason to give up, but that many seconds after it are all there are. 0: it is
+ * over.
  */
 void patience_hold(long long seconds);
 
