@@ -84,24 +84,32 @@ static int getfd(struct state *state, int pidfd, int number)
 
 /* The pidfds of the threads that called last. This process's own: another supervisor closes what it
  * finds of them. A thread that is gone gives ESRCH, also where another has its number now. */
-static struct {
+static struct recent {
 	int tid, fd;
 } recent[16];
 
+static struct recent *recent_of(int tid)
+{
+	static unsigned oldest;
+	for (unsigned i = 0; i < sizeof(recent) / sizeof(*recent); i++)
+		if (recent[i].tid == tid)
+			return &recent[i];
+	return &recent[oldest++ % (sizeof(recent) / sizeof(*recent))];
+}
+
 static int getfd_of_thread(struct state *state, int tid, int number)
 {
-	unsigned at = (unsigned)tid % (sizeof(recent) / sizeof(*recent));
-	if (recent[at].tid == tid) {
-		int fd = getfd(state, recent[at].fd, number);
+	struct recent *thread = recent_of(tid);
+	if (thread->tid == tid) {
+		int fd = getfd(state, thread->fd, number);
 		if (fd != -ESRCH)
 			return fd;
 	}
-	if (recent[at].tid)
-		close(recent[at].fd);
-	recent[at].fd = pidfd_open_flags(tid, PIDFD_THREAD);
-	fault_point("target.pidfd-opened");
-	recent[at].tid = recent[at].fd < 0 ? 0 : tid;
-	return recent[at].fd < 0 ? recent[at].fd : getfd(state, recent[at].fd, number);
+	if (thread->tid)
+		close(thread->fd);
+	thread->fd = pidfd_open_flags(tid, PIDFD_THREAD);
+	thread->tid = thread->fd < 0 ? 0 : tid;
+	return thread->fd < 0 ? thread->fd : getfd(state, thread->fd, number);
 }
 
 int target_descriptor_of(struct state *state, int tid, int number)
