@@ -197,11 +197,25 @@ static void keep_promises(struct supervisor *s, uint32_t index, bool at_once)
 
 /* --- the call --- */
 
+/* Was the listener readable when the program called? What has come since does not count, where a
+ * signal has taken the call back or another supervisor looks at it. */
+static void promise(struct supervisor *s, struct call *call, const struct listener *listener)
+{
+	if (call->known)
+		return;
+	call->promised = listener->took != 0;
+	for (uint32_t i = listener->calls; i != NONE; i = s->state->calls[i].next)
+		if (s->state->calls[i].notif.pid == call->notif.pid)
+			call->promised = s->state->calls[i].promised;
+	call->known = true;
+}
+
 static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int *fd)
 {
 	struct call *call = &s->state->calls[call_index];
 	struct listener *listener = at(s, index);
 	uint64_t timeout = socket_timeout(*fd, SO_RCVTIMEO);
+	promise(s, call, listener);
 	/* with a time limit, the kernel ends an interrupted call (signal(7)) */
 	if (timeout && supervisor_interrupted(s, call, &listener->calls)) {
 		notify_fail(s->state, call_index, EINTR);
@@ -217,7 +231,6 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 		loop_watch(&s->loop, listener->fd, EPOLLIN, false,
 			   supervisor_id(s, OBJECT_LISTENER, index));
 	}
-	call->promised = listener->took != 0;
 	supervisor_hold(s, call_index, CALL_ACCEPT, &listener->calls, index);
 	fault_point("accept.held");
 	if (call->promised && (!timeout || timeout > PROMISE))

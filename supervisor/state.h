@@ -137,6 +137,7 @@ struct call {
 	uint8_t attempts; /* of supervisors that took over: one that kills each has to end */
 	bool again;       /* a connect that joined one that was under way */
 	bool promised;    /* an accept whose listener was readable: it must not wait for long */
+	bool known;       /* whether it is promised one; not asked again when it is held again */
 	uint32_t program;
 	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
 	uint32_t owner;          /* the conn, listener or tunnel that it waits for */

@@ -108,6 +108,7 @@ static int getfd_of_thread(struct state *state, int tid, int number)
 	if (thread->tid)
 		close(thread->fd);
 	thread->fd = pidfd_open_flags(tid, PIDFD_THREAD);
+	fault_point("target.pidfd-opened");
 	thread->tid = thread->fd < 0 ? 0 : tid;
 	return thread->fd < 0 ? thread->fd : getfd(state, thread->fd, number);
 }

@@ -119,6 +119,8 @@ class Counted:
     def __init__(self, program, command="storm"):
         self.program, self.command, self.before = program, command, None
         if os.geteuid() == 0:
+            # a call that is held has a descriptor: the same after a while, when the program has come to its own
+            wait_for("a steady count", lambda: len({(time.sleep(0.01), self.now()) for _ in range(5)}) == 1)
             self.before = self.now()
 
     def now(self):

@@ -29,7 +29,7 @@ static bool is_new(int fd)
 		storm_fault(0, "accept returned %d", fd);
 	else if (atomic_exchange(&server.in_use[fd], true))
 		storm_fault(0, "accept returned %d, which is in use", fd);
-	else if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+	else if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 && errno != ENOTCONN)
 		storm_fault(errno, "getpeername of what accept returned");
 	else
 		return true;
@@ -42,6 +42,10 @@ static void answer(unsigned thread, int fd)
 	static _Thread_local uint8_t bytes[STORM_BYTES];
 	storm_at(thread, "recv");
 	long got = storm_receive_token(fd, bytes);
+	/* A stranger's end, which a program gets that may have waited with poll():
+	 * globus-streams-run(1). A caller that it did happen to says so itself. */
+	if (got == 0 || (got < 0 && errno == ENOTCONN))
+		return;
 	if (got < 0) {
 		storm_fault(errno, "recv on descriptor %d", fd);
 		return;
