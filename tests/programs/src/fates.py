@@ -54,8 +54,9 @@ def begin(work):
         threading.Thread(target=obey, args=(reading,), daemon=True).start()
         try:
             work()
-        finally:
-            os._exit(0)
+        except OSError as error:
+            print(error, file=sys.stderr, flush=True)
+        os._exit(0)
     os.close(reading)
     say("begun", child)
     return child, writing
