@@ -17,6 +17,7 @@
 #include "cli/run_inside.h"
 #include "supervisor/attach.h"
 #include "supervisor/limit.h"
+#include "supervisor/log_target.h"
 #include "supervisor/tunnel.h"
 
 #define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
@@ -271,16 +272,17 @@ static void tell_supervisor(struct state *state)
 
 static int open_log(const struct run_options *options, struct launch *launch)
 {
-	if (options->log)
-		launch->debug_fd = open(options->log,
-					O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-	else if (options->debug)
-		launch->debug_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if ((options->log || options->debug) && launch->debug_fd < 0) {
-		run_error("%s: %s", options->log ? options->log : "stderr", strerror(errno));
-		return 1;
-	}
-	return 0;
+	const struct log_options log = {.target = options->log_target,
+					.file = options->log,
+					.format = options->log_format,
+					.level = options->log_level,
+					.debug = options->debug};
+	const char *what, *why;
+	launch->debug_fd = log_target_open(&log, &launch->state->log, &what, &why);
+	if (launch->debug_fd >= -1)
+		return 0;
+	run_error("%s: %s", what, why ? why : strerror(errno));
+	return why ? 2 : 1;
 }
 
 /* The options that are for a launch with a filter of its own. */

@@ -8,7 +8,7 @@
 
 struct run_options {
 	bool debug, hosts, allow_io_uring, help, version;
-	const char *log, *base_dir, *attach;
+	const char *log, *log_target, *log_format, *log_level, *base_dir, *attach;
 	struct option_list ports, limits;
 	char **tunnels;
 	size_t tunnel_count;

@@ -188,14 +188,31 @@ static const char *advice(int error)
 	}
 }
 
+/* Whom it is about; comm takes the program's name. */
+static struct log_about about_conn(const struct supervisor *s, const struct conn *conn,
+				   char comm[TARGET_COMM])
+{
+	comm[0] = '\0';
+	if (log_is_open())
+		target_comm(s->state, conn->tid, comm);
+	return (struct log_about){
+		.pid = conn->tid,
+		.comm = comm,
+		.tunnel = conn->tunnel == NONE ? NULL : s->state->tunnels[conn->tunnel].id,
+		.connection = conn->cookie};
+}
+
 void conn_report(const struct supervisor *s, const struct conn *conn, int error, const char *why)
 {
 	char to[CONTACT_HOST_MAX + ADDRESS_TEXT], peer[ADDRESS_TEXT] = "no contact";
 	route_describe(s->state, conn, to, sizeof(to));
 	if (conn->peer.sa.sa_family)
 		address_format(&conn->peer, peer);
-	log_warn("cannot connect to %s (access point %s): %s; %s", to, peer,
-		 why ? why : strerror(error), advice(error));
+	char comm[TARGET_COMM];
+	struct log_about about = about_conn(s, conn, comm);
+	about.error = error;
+	log_event(LOG_WARN, &about, "cannot connect to %s (access point %s): %s; %s", to, peer,
+		  why ? why : strerror(error), advice(error));
 }
 
 void conn_debug(const struct supervisor *s, const struct conn *conn, const char *what)
@@ -206,6 +223,9 @@ void conn_debug(const struct supervisor *s, const struct conn *conn, const char 
 	route_describe(s->state, conn, to, sizeof(to));
 	if (conn->peer.sa.sa_family)
 		address_format(&conn->peer, peer);
-	log_line(LOG_DEBUG, "process %d, connection to %s by %s: %s (%llu us)", conn->tid, to, peer,
-		 what, (unsigned long long)((loop_now() - conn->began) / 1000));
+	char comm[TARGET_COMM];
+	struct log_about about = about_conn(s, conn, comm);
+	log_event(LOG_DEBUG, &about, "process %d (%s), connection %llu to %s by %s: %s (%llu us)",
+		  conn->tid, comm, (unsigned long long)conn->cookie, to, peer, what,
+		  (unsigned long long)((loop_now() - conn->began) / 1000));
 }

@@ -153,7 +153,7 @@ int daemon_run(struct keeper *keeper, int debug_fd)
 	int err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	keeping->warn_fd = debug_fd >= 0 ? -1 : err_fd;
 	keeping->debug_fd = debug_fd;
-	log_init(keeping->warn_fd, keeping->debug_fd);
+	keeper_log(keeper);
 	int err = keeper_init(keeper, &signals);
 	if (err < 0)
 		return 1;

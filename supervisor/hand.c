@@ -109,6 +109,8 @@ static int serve(const struct state *state, struct hand *hand)
 		return proc_find_holder(hand->tid, hand->number);
 	case HAND_OWNER:
 		return proc_owner(hand->tid);
+	case HAND_COMM:
+		return proc_comm(hand->tid, (char *)hand->data);
 	case HAND_HOSTS:
 		return proc_hosts(state, hand->tid);
 	}

@@ -17,6 +17,7 @@
 #include "supervisor/log.h"
 #include "supervisor/refusal.h"
 #include "supervisor/socket.h"
+#include "supervisor/target.h"
 
 #define HANDSHAKE (10 * SECOND)
 
@@ -48,7 +49,10 @@ void incoming_report(struct supervisor *s, const struct conn *conn, const char *
 	char peer[ADDRESS_TEXT];
 	address_format(&conn->peer, peer);
 	refusal_count(s->state, conn, 0);
-	log_debug("refused %s: %s", peer, why);
+	struct log_about about = {.connection = socket_cookie(conn->fd)};
+	log_event(LOG_INFO, &about, "connection %llu from %s to port %u: refused: %s",
+		  (unsigned long long)about.connection, peer,
+		  (unsigned)address_port(&at(s, conn->listener)->address), why);
 	if (conn->la.received == 0)
 		return; /* a look at the port, not an attempt */
 	/* the source port changes with each; a line for each host is enough */
@@ -58,6 +62,19 @@ void incoming_report(struct supervisor *s, const struct conn *conn, const char *
 	*strrchr(peer, ':') = '\0';
 	log_warn("refused a connection from %s to port %u: %s", peer,
 		 (unsigned)address_port(&at(s, conn->listener)->address), why);
+}
+
+static void tell_authenticated(const struct supervisor *s, const struct conn *conn)
+{
+	char peer[ADDRESS_TEXT];
+	if (!log_debugging())
+		return;
+	struct log_about about = {.connection = socket_cookie(conn->fd),
+				  .tunnel = s->state->tunnels[conn->tunnel].id};
+	address_format(&conn->peer, peer);
+	log_event(LOG_DEBUG, &about, "connection %llu from %s: authenticated (%llu us)",
+		  (unsigned long long)about.connection, peer,
+		  (unsigned long long)((loop_now() - conn->began) / 1000));
 }
 
 void incoming_drive(struct supervisor *s, uint32_t index)
@@ -77,8 +94,7 @@ void incoming_drive(struct supervisor *s, uint32_t index)
 		conn->deadline = 0;
 		at(s, listener)->incoming--;
 		fault_point("accept.authenticated");
-		log_debug("authenticated an incoming connection after %llu us",
-			  (unsigned long long)((loop_now() - conn->began) / 1000));
+		tell_authenticated(s, conn);
 		listener_queue(s, listener, index);
 	}
 }

@@ -41,11 +41,30 @@ void keeper_set_name(const struct keeper *keeper, const char *name)
 		keeper->title[i] = name[i];
 }
 
+void keeper_log(const struct keeper *keeper)
+{
+	struct log_shape shape = keeper->state->log;
+	shape.lines = keeper->state->limits.most[LIMIT_LOG_LINES];
+	log_init(keeper->keeping.warn_fd, keeper->keeping.debug_fd);
+	log_be(&shape);
+}
+
+/* Nobody may end us by closing what we write the log to, or by a limit for the size of files. */
+static void outlive_the_log(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGXFSZ);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int keeper_init(struct keeper *keeper, const sigset_t *signals)
 {
 	struct state *state = keeper->state;
 	keeper->supervisor = keeper->asked = -1;
 	lookup_init(keeper->keeping.cli);
+	outlive_the_log();
 	state->pidfd_thread = target_probe_pidfd_thread();
 	state->supervisor_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	state->keeper_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -212,6 +231,7 @@ void keeper_adopt(struct keeper *keeper)
 {
 	drop_privileges();
 	lookup_init(keeper->keeping.cli);
+	outlive_the_log();
 	keeper->supervisor = keeper->asked = -1;
 	keeper->state->counters.restarts++; /* there is something to take over */
 }
@@ -223,7 +243,7 @@ void keeper_replace(struct keeper *keeper)
 		dup3(STDERR_FILENO, keeping->warn_fd, O_CLOEXEC);
 	leave_standard_streams();
 	leave();
-	log_init(keeping->warn_fd, keeping->debug_fd);
+	keeper_log(keeper);
 	keeper_adopt(keeper);
 }
 

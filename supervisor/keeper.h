@@ -26,6 +26,9 @@ struct keeper {
 	size_t answer_len;
 };
 
+/* Write the log where keeper->keeping says and as the state does. */
+void keeper_log(const struct keeper *keeper);
+
 /* Make what keeper and supervisor wake each other with; signals (all of them blocked) come by the
  * keeping.signals. 0 or -errno. */
 int keeper_init(struct keeper *keeper, const sigset_t *signals);

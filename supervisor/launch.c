@@ -319,7 +319,7 @@ _Noreturn void launch_run(const struct launch *launch)
 	running.keeping->debug_fd = launch->debug_fd;
 	running.keeping->report_fd = launch->report_fd;
 	running.keeping->launcher = launch->launcher;
-	log_init(launch->warn_fd, launch->debug_fd);
+	keeper_log(&running.keeper);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	start(&running);
 	keeper_set_name(&running.keeper, "gs-keeper");

@@ -2,24 +2,33 @@
 
 #include <poll.h>
 #include <stdarg.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LINE         1024
+#include "supervisor/log_format.h"
+
+#define TEXT         1024
 #define FOLD_SECONDS 10
 #define FOLDED       16
 
 static int warn_to = -1, debug_to = -1;
+static struct log_shape shape = {LOG_TEXT, LOG_DEBUG, UINT32_MAX};
 
 /* The latest warnings, to fold what repeats. */
 static struct {
 	uint32_t hash, count;
 	time_t since;
 } latest[FOLDED];
+
+/* The last line of the log, and the lines of this second. */
+static struct {
+	uint32_t hash, repeated;
+	time_t second;
+	uint32_t lines, left_out;
+} written;
 
 void log_init(int warn_fd, int debug_fd)
 {
@@ -28,9 +37,19 @@ void log_init(int warn_fd, int debug_fd)
 	tzset(); /* read the time zone while files may be opened */
 }
 
-int log_debugging(void)
+void log_be(const struct log_shape *wanted)
+{
+	shape = *wanted;
+}
+
+int log_is_open(void)
 {
 	return debug_to >= 0;
+}
+
+int log_debugging(void)
+{
+	return debug_to >= 0 && shape.level >= LOG_DEBUG;
 }
 
 static uint32_t hash_of(const char *text)
@@ -41,16 +60,22 @@ static uint32_t hash_of(const char *text)
 	return hash;
 }
 
-/* How often the line was left out before this time; -1: leave it out now. */
-static int fold(const char *text)
+static time_t seconds(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + !now.tv_sec;
+}
+
+/* How often the warning was left out before this time; -1: leave it out now. */
+static int fold(const char *text)
+{
+	time_t now = seconds();
 	uint32_t hash = hash_of(text);
 	size_t oldest = 0;
 	for (size_t i = 0; i < FOLDED; i++) {
 		if (latest[i].since && latest[i].hash == hash) {
-			if (now.tv_sec - latest[i].since < FOLD_SECONDS) {
+			if (now - latest[i].since < FOLD_SECONDS) {
 				latest[i].count++;
 				return -1;
 			}
@@ -63,50 +88,93 @@ static int fold(const char *text)
 	int left_out = latest[oldest].hash == hash ? (int)latest[oldest].count : 0;
 	latest[oldest].hash = hash;
 	latest[oldest].count = 0;
-	latest[oldest].since = now.tv_sec + !now.tv_sec;
+	latest[oldest].since = now;
 	return left_out;
 }
 
-static void write_line(int fd, const char *line, int len)
+static void write_line(int fd, const char *line, size_t len)
 {
 	struct pollfd to = {.fd = fd, .events = POLLOUT};
 	/* who does not read must not hold up the programs */
 	if (fd >= 0 && len > 0 && poll(&to, 1, 0) > 0 && to.revents & POLLOUT &&
-	    write(fd, line, len < LINE ? (size_t)len : LINE - 1) < 0)
-		return; /* the reader is gone or full: nobody to tell */
+	    write(fd, line, len) < 0)
+		return; /* the reader is gone, or the disk is full: nobody to tell */
 }
 
-static void write_stamped(const char *text)
+static void write_log(enum log_level level, const struct log_about *about, const char *text)
 {
-	char line[LINE + 64], name[16] = "";
-	struct timespec now;
-	struct tm tm;
-	clock_gettime(CLOCK_REALTIME, &now);
-	localtime_r(&now.tv_sec, &tm);
-	prctl(PR_GET_NAME, name);
-	int len = snprintf(line, sizeof(line), "%02d:%02d:%02d.%06ld %s[%d] %s\n", tm.tm_hour,
-			   tm.tm_min, tm.tm_sec, now.tv_nsec / 1000, name, (int)getpid(), text);
-	write_line(debug_to, line, len);
+	char line[LOG_LINE];
+	write_line(debug_to, line,
+		   log_format(line, (enum log_format)shape.format, level, about, text));
 }
 
-void log_line(enum log_level level, const char *format, ...)
+/* Is there room for a line in this second? What had none is told in the next. */
+static bool in_time(void)
 {
-	char text[LINE - 64], line[LINE];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	text[strcspn(text, "\n")] = '\0';
-	if (debug_to >= 0)
-		write_stamped(text);
-	if (level != LOG_WARN || warn_to < 0)
+	char text[64];
+	time_t now = seconds();
+	if (now != written.second) {
+		uint32_t left_out = written.left_out;
+		written.second = now;
+		written.lines = written.left_out = 0;
+		if (left_out) {
+			snprintf(text, sizeof(text), "%u lines left out: too many in a second",
+				 (unsigned)left_out);
+			write_log(LOG_WARN, NULL, text);
+		}
+	}
+	if (written.lines >= shape.lines) {
+		written.left_out++;
+		return false;
+	}
+	written.lines++;
+	return true;
+}
+
+static void log_to_log(enum log_level level, const struct log_about *about, const char *text)
+{
+	char again[64];
+	uint32_t hash = hash_of(text);
+	if (hash == written.hash) {
+		written.repeated++;
 		return;
+	}
+	if (written.repeated && in_time()) {
+		snprintf(again, sizeof(again), "last message repeated %u times",
+			 (unsigned)written.repeated);
+		write_log(level, NULL, again);
+	}
+	written.hash = hash;
+	written.repeated = 0;
+	if (in_time())
+		write_log(level, about, text);
+}
+
+static void warn(const char *text)
+{
+	char line[TEXT * 4 + 64], escaped[TEXT * 4];
 	int left_out = fold(text);
 	if (left_out < 0)
 		return;
-	int len = left_out ? snprintf(line, sizeof(line),
-				      "globus-streams-run: %s (and %d times before)\n", text,
-				      left_out)
-			   : snprintf(line, sizeof(line), "globus-streams-run: %s\n", text);
-	write_line(warn_to, line, len);
+	log_escape(escaped, sizeof(escaped), text, false);
+	int len = snprintf(line, TEXT, "globus-streams-run: %s", escaped);
+	if (left_out && len < TEXT)
+		len += snprintf(line + len, TEXT, " (and %d times before)", left_out);
+	len += snprintf(line + (len < TEXT ? len : TEXT - 1), 2, "\n");
+	write_line(warn_to, line, strlen(line));
+}
+
+void log_event(enum log_level level, const struct log_about *about, const char *format, ...)
+{
+	char text[TEXT - 64];
+	va_list args;
+	if (level > shape.level && level != LOG_WARN)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (debug_to >= 0)
+		log_to_log(level, about, text);
+	if (level == LOG_WARN && warn_to >= 0)
+		warn(text);
 }

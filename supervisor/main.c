@@ -11,16 +11,19 @@
 #include "supervisor/daemon.h"
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
+#include "supervisor/log_target.h"
 #include "supervisor/service.h"
 #include "supervisor/upgrade.h"
 
 struct options {
-	bool debug, help, version;
-	const char *socket, *log;
+	bool help, version;
+	const char *socket;
+	struct log_options log;
 	struct limits limits;
 };
 
-enum { LIMIT = 256 }; /* options without a letter */
+/* options without a letter */
+enum { LIMIT = 256, LOG_TARGET, LOG_FORMAT, LOG_LEVEL };
 
 /* What each option is, for getopt_long(3) and for the help. */
 static const struct {
@@ -32,6 +35,15 @@ static const struct {
 	 "where launches attach (default: the socket that systemd passes)"},
 	{{"debug", no_argument, NULL, 'd'}, "", "tell on stderr what happens"},
 	{{"log", required_argument, NULL, 'l'}, "=FILE", "tell it in FILE instead"},
+	{{"log-target", required_argument, NULL, LOG_TARGET},
+	 "=WHERE",
+	 "tell it there: stderr, journal, or a file"},
+	{{"log-format", required_argument, NULL, LOG_FORMAT},
+	 "=FORMAT",
+	 "as text, logfmt (key=value) or json"},
+	{{"log-level", required_argument, NULL, LOG_LEVEL},
+	 "=LEVEL",
+	 "tell debug, info or warning only, and what is worse"},
 	{{"limit", required_argument, NULL, LIMIT},
 	 "=NAME=N",
 	 "at most N of what NAME says, see globus-streams-run(1)"},
@@ -80,10 +92,19 @@ static int parse(int argc, char **argv, struct options *options)
 			options->socket = optarg;
 			break;
 		case 'd':
-			options->debug = true;
+			options->log.debug = true;
 			break;
 		case 'l':
-			options->log = optarg;
+			options->log.file = optarg;
+			break;
+		case LOG_TARGET:
+			options->log.target = optarg;
+			break;
+		case LOG_FORMAT:
+			options->log.format = optarg;
+			break;
+		case LOG_LEVEL:
+			options->log.level = optarg;
 			break;
 		case LIMIT:
 			if (set_limit(&options->limits, optarg) < 0)
@@ -131,12 +152,12 @@ static void set_cli(struct state *state)
 		strcpy(name, "../cli/globus-streams");
 }
 
-static int open_debug(const struct options *options)
+/* The log: 0, or the exit status. */
+static int open_log(const struct options *options, struct state *state, int *fd)
 {
-	if (options->log)
-		return open(options->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
-			    0600);
-	return options->debug ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+	const char *what, *why;
+	*fd = log_target_open(&options->log, &state->log, &what, &why);
+	return *fd >= -1 ? 0 : complain(why ? 2 : 1, what, why ? why : strerror(errno));
 }
 
 int main(int argc, char **argv)
@@ -167,9 +188,10 @@ int main(int argc, char **argv)
 	if (state->control_fd < 0)
 		return complain(1, options.socket ? options.socket : "socket",
 				explain(state->control_fd));
-	int debug_fd = open_debug(&options);
-	if ((options.log || options.debug) && debug_fd < 0)
-		return complain(1, options.log ? options.log : "stderr", strerror(errno));
+	int debug_fd;
+	int status = open_log(&options, state, &debug_fd);
+	if (status)
+		return status;
 	if (options.socket && !realpath(options.socket, state->keeping.socket_path))
 		state->keeping.socket_path[0] = '\0';
 	return daemon_run(&keeper, debug_fd);

@@ -99,6 +99,18 @@ int proc_find_holder(int except, int fd)
 	return holder;
 }
 
+int proc_comm(int tid, char name[PROC_COMM])
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, name, PROC_COMM);
+	if (len <= 0)
+		return -ESRCH;
+	name[len - 1] = '\0'; /* the newline, or what is too long */
+	return (int)len - 1;
+}
+
 /* The program's own file, as it sees it; none is as good as an empty one. */
 static void copy_own(int to, int tid)
 {

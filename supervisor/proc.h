@@ -21,6 +21,10 @@ int proc_find_socket(int tid, int fd);
  * through all that there are ends after a fiftieth of a second. */
 int proc_find_holder(int except, int fd);
 
+/* The name of a program: its length, or -errno. name has room for PROC_COMM bytes. */
+#define PROC_COMM 16
+int proc_comm(int tid, char name[PROC_COMM]);
+
 /* A copy of the thread's /etc/hosts with all our names in it: a descriptor for reading, with an
  * offset of its own, or -errno. */
 int proc_hosts(const struct state *state, int tid);

@@ -89,6 +89,7 @@ struct state *state_create(void)
 	strcpy(state->layout, state_layout());
 	state->memory = memory;
 	limit_init(&state->limits);
+	state->log.level = LOG_DEBUG;
 	state->keeping = (struct keeping){.memory = memory,
 					  .signals = -1,
 					  .watchdog = -1,

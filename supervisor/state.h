@@ -29,6 +29,7 @@
 #include "protocol/contact.h"
 #include "protocol/control.h"
 #include "protocol/lan_auth.h"
+#include "supervisor/log.h"
 
 #define NONE              UINT32_MAX
 #define MAX_TUNNELS       1024
@@ -233,6 +234,7 @@ enum hand_op {
 	HAND_GROUP,
 	HAND_TABLE_GROUP,
 	HAND_FIND_SOCKET,
+	HAND_COMM,
 	HAND_FIND_HOLDER,
 	HAND_HOSTS,
 	HAND_OWNER
@@ -327,6 +329,7 @@ struct state {
 	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
 	bool yama;                /* only the keeper may look into the programs */
 	struct keeping keeping;
+	struct log_shape log;
 	_Atomic uint32_t beat_wanted; /* ticks of the keeper's watchdog … */
 	_Atomic uint32_t beat;        /* … and what the supervisor has seen of them */
 	struct upgrade upgrade;

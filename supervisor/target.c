@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -143,6 +144,13 @@ int target_find_socket(struct state *state, int tid, int fd)
 int target_find_holder(struct state *state, int fd)
 {
 	return hand_proc(state, HAND_FIND_HOLDER, getpid(), fd);
+}
+
+void target_comm(struct state *state, int tid, char name[TARGET_COMM])
+{
+	int len = hand_proc(state, HAND_COMM, tid, -1);
+	memcpy(name, len >= 0 ? (const char *)state->hand.data : "?", len >= 0 ? TARGET_COMM : 2);
+	name[TARGET_COMM - 1] = '\0';
 }
 
 bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate)

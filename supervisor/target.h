@@ -41,6 +41,10 @@ int target_owner(struct state *state, int tid);
 /* The process of a thread; -ESRCH: gone; -ETIMEDOUT: the keeper does not answer. */
 int target_group(struct state *state, int tid);
 
+/* The name of a thread's program, for a line of the log; "?": not known. */
+#define TARGET_COMM 16
+void target_comm(struct state *state, int tid, char name[TARGET_COMM]);
+
 /* Can pidfds of threads be opened? (Linux 6.9) */
 bool target_probe_pidfd_thread(void);
 

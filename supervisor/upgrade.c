@@ -165,7 +165,7 @@ static bool take_over(struct keeper *keeper, const char *memory)
 	close_at_exec();
 	keeper->state = state;
 	keeper->keeping = state->keeping;
-	log_init(keeper->keeping.warn_fd, keeper->keeping.debug_fd);
+	keeper_log(keeper);
 	keeper_adopt(keeper);
 	state->counters.upgrades++;
 	end(state, 0);
