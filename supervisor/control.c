@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "supervisor/attach.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 #include "supervisor/limit.h"
@@ -126,6 +127,7 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	uint32_t index = err < 0 || full ? NONE : program_take(state);
 	if (index == NONE)
 		return err < 0 ? -err : ENOSPC;
+	fault_point("control.half-taken");
 	state->programs[index].client = client;
 	state->programs[index].inherited = question->message.attach.again ? loop_now() : 0;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -252,6 +254,14 @@ static bool well_formed(const struct control_header *header, int got)
 	       header->size == messages[header->op].size && got == (int)header->size;
 }
 
+static int take(struct supervisor *s, uint32_t client, struct question_in *question)
+{
+	fault_point("control.peeked");
+	int error = messages[question->message.header.op].take(s, client, question);
+	fault_point("control.taken");
+	return error;
+}
+
 /* What was sent and not read would reset the connection. */
 static void hang_up(struct supervisor *s, uint32_t client)
 {
@@ -270,16 +280,20 @@ void control_event(struct supervisor *s, uint32_t client)
 			    &question.fd);
 	if (got == -EAGAIN || got == -EINTR)
 		return;
+	if (got == -EMSGSIZE)
+		got = (int)sizeof(question.message) + 1;
 	if (got <= 0)
 		hang_up(s, client);
 	else if (!well_formed(header, got))
 		log_warn("a message on the control socket is not understood: of another version?");
 	else
-		error = messages[header->op].take(s, client, &question);
+		error = take(s, client, &question);
 	if (got > 0 && error != ANSWERED)
 		reply(s, client, got < (int)sizeof(*header) ? 0 : header->serial, error);
+	fault_point("control.answered");
 	if (s->state->clients[client] >= 0)
 		pass_drop(s->state->clients[client]);
+	fault_point("control.dropped");
 	fd_cleanup(&question.fd);
 	explicit_bzero(&question.message, sizeof(question.message)); /* a secret perhaps */
 }

@@ -14,6 +14,7 @@ from processes import wait_for
 from test_survive_storm import below
 
 STATUS = struct.pack("=BBHI", 1, 4, 0, 8)
+TUNNEL, LISTED = 9096, 4164
 ATTACH = struct.pack("=BBHIiI", 1, 3, 0, 16, os.getpid(), 0)
 
 
@@ -55,9 +56,64 @@ def status(path):
     return told
 
 
+# What each question measures, protocol/control.h.
+SIZES = {"tunnel": (2, TUNNEL), "attach": (3, 16), "status": (4, 8), "stop": (5, 8), "listed": (6, LISTED),
+         "upgrade": (7, 8), "limit": (8, 64)}
+EPROTO, EBADF, EINVAL, ENOENT = 71, 9, 22, 2
+
+
+def message(op, size, version=1, serial=77, told=None):
+    """A question of zeros; told: the size that it says of itself."""
+    return struct.pack("=BBHI", version, op, serial, size if told is None else told).ljust(size, b"\0")[:size]
+
+
+def answer(asking):
+    """(op, serial, error) of the answer, which may be a hang-up: None."""
+    told = asking.recv(20000)
+    if not told:
+        return None
+    version, op, serial, size = struct.unpack_from("=BBHI", told)
+    assert version == 1 and size == len(told)
+    return op, serial, struct.unpack_from("=i", told, 8)[0] if op == 1 else 0
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_each_question_in_the_wrong_shape(daemon, name):
+    """Short, long, of another version, or of another size than it says: EPROTO, and the next question of the
+    same connection is answered."""
+    op, size = SIZES[name]
+    supervisor = below(daemon.pid, "gs-supervisor")
+    with connect(daemon.path) as asking:
+        for wrong in (message(op, size - 1), message(op, size + 1), message(op, size, version=2),
+                      message(op, size, version=0), message(op, size, told=size - 1), message(op, size, told=0),
+                      message(op, size, told=2 ** 32 - 1), message(op, size + 1, told=size)):
+            asking.send(wrong)
+            serial = struct.unpack_from("=H", wrong, 2)[0] if len(wrong) >= 8 else 0
+            assert answer(asking) == (1, serial, EPROTO), (name, len(wrong))
+        asking.send(STATUS)
+        assert answer(asking)[0] == 4
+    assert below(daemon.pid, "gs-supervisor") == supervisor
+
+
+def test_questions_out_of_order(daemon):
+    """A program without tunnels, without a descriptor or twice; an answer as a question; a tunnel of zeros;
+    a tunnel that is not there; two questions before the first answer."""
+    with connect(daemon.path) as asking:
+        for question, wanted in ((message(3, 16), EBADF), (message(3, 16), EBADF), (message(1, 16), EPROTO),
+                                 (message(0, 8), EPROTO), (message(9, 8), EPROTO),
+                                 (message(2, TUNNEL), EINVAL), (message(6, LISTED), ENOENT)):
+            asking.send(question)
+            assert answer(asking) == (1, 77, wanted)
+        asking.send(message(4, 8, serial=1))
+        asking.send(message(4, 8, serial=2))
+        assert answer(asking)[:2] == (4, 1) and answer(asking)[:2] == (4, 2)
+    status(daemon.path)
+
+
 @pytest.mark.parametrize("message", [b"\1", STATUS[:7], STATUS + b"x", STATUS * 3000, bytes(16384),
                                      struct.pack("=BBHI", 2, 4, 0, 8), struct.pack("=BBHI", 1, 255, 0, 8),
-                                     struct.pack("=BBHI", 1, 2, 0, 8), struct.pack("=BBHI", 1, 3, 0, 2 ** 32 - 1)])
+                                     struct.pack("=BBHI", 1, 2, 0, 8), struct.pack("=BBHI", 1, 3, 0, 2 ** 32 - 1)],
+                         ids=["a byte", "short", "long", "longer", "zeros", "version", "op", "no tunnel", "size"])
 def test_wrong_message(daemon, message):
     """It is answered with an error or hung up on, and others are served on."""
     supervisor = below(daemon.pid, "gs-supervisor")

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import struct
 import threading
@@ -21,6 +22,7 @@ from conftest import new_lab
 from lab import CLI, LOOPBACK, PROGRAMS, SHIM, SOURCE, Gateway
 from processes import wait_for
 from test_contact import restart_on_other_ports
+from test_survive_ends import Daemon, attached
 from test_survive_step import Pair
 from test_survive_storm import below, storm, supervisor_of, told_gateway, told_tunnel  # noqa: F401
 
@@ -46,6 +48,7 @@ FAILED_POLLED = FAILED + ["connect.result-written"]
 LOOKUP = "connect.retrying connect.lookup lookup.wanting lookup.wanted lookup.reading lookup.read lookup.taken lookup.over".split()
 START = "target.pidfd-opened bind.noted listener.added question.answered".split()
 OPEN = "open.made open.injected".split()
+CONTROL = "control.peeked control.half-taken control.taken control.answered control.dropped".split()
 
 
 def points():
@@ -55,10 +58,36 @@ def points():
     return found
 
 
+@pytest.mark.parametrize("message", ["tunnel", "program"])
+@pytest.mark.parametrize("point", CONTROL)
+def test_end_while_a_launch_attaches(lab, tunnel, faults, point, message):
+    """The next supervisor answers the question, once in effect: the launch is attached, and nobody else
+    serves it."""
+    if (point, message) == ("control.half-taken", "tunnel"):
+        pytest.skip("there is no such point")
+    daemon = Daemon(lab, program="/usr/bin/env", words=[f"GS_FAULT_FILE={faults.how['env']['GS_FAULT_FILE']}",
+                                                        PROGRAMS / "supervisor-with-faults"])
+    there = tunnel.listen(STORM, "serve", tunnel.port, 1)
+    faults.order(point, first=1 if message == "program" and point != "control.half-taken" else 0)
+    here = attached(tunnel, daemon, "ask", tunnel.name, tunnel.fake_port)
+    wait_for("the program", lambda: here.out == "ready\n")
+    assert faults.happened()
+    here.process.stdin.write(b"\n")
+    here.process.stdin.flush()
+    wait_for("the answer", lambda: here.out == "ready\ngood\n", timeout=5)
+    assert not below(here.pid, "gs-keeper", "gs-supervisor") and not here.err
+    here.process.stdin.close()
+    here.ok()
+    daemon.program.process.send_signal(signal.SIGTERM)
+    assert daemon.program.wait(5) == 0, "it waits for a program that is not there"
+    there.end()
+
+
 def test_each_point_has_its_test():
     there = points()
     assert len(there) == len(set(there)) and len(there) > 50
-    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *STRANGER, *TOLD, *FAILED_POLLED, *LOOKUP, *START, *OPEN}
+    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *STRANGER, *TOLD, *FAILED_POLLED, *LOOKUP, *START, *OPEN,
+                          *CONTROL}
 
 
 class Faults:
