@@ -21,14 +21,14 @@
 #include "tests/kernel/watch.h"
 
 struct family {
-	pid_t child, grandchild;
+	volatile pid_t child, grandchild; /* each its own doing */
 };
 
 static long secret; /* at the same address in all of us, and another value in who is looked into */
 
 static int be_looked_into(void *arg)
 {
-	*(pid_t *)arg = getpid();
+	*(volatile pid_t *)arg = getpid();
 	secret = 4711;
 	raise(SIGSTOP);
 	return 0;
@@ -78,9 +78,9 @@ int main(void)
 	bool privileged = geteuid() == 0 && scope <= 2;
 	struct family *family = shared(sizeof(*family));
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	start(be_looked_into, &family->child);
-	ended(start(leave_orphan, &family->grandchild));
-	while (!family->child || !*(volatile pid_t *)&family->grandchild)
+	start(be_looked_into, (void *)&family->child);
+	ended(start(leave_orphan, (void *)&family->grandchild));
+	while (!family->child || !family->grandchild)
 		;
 	wait_state(family->child, 'T');
 	wait_state(family->grandchild, 'T');
@@ -88,7 +88,8 @@ int main(void)
 	seen("ptrace_scope is %ld", scope);
 	check("the parent", look(family->child), privileged || scope <= 1);
 	check("who adopted it", look(family->grandchild), privileged || scope <= 1);
-	check("a sibling", ended(start(look_as_sibling, &family->child)), privileged || scope == 0);
+	check("a sibling", ended(start(look_as_sibling, (void *)&family->child)),
+	      privileged || scope == 0);
 	kill(family->grandchild, SIGKILL);
 	return it_holds();
 }
