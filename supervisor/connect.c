@@ -182,7 +182,7 @@ static void want_lookup(struct supervisor *s, uint32_t index)
 static bool worth_a_lookup(const struct conn *conn)
 {
 	uint8_t code = conn->la.code;
-	if (conn->retried || conn->tunnel == NONE)
+	if (conn->retried || conn->tunnel == NONE || conn->error == ENOMEM)
 		return false;
 	if (conn->error == EADDRNOTAVAIL || conn->error == EADDRINUSE || conn->error == EINVAL ||
 	    conn->error == EISCONN || conn->error == EACCES || conn->error == EPERM)

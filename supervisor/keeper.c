@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -83,6 +84,16 @@ static void let_go(struct state *state)
 		close_fd(&state->programs[i].notify_fd);
 }
 
+/* libcrypto begins once in a process: where there is no memory then, it never works, and it would
+ * not in any supervisor to come. */
+static bool memory_is_left(void)
+{
+	const size_t enough = 1 << 20;
+	void *probe =
+		mmap(NULL, enough, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return probe != MAP_FAILED && munmap(probe, enough) == 0;
+}
+
 /* One descriptor table for both: what the supervisor opens outlives it. It sends no SIGCHLD and is
  * not among the children that waitpid() speaks of, so that those are the command's alone. */
 void keeper_start_supervisor(struct keeper *keeper)
@@ -97,7 +108,7 @@ void keeper_start_supervisor(struct keeper *keeper)
 		keeper->failures = 0;
 		return;
 	}
-	if (state->counters.restarts)
+	if (state->counters.restarts && memory_is_left())
 		lan_warm_up(); /* calls wait: those to come need not spend the time */
 	close_fd(&state->supervisor_pidfd);
 	state->hand.keeper = getpid();
