@@ -63,6 +63,9 @@ def as_lesser_root():
     return [need("setpriv"), "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
 
 
+# to read and to write memory, to take descriptors and to put others in their place, to trace
+ATTEMPTS = ("mem", "mem_write", "environ", "descriptors", "reopen", "trace", "take", "vm", "vm_write")
+
 WHO = {"another-user": as_other_user, "container-root": as_container_root}
 
 
@@ -84,16 +87,17 @@ def test_processes_of_others(lab, tunnel, who, tool):
     how = {**WHO, "lesser-root": as_lesser_root}[who]()
     here = running(tunnel)
     pid = tools_of(here)[tool]
-    words = ["mem", pid, "environ", pid, "descriptors", pid, "trace", pid, "take", pid, "vm", pid]
+    words = [word for what in ATTEMPTS for word in (what, pid)]
     if who != "lesser-root":
         words += ["kill", pid]
     assert intrude(lab, how, *words) == set()
     assert here.running() and tools_of(here)[tool] == pid
 
 
-def test_control_socket_of_others(lab):
+@pytest.mark.parametrize("who", WHO)
+def test_control_socket_of_others(lab, who):
     """It is closed to others by its folder and its mode, and by what the kernel says of a caller."""
-    how = as_other_user()
+    how = WHO[who]()
     open_for_all(lab.folder)
     folder = lab.folder / "sockets"
     folder.mkdir(mode=0o755)
@@ -141,13 +145,13 @@ def test_the_program_itself(lab, tunnel):
         "words = []\n"
         "for pid in [str(keeper), *open(f'/proc/{keeper}/task/{keeper}/children').read().split()]:\n"
         "    if open(f'/proc/{pid}/comm').read().startswith('gs-'):\n"
-        "        for what in ('mem', 'environ', 'descriptors', 'trace', 'take', 'vm'):\n"
+        f"        for what in {ATTEMPTS}:\n"
         "            words += [what, pid]\n"
-        "assert len(words) == 24, words\n"
+        f"assert len(words) == {4 * len(ATTEMPTS)}, words\n"
         "os.execv(sys.executable, [sys.executable, sys.argv[1], *words])\n")
     here = tunnel.call(*how, PYTHON, script, INTRUDE)
     results = dict(line.split("=", 1) for line in here.ok().splitlines())
-    assert len(results) == 12
+    assert len(results) == 2 * len(ATTEMPTS)
     assert {name for name, result in results.items() if not result.startswith("refused")} == set()
 
 
