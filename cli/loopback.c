@@ -65,14 +65,12 @@ int loopback_parameter(const char *target, const char *name, char *value, size_t
 {
 	const char *at = strchr(target, '?');
 	size_t wanted = strlen(name);
-	while (at && *at) {
+	while (at) {
 		at++;
 		size_t len = strcspn(at, "&# ");
 		if (len > wanted && strncmp(at, name, wanted) == 0 && at[wanted] == '=')
 			return decode(at + wanted + 1, len - wanted - 1, value, size);
-		at += len;
-		if (*at != '&')
-			break;
+		at = at[len] == '&' ? at + len : NULL;
 	}
 	return -ENOENT;
 }

@@ -220,7 +220,7 @@ static int print_text(struct cli *cli, int fd, const struct control_status *stat
 static int status_run(struct cli *cli, const void *values, char **words)
 {
 	struct control_header question;
-	struct control_status status;
+	struct control_status status = {0};
 	(void)words;
 	int fd = open_socket(cli, values);
 	if (fd < 0)

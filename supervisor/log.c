@@ -160,7 +160,7 @@ static void warn(const char *text)
 	int len = snprintf(line, TEXT, "globus-streams-run: %s", escaped);
 	if (left_out && len < TEXT)
 		len += snprintf(line + len, TEXT, " (and %d times before)", left_out);
-	len += snprintf(line + (len < TEXT ? len : TEXT - 1), 2, "\n");
+	snprintf(line + (len < TEXT ? len : TEXT - 1), 2, "\n");
 	write_line(warn_to, line, strlen(line));
 }
 

@@ -169,7 +169,8 @@ _Noreturn static void become(const struct state *state, uint32_t index, int out)
 	alarm(LOOKUP_SECONDS); /* outlives exec */
 	if (index >= MAX_TUNNELS)
 		run_getent(state->names[index - MAX_TUNNELS].host);
-	run_contact_lookup(state, index);
+	else
+		run_contact_lookup(state, index);
 }
 
 static int start(struct state *state, uint32_t index)

@@ -132,7 +132,7 @@ int socket_connect(int fd, const union address *to)
 void socket_disconnect(int fd)
 {
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
-	connect(fd, &none, sizeof(none));
+	(void)connect(fd, &none, sizeof(none));
 }
 
 int socket_take_error(int fd)
