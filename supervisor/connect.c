@@ -89,12 +89,12 @@ static void succeed(struct supervisor *s, uint32_t index)
 	conn_drop_socket(s, conn);
 	conn_debug(s, conn, conn->plain ? "connected" : "authenticated");
 	s->state->counters.connects++;
-	bool answered = conn_answer(s, conn, 0);
-	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
-	 * comes again, and must not find EISCONN. */
+	bool asked = call != NONE, answered = conn_answer(s, conn, 0);
 	if (!conn->told && conn->nonblocking)
 		held_thread(s, conn)->tid = 0;
-	if (conn->told || (answered && !conn->interrupted))
+	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
+	 * comes again, and must not find EISCONN. */
+	if ((conn->told && !asked) || (answered && !conn->interrupted))
 		conn_forget(s, index);
 	else
 		connect_set_deadline(s, index, loop_now() + (answered ? KEEP_TOLD : KEEP_RESULT));
