@@ -272,6 +272,16 @@ static void channel_ended(struct running *running)
 	try_return(running);
 }
 
+/* An answer comes twice where a supervisor ended after it had answered. */
+static bool channel_is_over(int channel)
+{
+	char byte;
+	ssize_t got;
+	while ((got = recv(channel, &byte, sizeof(byte), MSG_DONTWAIT)) > 0)
+		;
+	return got == 0 || errno != EAGAIN;
+}
+
 _Noreturn static void loop(struct running *running)
 {
 	struct state *state = running->keeper.state;
@@ -296,7 +306,7 @@ _Noreturn static void loop(struct running *running)
 		bool gone = all_gone(running);
 		if (running->keeping->command_gone && gone)
 			finish(running);
-		if (fds[CHANNEL].revents && !gone)
+		if (fds[CHANNEL].revents && !gone && channel_is_over(state->channel_fd))
 			channel_ended(running);
 		else if (running->keeping->return_until && !gone)
 			try_return(running);
