@@ -77,11 +77,17 @@ int keeper_init(struct keeper *keeper, const sigset_t *signals)
 
 /* --- the supervisor --- */
 
+/* A launch's own programs have nobody else; those that are attached serve themselves once the
+ * connection to us has ended. */
 static void let_go(struct state *state)
 {
-	log_warn("connections through the tunnel fail from now on");
+	log_warn(state->control_fd < 0 ? "connections through the tunnel fail from now on"
+				       : "the launches that are attached are let go");
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		close_fd(&state->programs[i].notify_fd);
+	for (uint32_t i = 0; i < MAX_CLIENTS; i++)
+		close_fd(&state->clients[i]);
+	state->upgrade.client = NONE;
 }
 
 /* libcrypto begins once in a process: where there is no memory then, it never works, and it would

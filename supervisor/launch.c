@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@
 #include "supervisor/reissue.h"
 #include "supervisor/upgrade.h"
 
-#define RETURN_LIMIT (500 * MILLISECOND) /* for a supervisor that ended to come back */
+#define RETURN_LIMIT   (500 * MILLISECOND) /* for a supervisor that ended to come back … */
+#define RETURN_SECONDS 1                   /* … and for each of its answers */
 
 struct running {
 	const struct launch *launch; /* only while it starts */
@@ -233,9 +235,11 @@ static void launcher_ended(struct running *running)
 static bool attach_again(struct running *running)
 {
 	struct state *state = running->keeper.state;
+	const struct timeval limit = {.tv_sec = RETURN_SECONDS};
 	cleanup_fd int channel = attach_open(running->keeping->socket_path);
 	if (channel < 0)
 		return false;
+	setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	int err = attach_tunnels(channel, state);
 	if (err == 0)
 		err = attach_program(channel, running->keeping->notify_fd,

@@ -227,6 +227,29 @@ def test_daemons_keeper_killed(lab, tunnel, daemon):
             os.kill(supervisor, signal.SIGKILL)
 
 
+def test_daemon_whose_supervisor_cannot_begin(lab, tunnel, daemon):
+    """It lets go of its launches, which serve themselves: none waits for it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may see the keeper's descriptors")
+    there = tunnel.listen(STORM, "serve", tunnel.port, 1)
+    here = attached(tunnel, daemon, "ask", tunnel.name, tunnel.fake_port)
+    wait_for("the program", lambda: here.out == "ready\n")
+    keeper = daemon.program.pid
+    numbers = {int(name) for name in os.listdir(f"/proc/{keeper}/fd")
+               if "pidfd" not in os.readlink(f"/proc/{keeper}/fd/{name}")}
+    limit_descriptors(keeper, next(number for number in range(1000) if number not in numbers))
+    os.kill(daemon.supervisor, signal.SIGKILL)
+    here.process.stdin.write(b"\n")
+    here.process.stdin.flush()
+    try:
+        wait_for("a supervisor of its own", lambda: supervisor_of(here), timeout=10)
+        wait_for("the answer", lambda: here.out == "ready\ngood\n", timeout=5)
+    finally:
+        limit_descriptors(keeper, 1024)
+    there.process.send_signal(signal.SIGTERM)
+    assert there.wait() == 0, there
+
+
 def test_daemon_ends_when_asked(lab, tunnel, daemon):
     """SIGTERM waits for the programs that are attached, a second one does not."""
     here = attached(tunnel, daemon, "ask", tunnel.name, tunnel.fake_port)
