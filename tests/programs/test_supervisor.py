@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -194,7 +195,8 @@ def test_upgrade_of_a_launch(lab, tunnel, installed):
         supervisor = below(keeper, "gs-supervisor")
         if supervisor and supervisor != before:
             installed.replace(RUN)
-            os.kill(keeper, signal.SIGUSR2)
+            with suppress(ProcessLookupError):  # it may be over
+                os.kill(keeper, signal.SIGUSR2)
             before, sent = supervisor, sent + 1
     assert here.wait() == 0, here
     assert sent > 2
