@@ -13,38 +13,27 @@
  * finds nothing of the handshake, its socket is hushed meanwhile, and looked at by time. One that
  * writes or reads all the same is known by the byte counters, and its connection is dropped.
  *
- * A contact that fails is fetched anew, once for each connection, and tried again where that gives
- * another one. Not so once RESPONSE is out: the far listener may have been called.
+ * How it ends, and what is tried before it fails: connect_end.c.
  */
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "supervisor/address.h"
 #include "supervisor/conn.h"
 #include "supervisor/connect.h"
+#include "supervisor/connect_end.h"
 #include "supervisor/fault.h"
 #include "supervisor/lan.h"
-#include "supervisor/log.h"
-#include "supervisor/lookup.h"
-#include "supervisor/notify.h"
-#include "supervisor/refusal.h"
 #include "supervisor/socket.h"
 
-#define TCP_LIMIT     (10 * SECOND)       /* an access point is on the LAN */
-#define LOOKUP_LIMIT  (5 * SECOND)        /* fetching a contact anew, with an error to tell */
-#define HOLD_BLOCKING (10 * SECOND)       /* the handshake, else */
-#define KEEP_TOLD     (100 * MILLISECOND) /* a success that was told */
-#define KEEP_RESULT   (60 * SECOND)       /* of a failure that nobody asked for */
-#define REALLY_FRESH  (30 * SECOND)       /* the real address of a mapped name */
-#define HALVED        3 /* times at most is a hold, where those before were in vain */
+#define TCP_LIMIT     (10 * SECOND) /* an access point is on the LAN */
+#define HOLD_BLOCKING (10 * SECOND) /* the handshake, else */
+#define REALLY_FRESH  (30 * SECOND) /* the real address of a mapped name */
+#define HALVED        3             /* times at most is a hold, where those before were in vain */
 #define LOOK          (MILLISECOND / 40) /* between two looks at hushed sockets, at least … */
 #define LOOK_REST     (5 * MILLISECOND)  /* … and at one of them, unless there are many */
-
-static void start_tcp(struct supervisor *s, uint32_t index);
 
 static struct conn *at(struct supervisor *s, uint32_t index)
 {
@@ -70,210 +59,6 @@ static struct held_thread *held_thread(struct supervisor *s, const struct conn *
 static bool was_held(const struct held_thread *held, const struct conn *conn)
 {
 	return held->tid == conn->tid && held->tunnel == conn->tunnel && held->until > conn->began;
-}
-
-/* --- the ends --- */
-
-static void succeed(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = at(s, index);
-	uint32_t call = conn->calls;
-	while (call != NONE && s->state->calls[call].kind != CALL_CONNECT)
-		call = s->state->calls[call].next;
-	if (call != NONE && conn->fd >= 0) /* so that the next connect() says EISCONN */
-		socket_connect(conn->fd, &conn->peer);
-	fault_point("connect.authenticated");
-	conn->state = CONN_DONE;
-	fault_point("connect.done");
-	/* the program must find no descriptor of ours when it closes its own */
-	conn_drop_socket(s, conn);
-	conn_debug(s, conn, conn->plain ? "connected" : "authenticated");
-	s->state->counters.connects++;
-	bool asked = call != NONE, answered = conn_answer(s, conn, 0);
-	if (!conn->told && conn->nonblocking)
-		held_thread(s, conn)->tid = 0;
-	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
-	 * comes again, and must not find EISCONN. */
-	if ((conn->told && !asked) || (answered && !conn->interrupted))
-		conn_forget(s, index);
-	else
-		connect_set_deadline(s, index, loop_now() + (answered ? KEEP_TOLD : KEEP_RESULT));
-}
-
-/* The socket is as it was before it was connected. */
-static void disconnect(struct conn *conn)
-{
-	if (socket_tcp_state(conn->fd) != TCP_CLOSE)
-		socket_disconnect(conn->fd);
-	socket_end_handshake(conn); /* not before: it would wake the program */
-}
-
-/* What has failed is told, by the next supervisor where this one ends in between. */
-static void finish_failure(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = at(s, index);
-	conn_unwatch(s, conn);
-	disconnect(conn);
-	fault_point("connect.disconnected");
-	bool asked = conn->calls != NONE;
-	if (asked)
-		socket_take_error(conn->fd); /* the program is about to be told */
-	if (asked && conn_answer(s, conn, conn->error)) {
-		conn_forget(s, index);
-		return;
-	}
-	conn_drop_socket(s, conn);
-	connect_set_deadline(s, index, loop_now() + KEEP_RESULT);
-}
-
-static void fail(struct supervisor *s, uint32_t index, int error, const char *why)
-{
-	struct conn *conn = at(s, index);
-	conn_report(s, conn, error, why);
-	refusal_count(s->state, conn, error);
-	fault_point("connect.failing");
-	conn->error = error;
-	atomic_signal_fence(memory_order_seq_cst);
-	conn->state = CONN_FAILED;
-	fault_point("connect.failed");
-	finish_failure(s, index);
-}
-
-/* TCP itself failed, and nothing else is to be tried: the kernel tells it better than we can,
- * unless a connect() is held. */
-static void fail_in_kernel(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = at(s, index);
-	if (conn->error) {
-		fail(s, index, conn->error, NULL);
-		return;
-	}
-	conn_report(s, conn, ECONNREFUSED, "no TCP connection");
-	conn_pass(s, conn);
-	conn_forget(s, index);
-}
-
-/* --- a contact that failed --- */
-
-/* Its error is not the program's. */
-static void leave_contact(struct conn *conn)
-{
-	bool begun = socket_tcp_state(conn->fd) != TCP_CLOSE;
-	disconnect(conn);
-	if (begun)
-		socket_take_error(conn->fd);
-}
-
-static void want_lookup(struct supervisor *s, uint32_t index)
-{
-	struct conn *conn = at(s, index);
-	conn->state = CONN_LOOKUP;
-	fault_point("connect.lookup");
-	conn_debug(s, conn, "its contact is fetched");
-	conn_unwatch(s, conn);
-	if (conn->retried || conn->nonblocking)
-		connect_set_deadline(s, index,
-				     loop_now() + (conn->nonblocking ? HOLD_LOOP : LOOKUP_LIMIT));
-	lookup_want(s->state, conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name));
-}
-
-/* May another contact help? Not once the far listener may have been called, and not where the
- * access point knows the tunnel and has a reason. */
-static bool worth_a_lookup(const struct conn *conn)
-{
-	uint8_t code = conn->la.code;
-	if (conn->retried || conn->tunnel == NONE || conn->error == ENOMEM)
-		return false;
-	if (conn->error == EADDRNOTAVAIL || conn->error == EADDRINUSE || conn->error == EINVAL ||
-	    conn->error == EISCONN || conn->error == EACCES || conn->error == EPERM)
-		return code == LAN_AUTH_UNKNOWN_KEY; /* else it is the socket's or this host's */
-	if (code == LAN_AUTH_NOT_ACTIVE)
-		return true;
-	return !lan_committed(conn) && (code == LAN_AUTH_OK || code == LAN_AUTH_UNKNOWN_KEY);
-}
-
-/* Give up on the contact, or fetch it anew. error 0: the kernel has it and will tell the program.
- */
-static void fail_or_retry(struct supervisor *s, uint32_t index, int error, const char *why)
-{
-	struct conn *conn = at(s, index);
-	conn->error = error;
-	if (!worth_a_lookup(conn)) {
-		if (error == 0)
-			fail_in_kernel(s, index);
-		else
-			fail(s, index, error, why);
-		return;
-	}
-	conn->retried = true;
-	atomic_signal_fence(memory_order_seq_cst);
-	conn->state = CONN_LOOKUP;
-	fault_point("connect.retrying");
-	leave_contact(conn);
-	conn_debug(s, conn, why ? why : error ? strerror(error) : "no TCP connection");
-	want_lookup(s, index);
-}
-
-/* What went wrong before the contact was fetched anew. */
-static const char *first_reason(const struct conn *conn)
-{
-	if (conn->la.fault != LAN_AUTH_NO_FAULT)
-		return lan_auth_why(&conn->la);
-	if (conn->error == ECONNRESET)
-		return "the peer closed the connection";
-	return conn->error ? strerror(conn->error) : "no TCP connection";
-}
-
-/* The lookup was in vain: tell what went wrong first, if anything did, and what it said. */
-static void lookup_failed(struct supervisor *s, uint32_t index, const char *text)
-{
-	struct conn *conn = at(s, index);
-	char both[LOOKUP_TEXT_MAX + 128];
-	bool tried = conn->peer.sa.sa_family != 0;
-	int error = conn->error ? conn->error : tried ? ECONNREFUSED : ENETUNREACH;
-	if (tried)
-		snprintf(both, sizeof(both), "%s (and fetching the contact anew: %s)",
-			 first_reason(conn), text);
-	fail(s, index, error, tried ? both : text);
-}
-
-static void lookup_over_for(struct supervisor *s, uint32_t index, const char *text)
-{
-	struct conn *conn = at(s, index);
-	union address before = conn->peer, after = {0};
-	if (conn->tunnel != NONE) {
-		after = s->state->tunnels[conn->tunnel].contact;
-	} else {
-		struct name *name = &s->state->names[conn->name];
-		after = name->real.sa.sa_family ? name->real : name->real6;
-	}
-	bool again =
-		after.sa.sa_family && (!before.sa.sa_family || !address_same(&before, &after) ||
-				       conn->la.code == LAN_AUTH_NOT_ACTIVE);
-	if (again) {
-		if (before.sa.sa_family)
-			socket_take_error(conn->fd); /* it was the old contact's */
-		memset(&conn->la, 0, sizeof(conn->la));
-		start_tcp(s, index);
-	} else if (text[0]) {
-		lookup_failed(s, index, text);
-	} else if (before.sa.sa_family && conn->error == 0) {
-		fail_in_kernel(s, index);
-	} else {
-		fail(s, index, conn->error ? conn->error : ENETUNREACH, first_reason(conn));
-	}
-}
-
-void connect_lookup_over(struct supervisor *s, uint32_t lookup)
-{
-	char text[LOOKUP_TEXT_MAX];
-	memcpy(text, s->state->lookups[lookup].text, sizeof(text));
-	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
-		struct conn *conn = at(s, i);
-		uint32_t its = conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name);
-		if (conn->slot.used && conn->state == CONN_LOOKUP && its == lookup)
-			lookup_over_for(s, i, text);
-	}
 }
 
 /* --- the handshake --- */
@@ -313,8 +98,9 @@ static void drive(struct supervisor *s, uint32_t index)
 	uint32_t events = 0;
 	/* what the program did behind our back must not reach the access point as the handshake */
 	if (conn->told && !lan_alone(conn)) {
-		fail(s, index, EPROTO,
-		     "the program wrote or read before it asked whether the connection is there");
+		connect_fail(s, index, EPROTO,
+			     "the program wrote or read before it asked whether the connection is "
+			     "there");
 		return;
 	}
 	/* before RESPONSE, which makes the access point call on */
@@ -327,11 +113,12 @@ static void drive(struct supervisor *s, uint32_t index)
 		watch(s, index, events);
 		look_later(s, index);
 	} else if (err < 0)
-		fail_or_retry(s, index, -err, why);
+		connect_fail_or_retry(s, index, -err, why);
 	else if (conn->told && !lan_alone(conn))
-		fail(s, index, EPROTO, "the program wrote or read before the connection was there");
+		connect_fail(s, index, EPROTO,
+			     "the program wrote or read before the connection was there");
 	else
-		succeed(s, index);
+		connect_succeed(s, index);
 }
 
 void connect_tell(struct supervisor *s, uint32_t index)
@@ -369,11 +156,11 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 		return;
 	}
 	if (conn->plain) {
-		succeed(s, index);
+		connect_succeed(s, index);
 		return;
 	}
 	if (lan_begin_caller(s->state, conn) < 0) {
-		fail(s, index, EIO, "no random bytes");
+		connect_fail(s, index, EIO, "no random bytes");
 		return;
 	}
 	socket_begin_handshake(conn);
@@ -395,7 +182,7 @@ static void tcp_step(struct supervisor *s, uint32_t index, int err)
 		 (err == -EISCONN && socket_tcp_state(at(s, index)->fd) == TCP_ESTABLISHED))
 		tcp_is_up(s, index);
 	else
-		fail_or_retry(s, index, -err, NULL);
+		connect_fail_or_retry(s, index, -err, NULL);
 }
 
 void connect_tcp_event(struct supervisor *s, uint32_t index)
@@ -407,7 +194,7 @@ void connect_tcp_event(struct supervisor *s, uint32_t index)
 	if (tcp != TCP_CLOSE)
 		tcp_is_up(s, index);
 	else if (conn->told)
-		fail_or_retry(s, index, 0, NULL);
+		connect_fail_or_retry(s, index, 0, NULL);
 	else
 		tcp_step(s, index, socket_connect(conn->fd, &conn->peer));
 }
@@ -418,7 +205,7 @@ static bool bound_elsewhere(const struct conn *conn)
 	return address_is_loopback(&conn->here) && !address_is_loopback(&conn->peer);
 }
 
-static void start_tcp(struct supervisor *s, uint32_t index)
+void connect_start_tcp(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
 	int family = conn->family;
@@ -437,13 +224,13 @@ static void start_tcp(struct supervisor *s, uint32_t index)
 	}
 	union address to = conn->peer;
 	if (!address_for_socket(&to, family)) {
-		fail(s, index, EAFNOSUPPORT, NULL);
+		connect_fail(s, index, EAFNOSUPPORT, NULL);
 		return;
 	}
 	if (family == AF_INET6 && conn->peer.sa.sa_family == AF_INET)
 		socket_allow_ipv4(conn->fd);
 	if (bound_elsewhere(conn)) {
-		fail(s, index, EADDRNOTAVAIL, NULL);
+		connect_fail(s, index, EADDRNOTAVAIL, NULL);
 		return;
 	}
 	conn->peer = to;
@@ -466,6 +253,11 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 }
 
 /* A loop that makes one connection after another must not be held for each of them. */
+void connect_held_well(struct supervisor *s, uint32_t index)
+{
+	held_thread(s, at(s, index))->tid = 0;
+}
+
 void connect_held_in_vain(struct supervisor *s, uint32_t index)
 {
 	const struct conn *conn = at(s, index);
@@ -511,9 +303,9 @@ void connect_begin(struct supervisor *s, uint32_t call_index, uint32_t index)
 		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
 	}
 	if (contact_known(s, conn))
-		start_tcp(s, index);
+		connect_start_tcp(s, index);
 	else
-		want_lookup(s, index);
+		connect_want_lookup(s, index);
 }
 
 /* --- events --- */
@@ -532,15 +324,15 @@ void connect_deadline(struct supervisor *s, uint32_t index)
 	if (conn->state == CONN_FAILED || conn->state == CONN_DONE) {
 		conn_forget(s, index);
 	} else if (conn->state == CONN_TCP) {
-		fail_or_retry(s, index, ETIMEDOUT, "no answer within 10 s");
+		connect_fail_or_retry(s, index, ETIMEDOUT, "no answer within 10 s");
 	} else if (conn->state == CONN_AUTH) {
-		fail(s, index, ETIMEDOUT, "the access point does not answer");
+		connect_fail(s, index, ETIMEDOUT, "the access point does not answer");
 	} else if (conn->peer.sa.sa_family && conn->error == 0) {
-		fail_in_kernel(s, index);
+		connect_fail_in_kernel(s, index);
 	} else if (conn->peer.sa.sa_family) {
-		fail(s, index, conn->error, first_reason(conn));
+		connect_fail(s, index, conn->error, connect_first_reason(conn));
 	} else {
-		fail(s, index, ETIMEDOUT, "no contact in time");
+		connect_fail(s, index, ETIMEDOUT, "no contact in time");
 	}
 }
 
@@ -575,30 +367,30 @@ void connect_resume(struct supervisor *s, uint32_t index)
 	struct conn *conn = at(s, index);
 	switch (conn->state) {
 	case CONN_LOOKUP:
-		leave_contact(conn);
+		connect_leave_contact(conn);
 		if (!conn->retried && contact_known(s, conn))
-			start_tcp(s, index);
+			connect_start_tcp(s, index);
 		else
-			want_lookup(s, index);
+			connect_want_lookup(s, index);
 		return;
 	case CONN_DONE:
-		succeed(s, index);
+		connect_succeed(s, index);
 		return;
 	case CONN_FAILED:
 		if (conn->fd >= 0)
-			finish_failure(s, index);
+			connect_finish_failure(s, index);
 		return;
 	case CONN_TCP:
 		if (socket_tcp_state(conn->fd) == TCP_CLOSE && !conn->told)
-			start_tcp(s,
-				  index); /* it was about to be sent, or its error was not told */
+			connect_start_tcp(
+				s, index); /* it was about to be sent, or its error was not told */
 		else
 			watch(s, index, EPOLLOUT);
 		return;
 	case CONN_AUTH:
 		if (lan_resume(conn) < 0)
-			fail(s, index, EPROTO,
-			     "the program wrote or read before the connection was there");
+			connect_fail(s, index, EPROTO,
+				     "the program wrote or read before the connection was there");
 		else
 			drive(s, index);
 		return;

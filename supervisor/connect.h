@@ -17,7 +17,11 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 /* TCP may be up, or have failed: look, and go on. The conn may be gone afterwards. */
 void connect_tcp_event(struct supervisor *s, uint32_t conn);
 
-/* A non-blocking connect() was held until its time was over. */
+/* Connect to the contact that is known. The conn may be gone afterwards. */
+void connect_start_tcp(struct supervisor *s, uint32_t conn);
+
+/* A non-blocking connect() was held and is done; or was held until its time was over. */
+void connect_held_well(struct supervisor *s, uint32_t conn);
 void connect_held_in_vain(struct supervisor *s, uint32_t conn);
 
 /* The program is about to be told EINPROGRESS. */
