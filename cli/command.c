@@ -129,6 +129,15 @@ static bool has_value_apart(const struct command *command, const char *option)
 	return false;
 }
 
+/* A long option that no command has. */
+static bool is_unknown(const struct command *command, const char *option)
+{
+	char name[SUGGEST_WORD_MAX];
+	int len = (int)strcspn(option, "=");
+	snprintf(name, sizeof(name), "%.*s", len, option);
+	return strncmp(name, "--", 2) == 0 && name[2] && !anywhere(command, 0, name + 2);
+}
+
 /* Take the group words off the front, leaving options that stand before them in place. */
 static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 {
@@ -144,8 +153,13 @@ static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 			argv[at++] = help;
 			continue;
 		}
-		if (descend(cli, place, argv[at]) < 0)
-			return -1;
+		if (descend(cli, place, argv[at]) < 0) {
+			if (at == 0 || !is_unknown(place->command, argv[at - 1]))
+				return -1;
+			/* The word may be its value: that it is refused says more. */
+			failure_finish(&cli->failure);
+			return 0;
+		}
 		memmove(argv + at, argv + at + 1, sizeof(*argv) * (size_t)(*argc - at));
 		(*argc)--;
 	}

@@ -83,6 +83,11 @@ static int update(struct cli *cli, const struct values *values, struct environme
 		return -1;
 	if (environment_lock(environment, cli) < 0 || environment_read(environment, cli) < 0)
 		return -1;
+	if (values->listener_contact && conf_get(&environment->conf, CONF_GLOBUS_CONTACT))
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "%s/%s.conf is the initiator side's, with mapped hosts; "
+				   "--listener-contact-string belongs to the listener side",
+				   environment->base, environment->id);
 	if (!cli->json)
 		printf("Updating the environment for tunnel: %s\n", environment->id);
 	if (output_flush(&cli->failure) < 0)

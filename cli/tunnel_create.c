@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/say.h"
 #include "cli/tunnel_record.h"
 #include "cli/tunnel_wait.h"
 
@@ -34,6 +35,9 @@ static int run(struct cli *cli, const void *given, char **words)
 	if (values->wait.given) {
 		int bad = cli_uuid(cli, "a tunnel's", tunnel.id, id);
 		tunnel_finish(&tunnel);
+		/* Now: without its id nobody can initialize the listener that is waited for. */
+		if (!bad)
+			say_note("tunnel %s is created, and waits to be active", id);
 		if (bad || tunnel_wait_active(cli, id, values->wait.value, &tunnel) < 0)
 			return failure_prefix(&cli->failure, "tunnel %s is created: ", id);
 	}

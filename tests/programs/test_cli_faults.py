@@ -50,6 +50,8 @@ def initialized(cli, far):
     (("tunnle",), "did you mean: globus-streams tunnel"),
     (("environment", "initialise", "x"), "did you mean: globus-streams environment initialize"),
     (("environment", "initialize", "--frce", "x"), "did you mean --force"),
+    (("--formt", "json", "tunnel", "list"), "did you mean --format"),
+    (("--nonesuch", "x"), "no such option: --nonesuch"),
     (("environment",), "--help"), ((), "--help"),
     (("--format", "xml", "tunnel", "show", INITIATOR_AP), "xml"),
     (("environment", "initialize", "--listener-contact-string", "10.0.0.1", INITIATOR_AP), "HOST:PORT"),

@@ -165,9 +165,21 @@ def test_create_waits(cli, far):
         time.sleep(0.02)
     activate(far, next(iter(far.tunnels)))
     out, err = run.communicate(timeout=30)
-    assert run.returncode == 0 and err == "" and re.search(r"^State: +ACTIVE$", out, re.M)
-    line = cli.run("tunnel", "create", "--wait=1", INITIATOR_AP, LISTENER_AP).failed(1)
-    assert "is created" in line and "AWAITING_LISTENER" in line
+    assert run.returncode == 0 and re.search(r"^State: +ACTIVE$", out, re.M)
+    assert re.fullmatch(r"globus-streams: tunnel [0-9a-f-]{36} is created, and waits to be active\n", err)
+    result = cli.run("tunnel", "create", "--wait=1", INITIATOR_AP, LISTENER_AP)
+    assert result.status == 1 and "AWAITING_LISTENER" in result.err.splitlines()[1], result
+
+
+def test_create_tells_the_id_before_it_waits(cli, far):
+    """Who is to initialize the listener needs it, and who ends the wait."""
+    run = cli.start("tunnel", "create", "--wait", INITIATOR_AP, LISTENER_AP)
+    line = run.stderr.readline()
+    tunnel = next(iter(far.tunnels))
+    assert tunnel in line and run.poll() is None
+    cli.run("environment", "initialize", "--listener-contact-string", "10.0.0.1:80", tunnel).ok()
+    activate(far, tunnel)
+    assert run.communicate(timeout=30)[0].startswith("ID: ") and run.returncode == 0
 
 
 def test_initialize_waits(cli, far):
@@ -310,6 +322,14 @@ def test_cleanup_where_the_secret_cannot_be_revoked(cli, far):
     far.rule("DELETE", "/manager/.*", far.envelope(403, "denied", "not the owner"))
     result = cli.run("environment", "cleanup", "--force", tunnel)
     assert result.status == 0 and "not the owner" in result.err and cli.files() == {}
+
+
+def test_update_does_not_turn_an_initiator_into_a_listener(cli, far):
+    tunnel = far.active()
+    cli.run("environment", "initialize", "--globus-contact", "a.example:1", tunnel).ok()
+    before = cli.files()
+    line = cli.run("environment", "update", "--listener-contact-string", "10.0.0.1:80", tunnel).failed(2)
+    assert "initiator side" in line and cli.files() == before and far.count("PATCH", ".*") == 0
 
 
 def test_environment_show_and_list(cli, far):
