@@ -4,6 +4,7 @@ for it, in time, and the user one line that says what is the matter."""
 import os
 import re
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -30,9 +31,8 @@ ODD = {
     "timed out": (odd.refuses(5), "Connection timed out", "timed out"),
     "busy": (odd.refuses(6), "Connection refused", "busy"),
     "version": (odd.refuses(7), "Protocol error", "version"),
-    "silence": (odd.is_silent, "Connection timed out", "time|answer"),
-    "half a frame": (odd.stops_half_way, "Connection timed out", "time|answer"),
 }
+SILENT = {"silence": odd.is_silent, "half a frame": odd.stops_half_way}
 SLOW = 25  # seconds within which a silent peer has to have been given up
 
 
@@ -49,9 +49,13 @@ def initiator(lab):
     return make
 
 
-def expect_error(lab, base, tunnel, error, line):
+def calling(lab, base, tunnel):
+    return lab.run(base, tunnel, TALK, "call", f"globus.{tunnel}", FAKE_PORT, "question")
+
+
+def expect_error(lab, base, tunnel, error, line, here=None):
     begin = time.monotonic()
-    here = lab.run(base, tunnel, TALK, "call", f"globus.{tunnel}", FAKE_PORT, "question")
+    here = here or calling(lab, base, tunnel)
     assert here.wait(60) == 1, here
     assert time.monotonic() - begin < SLOW
     assert f"talk: connect: {error}\n" in here.err, here
@@ -74,10 +78,15 @@ def test_down(lab, initiator):
     expect_error(lab, base, tunnel, "Connection refused", "refused")
 
 
-def test_black_hole(lab, initiator):
-    with BlackHole() as hole:
-        base, tunnel = initiator(hole.port)
-        expect_error(lab, base, tunnel, "Connection timed out", "time")
+def test_those_that_do_not_answer(lab, initiator):
+    """All at once, since each takes its 10 s."""
+    with ExitStack() as stack:
+        doors = [stack.enter_context(door) for door in (BlackHole(), *map(OddGateway, SILENT.values()))]
+        wheres = [initiator(door.port) for door in doors]
+        heres = [calling(lab, *where) for where in wheres]
+        for where, here in zip(wheres, heres):
+            expect_error(lab, *where, "Connection timed out", "time|answer", here)
+        assert all(gateway.calls >= 1 for gateway in doors[1:])
 
 
 def test_the_right_secret(lab, initiator):
