@@ -131,6 +131,6 @@ int probe_authenticate(int fd, const struct conf_view *view, unsigned seconds, c
 	*why = lan_auth_why(&la);
 	*reached = la.fault == LAN_AUTH_FAULT_STATUS &&
 		   (la.code == LAN_AUTH_UNREACHABLE || la.code == LAN_AUTH_NOT_ACTIVE ||
-		    la.code == LAN_AUTH_BUSY);
+		    la.code == LAN_AUTH_TIMED_OUT || la.code == LAN_AUTH_BUSY);
 	return -lan_auth_errno(&la);
 }

@@ -5,7 +5,7 @@ import re
 import shutil
 
 from lab import CLI, RUN, change_conf, free_port, wait_listening
-from odd_gateways import OddGateway, closes_at_once
+from odd_gateways import OddGateway, closes_at_once, refuses
 
 
 def doctor(lab, *words, env=None):
@@ -77,6 +77,15 @@ def test_a_tunnel_without_a_secret(lab, tunnel):
             change_conf(tunnel.initiator, tunnel.id, connector_contact_string=f"127.0.0.1:{contact}")
             nowhere = {"GLOBUS_SDK_SERVICE_URL_TRANSFER": "ftp://127.0.0.1"}
             assert wrong in doctor(lab, *where, env=nowhere)[1]
+
+
+def test_a_listener_that_keeps_the_access_point_waiting(lab, tunnel):
+    """One that globus-streams-run did not start: a new secret on the initiator's side would not help."""
+    with OddGateway(refuses(5)) as odd:
+        change_conf(tunnel.initiator, tunnel.id, connector_contact_string=f"127.0.0.1:{odd.port}")
+        found, failed = doctor(lab, "--base-dir", tunnel.initiator, tunnel.id,
+                               env={"GLOBUS_SDK_SERVICE_URL_TRANSFER": "ftp://127.0.0.1"})
+    assert "far side" in failed and "LAN authentication" not in failed and "timed out" in found["far side"][1]
 
 
 def test_a_tunnel_whose_time_is_over(lab, tunnel):
