@@ -90,29 +90,32 @@ int hand_proc(struct state *state, enum hand_op op, int tid, int fd)
 static int serve(const struct state *state, struct hand *hand)
 {
 	uint32_t len = *(volatile uint32_t *)&hand->len;
+	int tid = *(volatile int *)&hand->tid;
 	if (len > HAND_DATA)
 		return -EMSGSIZE;
+	if (tid == getpid()) /* whoever may write to us is us */
+		return -EPERM;
 	switch ((enum hand_op)hand->op) {
 	case HAND_READ:
-		return hand_own_read(hand->tid, hand->address, hand->data, len);
+		return hand_own_read(tid, hand->address, hand->data, len);
 	case HAND_WRITE:
-		return hand_own_write(hand->tid, hand->address, hand->data, len);
+		return hand_own_write(tid, hand->address, hand->data, len);
 	case HAND_GETFD:
 		return hand_own_getfd(hand->pidfd, hand->number);
 	case HAND_GROUP:
-		return proc_group(hand->tid);
+		return proc_group(tid);
 	case HAND_TABLE_GROUP:
-		return proc_table_group(hand->tid);
+		return proc_table_group(tid);
 	case HAND_FIND_SOCKET:
-		return proc_find_socket(hand->tid, hand->number);
+		return proc_find_socket(tid, hand->number);
 	case HAND_FIND_HOLDER:
-		return proc_find_holder(hand->tid, hand->number);
+		return proc_find_holder(tid, hand->number);
 	case HAND_OWNER:
-		return proc_owner(hand->tid);
+		return proc_owner(tid);
 	case HAND_COMM:
-		return proc_comm(hand->tid, (char *)hand->data);
+		return proc_comm(tid, (char *)hand->data);
 	case HAND_HOSTS:
-		return proc_hosts(state, hand->tid);
+		return proc_hosts(state, tid);
 	}
 	return -ENOSYS;
 }

@@ -196,7 +196,9 @@ uint32_t lookup_next(const struct state *state, uint32_t index)
 	index++;
 	if (index >= state->tunnel_count && index < MAX_TUNNELS)
 		index = MAX_TUNNELS;
-	return index < MAX_TUNNELS + state->name_count ? index : NONE;
+	/* the keeper goes through them too, and the count is the supervisor's */
+	uint32_t names = state->name_count < MAX_NAMES ? state->name_count : MAX_NAMES;
+	return index < MAX_TUNNELS + names ? index : NONE;
 }
 
 void lookup_ended(struct state *state, pid_t pid)

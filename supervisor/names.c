@@ -140,7 +140,7 @@ static union address virtual_address(uint32_t number, int family)
 union address names_address(const struct state *state, uint32_t index)
 {
 	const struct name *name = &state->names[index];
-	const struct tunnel *tunnel = &state->tunnels[name->tunnel[0]];
+	const struct tunnel *tunnel = &state->tunnels[name->tunnel[0] % MAX_TUNNELS];
 	int family = tunnel->contact.sa.sa_family == AF_INET6 ? AF_INET6 : AF_INET;
 	return virtual_address(name->number, family);
 }
@@ -196,16 +196,17 @@ void names_answer(const struct state *state, struct question *question)
 		answer_reverse(state, question);
 }
 
+/* By the keeper, which believes nothing that stands there: no count, no index, no end of a text. */
 int names_write_hosts(const struct state *state, int fd)
 {
-	for (uint32_t i = 0; i < state->name_count; i++) {
+	for (uint32_t i = 0; i < state->name_count && i < MAX_NAMES; i++) {
 		char text[INET6_ADDRSTRLEN];
 		union address address = names_address(state, i);
 		inet_ntop(address.sa.sa_family,
 			  address.sa.sa_family == AF_INET ? (void *)&address.in.sin_addr
 							  : (void *)&address.in6.sin6_addr,
 			  text, sizeof(text));
-		if (dprintf(fd, "%s %s\n", text, state->names[i].host) < 0)
+		if (dprintf(fd, "%s %.*s\n", text, CONTACT_HOST_MAX, state->names[i].host) < 0)
 			return -errno;
 	}
 	return 0;
