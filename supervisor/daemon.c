@@ -44,6 +44,16 @@ static int bind_private(int fd, const struct sockaddr_un *to)
 	return err;
 }
 
+/* A socket that nobody answers at was left behind; what is no socket refuses in the same way. */
+static bool left_behind(const char *path)
+{
+	struct stat stat;
+	if (lstat(path, &stat) < 0 || !S_ISSOCK(stat.st_mode))
+		return false;
+	cleanup_fd int other = attach_open(path);
+	return other == -ECONNREFUSED;
+}
+
 int daemon_listen(const char *path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -60,10 +70,9 @@ int daemon_listen(const char *path)
 		return -errno;
 	err = bind_private(fd, &to);
 	if (err == -EADDRINUSE) {
-		cleanup_fd int other = attach_open(path);
-		if (other != -ECONNREFUSED)
+		if (!left_behind(path))
 			return -EADDRINUSE;
-		unlink(path); /* nobody answers: it was left behind */
+		unlink(path);
 		err = bind_private(fd, &to);
 	}
 	if (err == 0 && listen(fd, SOMAXCONN) < 0)

@@ -130,7 +130,7 @@ static const char *explain(int err)
 {
 	switch (err) {
 	case -EADDRINUSE:
-		return "a supervisor listens there already";
+		return "a supervisor listens there already, or it is no socket";
 	case -EPERM:
 		return "its folder belongs to another user, or others may write to it";
 	case -ENOTSOCK:

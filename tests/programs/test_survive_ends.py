@@ -277,6 +277,16 @@ def test_daemon_takes_the_place_of_a_dead_one(lab, daemon):
     assert stat.S_IMODE(daemon.path.stat().st_mode) == 0o600
 
 
+def test_what_is_no_socket_stays(lab):
+    """A file refuses connections just as a socket does that was left behind."""
+    folder = lab.folder / "own"
+    folder.mkdir(mode=0o700)
+    (folder / "file").write_text("precious")
+    refused = lab.start(SUPERVISOR, "--socket", folder / "file")
+    assert refused.wait() == 1 and "no socket" in refused.err
+    assert (folder / "file").read_text() == "precious"
+
+
 def test_folder_that_others_may_write_to(lab):
     folder = lab.folder / "open"
     folder.mkdir()
