@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define ANSWER_SECONDS 15 /* an upgrade starts a program */
+#define TURN_SECONDS   1
 
 static const char *socket_path(const char *given, char *room, size_t size)
 {
@@ -35,7 +36,7 @@ static int of_same_user(int fd)
 int control_open(struct cli *cli, const char *given)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	struct timeval limit = {.tv_sec = ANSWER_SECONDS};
+	const struct timeval limit = {.tv_sec = ANSWER_SECONDS}, turn = {.tv_sec = TURN_SECONDS};
 	char room[512];
 	const char *path = socket_path(given, room, sizeof(room));
 	if (snprintf(to.sun_path, sizeof(to.sun_path), "%s", path) >= (int)sizeof(to.sun_path))
@@ -43,8 +44,11 @@ int control_open(struct cli *cli, const char *given)
 				   "%s: a socket's path has at most %zu bytes", path,
 				   sizeof(to.sun_path) - 1);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	/* connect() waits where many do already that nobody accepts */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &turn, sizeof(turn));
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
-		int error = errno;
+		int error = errno == EAGAIN ? ETIMEDOUT : errno;
 		if (fd >= 0)
 			close(fd);
 		return failure_set(
@@ -57,7 +61,6 @@ int control_open(struct cli *cli, const char *given)
 		close(fd);
 		return failure_set(&cli->failure, STATUS_FAILED, "%s is another user's", path);
 	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	return fd;
 }
 

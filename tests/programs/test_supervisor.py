@@ -119,6 +119,21 @@ def test_nobody_there(lab, verb):
     assert "no supervisor at" in refused.err and "globus-streams-supervisor --socket" in refused.err
 
 
+def test_nobody_accepts(lab):
+    """One that listens, and is stuck: as many wait there as may."""
+    path, waiting = lab.folder / "stuck", []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stuck:
+        stuck.bind(str(path))
+        stuck.listen(0)
+        with suppress(BlockingIOError):
+            while True:
+                waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK))
+                waiting[-1].connect(str(path))
+        refused = lab.start(CLI, "supervisor", "status", "--socket", path)
+        assert refused.wait(5) == 1
+        assert f"no supervisor at {path}" in refused.err and "timed out" in refused.err
+
+
 # --- a new binary ---
 
 class Installed:
