@@ -136,6 +136,8 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 	conn->state = CONN_INJECTED;
 	fault_point("accept.injecting");
 	set_nonblocking(conn, call->args[3] & SOCK_NONBLOCK);
+	if (conn->linger.l_onoff)
+		socket_set_linger(conn->fd, conn->linger);
 	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
 	fault_point("accept.injected");
 	if (number < 0) {

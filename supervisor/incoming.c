@@ -108,6 +108,9 @@ static bool too_many(struct supervisor *s, uint32_t listener)
 
 static void take_in(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
 {
+	const struct linger linger = socket_linger(*fd);
+	if (linger.l_onoff) /* no stranger may have us wait for him */
+		socket_set_linger(*fd, (struct linger){0});
 	uint32_t index = too_many(s, listener) ? NONE : conn_take(s->state);
 	if (index == NONE) {
 		s->state->counters.refused[REFUSED_FULL]++;
@@ -118,6 +121,7 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	conn->state = CONN_INCOMING;
 	conn->peer = *peer;
 	conn->listener = listener;
+	conn->linger = linger;
 	conn->began = loop_now();
 	conn->deadline = conn->began + HANDSHAKE;
 	if (lan_begin_answerer(conn) < 0) {

@@ -106,6 +106,9 @@ void listener_tidy(struct supervisor *s, uint32_t index)
 
 void listener_drop_conn(struct supervisor *s, uint32_t index)
 {
+	const struct conn *conn = &s->state->conns[index];
+	if (conn->linger.l_onoff && conn->fd >= 0) /* it may have been put back already */
+		socket_set_linger(conn->fd, (struct linger){0});
 	close_fd(&s->state->conns[index].fd);
 	conn_give(s->state, index);
 }

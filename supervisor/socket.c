@@ -213,6 +213,19 @@ void socket_begin_handshake(struct conn *conn)
 		set_low_water(conn->fd, 1);
 }
 
+struct linger socket_linger(int fd)
+{
+	struct linger linger = {0};
+	socklen_t len = sizeof(linger);
+	getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len);
+	return linger;
+}
+
+void socket_set_linger(int fd, struct linger linger)
+{
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 void socket_hush(const struct conn *conn)
 {
 	if (conn->low_water)

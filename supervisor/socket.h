@@ -63,6 +63,11 @@ int socket_accept(int fd, bool blocks, union address *peer);
 void socket_begin_handshake(struct conn *conn);
 void socket_end_handshake(struct conn *conn);
 
+/* SO_LINGER, which a connection has from its listening socket: what it is; and another. Where it is
+ * on, close() waits for the peer, whoever that is, also on a socket that does not block. */
+struct linger socket_linger(int fd);
+void socket_set_linger(int fd, struct linger linger);
+
 /* Let what comes wake nobody who polls this socket, us neither: a large SO_RCVLOWAT. */
 void socket_hush(const struct conn *conn);
 

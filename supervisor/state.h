@@ -168,15 +168,16 @@ enum conn_state {
 struct conn {
 	struct slot slot;
 	uint8_t state;
-	bool whole;       /* being made: filled in */
-	bool told;        /* connect() has returned EINPROGRESS: an event loop may be waiting */
-	bool retried;     /* with a contact fetched anew */
-	bool interrupted; /* signals have taken back a call that waits for it */
-	bool plain;       /* no handshake */
-	bool nonblocking; /* its program's loop waits: the handshake's time is short */
-	bool cork;        /* the program's TCP_CORK, and … */
-	int low_water;    /* … SO_RCVLOWAT, put back after the handshake; 0: not known */
-	int family;       /* of the socket */
+	bool whole;           /* being made: filled in */
+	bool told;            /* connect() has returned EINPROGRESS: an event loop may be waiting */
+	bool retried;         /* with a contact fetched anew */
+	bool interrupted;     /* signals have taken back a call that waits for it */
+	bool plain;           /* no handshake */
+	bool nonblocking;     /* its program's loop waits: the handshake's time is short */
+	bool cork;            /* the program's TCP_CORK, and … */
+	int low_water;        /* … SO_RCVLOWAT, put back after the handshake; 0: not known */
+	struct linger linger; /* accepted: the listening socket's, put back when handed over */
+	int family;           /* of the socket */
 	int fd;
 	int error; /* FAILED: the errno */
 	int tid, group,

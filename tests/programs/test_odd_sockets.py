@@ -1,6 +1,8 @@
 """Sockets and servers that are used in ways that few think of."""
 
+import ctypes
 import socket
+import struct
 import time
 
 import pytest
@@ -80,6 +82,38 @@ def test_server_that_is_busy(tunnel):
     first.process.stdin.close()
     second.ok()
     there.ok()
+
+
+LINGERING_SERVER = """
+import socket, struct, sys, threading
+LINGER = struct.pack("ii", 1, 20)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
+taken = listener.accept()[0]
+print(taken.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == LINGER, flush=True)
+taken.sendall(taken.recv(100))
+"""
+
+
+def be_deaf(sock):
+    """Nothing that comes is seen, nor acknowledged: a filter that keeps no byte (socket(7))."""
+    nothing = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
+    sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack("@HP", 1, ctypes.addressof(nothing)))
+
+
+def test_strangers_at_a_server_that_lingers(tunnel):
+    """close() of what a stranger leaves behind would wait for him: nobody else is held up by that, and the
+    program's connections have the option."""
+    there = tunnel.listen(PYTHON, "-c", LINGERING_SERVER, tunnel.port)
+    strangers = [socket.create_connection((LOOPBACK, tunnel.port)) for _ in range(3)]
+    for stranger in strangers:
+        be_deaf(stranger)
+        stranger.sendall(b"GET / HTTP/1.0" * 20)
+    wait_for("the refusal", lambda: "refused a connection" in there.err)
+    began = time.monotonic()
+    assert caller(tunnel, "ask(call())").wait() == 0
+    assert time.monotonic() - began < 5
+    assert there.ok() == "True\n"
 
 
 @pytest.mark.parametrize("option", ["SOL_SOCKET, socket.SO_RCVLOWAT, 1000",
