@@ -94,7 +94,7 @@ static void reply(struct supervisor *s, uint32_t client, uint16_t serial, int er
 static int take_tunnel(struct supervisor *s, uint32_t client, struct question_in *question)
 {
 	(void)client;
-	return -tunnel_take(s->state, &question->message.tunnel);
+	return -tunnel_take(s->state, &question->message.tunnel, true);
 }
 
 /* May we look into it? Its keeper may, whatever Yama says; but we are no ancestor of it. */

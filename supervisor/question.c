@@ -46,7 +46,8 @@ static int read_long(struct state *state, const struct call *call, void *data, s
 	return err;
 }
 
-/* A program that has taken on another user's id is not to say where the others' names lead. */
+/* A program that has taken on another user's id is not to say where the others' names lead; nor is
+ * any to say it of a tunnel that is there. */
 static int take_tunnel(struct supervisor *s, const struct call *call,
 		       struct control_tunnel *message)
 {
@@ -54,7 +55,7 @@ static int take_tunnel(struct supervisor *s, const struct call *call,
 	if (err == 0 && !notify_valid(s->state, call))
 		err = -ESRCH;
 	if (err == 0)
-		err = tunnel_take(s->state, message);
+		err = tunnel_take(s->state, message, false);
 	if (err == 0)
 		log_debug("process %d has added tunnel %s", (int)call->notif.pid, message->id);
 	return err;

@@ -116,7 +116,7 @@ void tunnel_view(const struct state *state, uint32_t index, struct conf_view *vi
 	view_names(state, index, view);
 }
 
-int tunnel_take(struct state *state, struct control_tunnel *message)
+int tunnel_take(struct state *state, struct control_tunnel *message, bool renew)
 {
 	uint8_t id[UUID_BYTES];
 	message->id[UUID_TEXT] = message->base[sizeof(message->base) - 1] = '\0';
@@ -124,8 +124,11 @@ int tunnel_take(struct state *state, struct control_tunnel *message)
 		return -EINVAL;
 	/* one that is named again may have a new secret or contact */
 	uint32_t tunnel = tunnel_find(state, message->id, message->base);
-	int err = tunnel == NONE ? tunnel_add(state, message->id, message->base, &message->view)
-				 : tunnel_renew(state, tunnel, &message->view);
+	int err = 0;
+	if (tunnel == NONE)
+		err = tunnel_add(state, message->id, message->base, &message->view);
+	else if (renew)
+		err = tunnel_renew(state, tunnel, &message->view);
 	tunnel = tunnel_find(state, message->id, message->base);
 	for (size_t i = 0; err == 0 && i < MAX_PORTS && message->ports[i]; i++)
 		err = tunnel_listen(state, tunnel, message->ports[i]);

@@ -15,8 +15,9 @@ int tunnel_add(struct state *state, const char *id, const char *base, const stru
  * as above, and -ENOENT. */
 int tunnel_renew(struct state *state, uint32_t tunnel, const struct conf_view *view);
 
-/* Add or renew what another process says of a tunnel. Errors as above, and -EINVAL: nonsense. */
-int tunnel_take(struct state *state, struct control_tunnel *message);
+/* Add what another process says of a tunnel, or its ports to one that is there; renew: which also
+ * takes its secret, contact and names. Errors as above, and -EINVAL: nonsense. */
+int tunnel_take(struct state *state, struct control_tunnel *message, bool renew);
 
 /* What its conf said, so that another supervisor can be told. It holds the secret. */
 void tunnel_view(const struct state *state, uint32_t tunnel, struct conf_view *view);

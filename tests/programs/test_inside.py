@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import socket
 
 import pytest
 
-from lab import PROGRAMS, RUN, one_warning, wait_listening
+from lab import LOOPBACK, PROGRAMS, RUN, one_warning, wait_listening
 from test_supervisor import status
 from test_survive_ends import Daemon
 
@@ -69,6 +70,23 @@ def test_names_that_are_taken(lab):
     refused = outer.call(*inner(own, own.initiator, "/bin/true"))
     assert refused.wait() == 1
     one_warning(refused, "does not take tunnel", "another tunnel")
+
+
+def test_tunnel_that_is_there_stays_what_it_is(lab):
+    """A program that names its own tunnel again leads it to nobody else, with or without a secret."""
+    tunnel = lab.tunnel()
+    there = tunnel.listen(TALK, "listen", tunnel.port, "answer")
+    conf = tunnel.initiator / f"{tunnel.id}.conf"
+    with socket.create_server((LOOPBACK, 0)) as rogue:
+        lines = [line for line in conf.read_text().splitlines() if not line.startswith(("lankey", "connector_"))]
+        false = "\n".join([*lines, f"connector_contact_string={LOOPBACK}:{rogue.getsockname()[1]}", ""])
+        (lab.folder / "false").write_text(false)
+        words = [RUN, "--base-dir", tunnel.initiator, tunnel.id, "--", "/bin/true"]
+        script = f"cp {conf} true; cat false > {conf}; {' '.join(map(str, words))}; cp true {conf}; exec \"$@\""
+        here = lab.start(RUN, "--base-dir", tunnel.initiator, tunnel.id, "--", "/bin/sh", "-c", script, "sh", TALK,
+                         "call", tunnel.name, tunnel.fake_port, "question", cwd=lab.folder)
+        assert here.ok() == "answer"
+    there.ok()
 
 
 def test_program_of_another_user(lab):
