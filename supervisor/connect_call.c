@@ -159,7 +159,7 @@ static void refuse_port(struct supervisor *s, uint32_t call, const struct route 
 
 /* The address leads somewhere: look at the socket. */
 static void connect_matched(struct supervisor *s, uint32_t index, const struct route *route,
-			    const union address *asked)
+			    const union address *asked, int family)
 {
 	struct call *call = &s->state->calls[index];
 	struct facts facts = {0};
@@ -173,6 +173,8 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 		notify_pass(s->state, index); /* of another family, or another network */
 	} else if ((facts.tcp_state = socket_tcp_state(fd)) == 0) {
 		notify_fail(s->state, index, ECONNREFUSED); /* not TCP */
+	} else if (family != facts.family) {
+		notify_pass(s->state, index); /* the kernel refuses the address before it looks */
 	} else if (route->kind == ROUTE_NO_PORT) {
 		refuse_port(s, index, route, asked);
 	} else if (limit_reached(s->state, LIMIT_CALLS, s->state->held)) {
@@ -224,7 +226,7 @@ void connect_call(struct supervisor *s, uint32_t index)
 		if (route.kind == ROUTE_NONE)
 			notify_pass(s->state, index);
 		else
-			connect_matched(s, index, &route, &asked);
+			connect_matched(s, index, &route, &asked, raw.ss_family);
 	}
 }
 

@@ -159,6 +159,30 @@ def test_socket_that_is_connected_already(tunnel):
         assert taken.recv(100) == b"still there"
 
 
+@pytest.mark.parametrize("mismatch", ["AF_INET6, ipv4", "AF_INET6, ipv4 + bytes(12)", "AF_INET, ipv6"])
+def test_address_of_the_other_family(tunnel, mismatch):
+    """TCP takes addresses of its socket's own family alone, virtual ones too, and works after that."""
+    there = tunnel.listen(PYTHON, "-c", SELECT_SERVER, tunnel.port, "1")
+    here = caller(tunnel, "import ctypes, struct\n"
+                          "from socket import AF_INET, AF_INET6\n"
+                          "libc = ctypes.CDLL(None, use_errno=True)\n"
+                          "port = struct.pack('>H', int(sys.argv[2]))\n"
+                          "host = socket.inet_aton(socket.gethostbyname(sys.argv[1]))\n"
+                          "ipv4 = struct.pack('H', AF_INET) + port + host + bytes(8)\n"
+                          "ipv6 = struct.pack('H', AF_INET6) + port + bytes(14) + b'\\xff\\xff' + host + bytes(4)\n"
+                          "def refused(where, to):\n"
+                          "    with socket.socket(where) as one:\n"
+                          "        assert libc.connect(one.fileno(), to, len(to)) == -1\n"
+                          "        return ctypes.get_errno()\n"
+                          f"family, address = {mismatch}\n"
+                          "local = ipv4[:4] + socket.inet_aton('127.0.0.1') + address[8:] if family == AF_INET6 \\\n"
+                          "    else address[:20] + socket.inet_aton('127.0.0.1') + bytes(4)\n"
+                          "assert refused(family, address) == refused(family, local)\n"
+                          "ask(socket.create_connection((sys.argv[1], int(sys.argv[2]))))\n")
+    here.ok()
+    there.ok()
+
+
 def test_no_descriptors_left(lab, tunnel):
     """With its table full the supervisor lets nobody past: strangers do not reach the program."""
     server = ("import select, socket, sys\n"
