@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("GS_BUILD", HERE.parents[1] / "build")).resolve()
-os.environ["GLOBUS_STREAMS_BUILD"] = str(BUILD)
+os.environ["GS_BUILD"] = str(BUILD)
 sys.path.insert(0, str(HERE.parent / "programs"))
 
 import gateway_lab  # noqa: E402

@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import far_side
+import sanitizers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GS_BUILD", ROOT / "build"))
@@ -20,7 +21,7 @@ class Cli:
             "HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
             "GLOBUS_SDK_SERVICE_URL_AUTH": url, "GLOBUS_SDK_SERVICE_URL_TRANSFER": url,
             "GLOBUS_CLI_CLIENT_ID": far_side.CLIENT_ID, "GLOBUS_CLI_CLIENT_SECRET": far_side.CLIENT_SECRET,
-            "no_proxy": "127.0.0.1"}
+            "no_proxy": "127.0.0.1"} | sanitizers.environment()
 
     def start(self, *words, env=None, wrapper=(), **options):
         settings = {k: v for k, v in {**self.environment, **(env or {})}.items() if v is not None}

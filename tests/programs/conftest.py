@@ -1,5 +1,6 @@
 """Fixtures: see lab.py for what they give. Every test is bounded in time and leaves no process."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import lab as laboratory  # noqa: E402
 import processes  # noqa: E402
+import sanitizers  # noqa: E402
 
 TIME_LIMIT = 90  # seconds, unless a test is marked with another
 
@@ -17,6 +19,11 @@ TIME_LIMIT = 90  # seconds, unless a test is marked with another
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): how long the test may take")
     processes.adopt_orphans()
+    os.environ.update(sanitizers.environment())
+
+
+def pytest_unconfigure(config):
+    sanitizers.end()
 
 
 class TooLong(Exception):
@@ -68,6 +75,9 @@ def nothing_left_behind(request):
         found = processes.end_left_over(known)
         if found:
             pytest.fail(f"left behind: {sorted(found.values())}")
+    reports = sanitizers.findings()
+    if reports:
+        pytest.fail("the sanitizers found:\n" + "\n".join(reports))
 
 
 def new_lab(tmp_path, gateway=None):

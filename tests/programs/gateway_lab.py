@@ -18,7 +18,7 @@ import urllib.parse
 import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GLOBUS_STREAMS_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("GS_BUILD", ROOT / "build"))
 PROGRAM = BUILD / "contrib" / "gateway" / "globus-streams-gateway"
 
 TRANSFER = "urn:globus:auth:scope:transfer.api.globus.org:all"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import sanitizers
 from processes import Program, left_over, wait_for
 
-BUILD = Path(os.environ.get("GS_BUILD", Path(__file__).resolve().parents[2] / "build")).resolve()
+BUILD = sanitizers.BUILD
 SOURCE = Path(__file__).resolve().parent
 CLI = BUILD / "cli/globus-streams"
 RUN = BUILD / "cli/globus-streams-run"
@@ -47,7 +48,7 @@ def base_env(home):
     return {"PATH": PATH, "HOME": str(home), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
             "TMPDIR": str(home), "GLOBUS_SDK_SERVICE_URL_AUTH": nowhere,
             "GLOBUS_SDK_SERVICE_URL_TRANSFER": nowhere, "GLOBUS_CLI_CLIENT_ID": str(uuid.UUID(int=0)),
-            "GLOBUS_CLI_CLIENT_SECRET": "none"}
+            "GLOBUS_CLI_CLIENT_SECRET": "none"} | sanitizers.environment()
 
 
 def parse_exports(text):

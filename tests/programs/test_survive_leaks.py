@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import sanitizers
 from lab import PROGRAMS, wait_listening
 from processes import wait_for
 from test_survive_storm import below, supervisor_of
@@ -58,4 +59,5 @@ def test_nothing_grows(lab, tunnel):
     assert before.keys() == after.keys(), "another supervisor"
     for pid, (descriptors, memory) in before.items():
         assert after[pid][0] <= descriptors, (before, after)
-        assert after[pid][1] <= memory + SLACK, (before, after)
+        # what was freed is held back by AddressSanitizer for a while, to find out who still uses it
+        assert after[pid][1] <= memory + SLACK or sanitizers.SANITIZED, (before, after)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import sanitizers
 from conftest import new_lab
 from lab import PROGRAMS, PYTHON, SOURCE, Gateway, warnings
 from processes import wait_for
@@ -80,6 +81,7 @@ def test_accept_while_the_supervisor_has_no_descriptors(lab, tunnel):
 
 # --- memory ---
 
+@pytest.mark.skipif(sanitizers.SANITIZED, reason="AddressSanitizer ends a program that has no memory")
 @pytest.mark.parametrize("room", [0, 1 << 16, 1 << 19], ids=["none", "64 KiB", "512 KiB"])
 def test_supervisors_without_memory(tunnel, room):
     """RLIMIT_AS, RLIMIT_DATA: of a supervisor that runs and of those that are to take over from it. Calls

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -175,6 +176,10 @@ END_TEST
 
 Suite *test_suite(void)
 {
+#ifdef __SANITIZE_ADDRESS__
+	puts("1..0 # SKIP confine() does nothing under AddressSanitizer");
+	exit(EXIT_SUCCESS);
+#endif
 	Suite *suite = suite_create("confine");
 	TCase *tcase = tcase_create("confine");
 	state = state_create();
