@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cleanup.h"
 #include "cli/file.h"
@@ -96,13 +97,26 @@ int conf_file_read(const char *base, const char *id, struct conf *conf, char **w
 
 static int explain_write(char **why, int err, const char *path)
 {
-	const char *next = "the file was left as it was";
+	const char *next = "";
 	if (err == -ENOSPC || err == -EDQUOT)
-		next = "make room on the disk and try again; the file was left as it was";
-	else if (err == -EACCES || err == -EROFS || err == -EPERM)
-		next = "choose a folder that you may write with --base-dir or "
-		       "GLOBUS_STREAMS_BASE_DIR; the file was left as it was";
-	return explain(why, err, "cannot write %s: %s; %s", path, strerror(-err), next);
+		next = "; make room on the disk and try again";
+	else if (err == -EACCES || err == -EROFS || err == -EPERM || err == -ENOENT ||
+		 err == -ENOTDIR)
+		next = "; choose a folder that you may write with --base-dir or "
+		       "GLOBUS_STREAMS_BASE_DIR";
+	return explain(why, err, "cannot write %s: %s%s%s", path, strerror(-err), next,
+		       access(path, F_OK) == 0 ? "; the file was left as it was" : "");
+}
+
+int conf_file_try_write(const char *base, const char *id, char **why)
+{
+	cleanup_free char *path = conf_path(base, id);
+	if (!path)
+		return explain(why, -ENOMEM, "out of memory");
+	int err = file_make_folder(base);
+	if (!err)
+		err = file_try_replace(path);
+	return err ? explain_write(why, err, path) : 0;
 }
 
 int conf_file_write(const char *base, const char *id, const struct conf *conf, char **why)

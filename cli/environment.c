@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -106,6 +107,23 @@ void environment_unlock(struct environment *environment)
 	if (environment->lock >= 0)
 		close(environment->lock);
 	environment->lock = -1;
+}
+
+int environment_try_write(const struct environment *environment, struct cli *cli)
+{
+	cleanup_free char *why = NULL;
+	if (conf_file_try_write(environment->base, environment->id, &why) == 0)
+		return 0;
+	return failure_set(&cli->failure, STATUS_FAILED, "%s", why ? why : "out of memory");
+}
+
+int environment_try_remove(const struct environment *environment, struct cli *cli)
+{
+	if (faccessat(AT_FDCWD, environment->base, W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	return failure_set(&cli->failure, STATUS_FAILED,
+			   "cannot delete %s/%s.conf: %s; nothing was deleted or revoked",
+			   environment->base, environment->id, strerror(errno));
 }
 
 int environment_write(struct environment *environment, struct cli *cli)

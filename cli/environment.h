@@ -36,6 +36,10 @@ bool environment_try(struct environment *environment);
 int environment_lock(struct environment *environment, struct cli *cli);
 void environment_unlock(struct environment *environment);
 
+/* Before anything is changed elsewhere: can the conf file be written, or deleted? */
+int environment_try_write(const struct environment *environment, struct cli *cli);
+int environment_try_remove(const struct environment *environment, struct cli *cli);
+
 /* Replace the conf file. */
 int environment_write(struct environment *environment, struct cli *cli);
 

@@ -39,8 +39,9 @@ static bool is_expired(const struct environment *environment)
 	return environment_number(environment, CONF_EXPIRATION, 0) < time(NULL);
 }
 
-/* Revoke the secret. It ends with the tunnel anyhow, so a service that is away hinders nothing. */
-static void revoke_secret(struct cli *cli, struct sweep *sweep,
+/* Revoke the secret. It ends with the tunnel anyhow, so a service that is away hinders nothing.
+ * Tells whether it is revoked. */
+static bool revoke_secret(struct cli *cli, struct sweep *sweep,
 			  const struct environment *environment)
 {
 	const char *secret = conf_get(&environment->conf, CONF_LANKEY_ID);
@@ -48,13 +49,14 @@ static void revoke_secret(struct cli *cli, struct sweep *sweep,
 	uint8_t bytes[UUID_BYTES];
 	if (!secret || !endpoint || sweep->offline || uuid_parse(secret, bytes) < 0 ||
 	    uuid_parse(endpoint, bytes) < 0)
-		return;
+		return false;
 	if (gcs_delete_secret(cli, endpoint, secret) == 0)
-		return;
+		return true;
 	sweep->offline = cli->failure.http == 0;
 	say_warning("the LAN secret of tunnel %s is not revoked and stays until it expires: %s",
 		    environment->id, cli->failure.text);
 	failure_finish(&cli->failure);
+	return false;
 }
 
 /* Why the conf cannot be read, to be freed; NULL: it can. Nobody knows whether its time is over. */
@@ -90,9 +92,13 @@ static int clean(struct cli *cli, struct sweep *sweep, struct environment *envir
 			 environment->id);
 		return 0;
 	}
-	revoke_secret(cli, sweep, environment);
-	if (environment_remove(environment, cli) < 0)
+	if (environment_try_remove(environment, cli) < 0)
 		return -1;
+	bool revoked = revoke_secret(cli, sweep, environment);
+	if (environment_remove(environment, cli) < 0)
+		return revoked ? failure_prefix(&cli->failure, "the LAN secret is revoked, so the "
+							       "conf file is of no use, but ")
+			       : -1;
 	cJSON_AddItemToArray(sweep->deleted, cJSON_CreateString(environment->id));
 	if (!cli->json)
 		printf("Deleted the environment of tunnel %s\n", environment->id);

@@ -360,7 +360,8 @@ static int start(struct cli *cli, struct job *job, char **words)
 {
 	if (check_values(cli, job) < 0 ||
 	    environment_init(&job->environment, cli, job->values->base_dir, words[0]) < 0 ||
-	    environment_lock(&job->environment, cli) < 0 || check_existing(cli, job) < 0)
+	    environment_lock(&job->environment, cli) < 0 || check_existing(cli, job) < 0 ||
+	    environment_try_write(&job->environment, cli) < 0)
 		return -1;
 	if (!cli->json)
 		printf("Initializing the environment for tunnel: %s\n", job->environment.id);

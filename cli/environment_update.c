@@ -88,6 +88,8 @@ static int update(struct cli *cli, const struct values *values, struct environme
 				   "%s/%s.conf is the initiator side's, with mapped hosts; "
 				   "--listener-contact-string belongs to the listener side",
 				   environment->base, environment->id);
+	if (values->listener_contact && environment_try_write(environment, cli) < 0)
+		return -1;
 	if (!cli->json)
 		printf("Updating the environment for tunnel: %s\n", environment->id);
 	if (output_flush(&cli->failure) < 0)

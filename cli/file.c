@@ -15,6 +15,7 @@
 
 #define LOCK_POLL_NS (20 * 1000 * 1000)
 #define SUFFIX       ".XXXXXX"
+#define TRIED_BYTES  4096
 
 char *file_home(void)
 {
@@ -176,6 +177,23 @@ int file_replace(const char *path, const char *data, size_t len)
 	/* The new file is in place: that its folder is not synced yet is no failure to undo. */
 	sync_folder(path);
 	return 0;
+}
+
+int file_try_replace(const char *path)
+{
+	static const char filler[TRIED_BYTES];
+	cleanup_free char *temp = beside(path, SUFFIX);
+	if (!temp)
+		return -ENOMEM;
+	int fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t n = write(fd, filler, sizeof(filler));
+	int err = n < 0 ? -errno : n < (ssize_t)sizeof(filler) ? -ENOSPC : 0;
+	if (close(fd) < 0 && !err)
+		err = -errno;
+	unlink(temp);
+	return err;
 }
 
 void file_sweep(const char *path)

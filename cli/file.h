@@ -25,6 +25,10 @@ void file_wipe(char *data, size_t len);
  * error the old file stands. */
 int file_replace(const char *path, const char *data, size_t len);
 
+/* Whether file_replace() of path would find a folder that it may write, with room: 0 or -errno.
+ * Leaves nothing behind. */
+int file_try_replace(const char *path);
+
 /* Remove what a killed file_replace() of path may have left. Only for the holder of its lock. */
 void file_sweep(const char *path);
 

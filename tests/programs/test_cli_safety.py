@@ -219,8 +219,32 @@ def test_a_read_only_home(cli, far):
     other = far.active()
     done = run("environment", "initialize", other)
     assert done.returncode == 1 and "--base-dir" in done.stderr and len(far.secrets) == 1
+    assert "left as it was" not in done.stderr
+    done = run("environment", "cleanup", "--force", tunnel)
+    assert done.returncode == 1 and "nothing was deleted or revoked" in done.stderr and len(far.secrets) == 1
     cli.base.chmod(0o700)
     assert cli.files() == before
+
+
+@pytest.mark.parametrize("base", ["/proc/x", "/dev/null/x"])
+def test_a_folder_that_cannot_be(cli, far, base):
+    """What cannot be written is found out before the tunnel is changed."""
+    tunnel = far.tunnel()
+    before = list(far.requests)
+    line = cli.run("environment", "initialize", "--base-dir", base, "--listener-contact-string", "10.0.0.1:80",
+                   tunnel).failed(1)
+    assert f"cannot write {base}/{tunnel}.conf" in line and "left as it was" not in line and "--base-dir" in line
+    assert [r for r in far.requests if r not in before] == []
+
+
+def test_a_conf_that_stays_although_its_secret_is_revoked(cli, far):
+    tunnel = far.active()
+    cli.run("environment", "initialize", tunnel).ok()
+    path = cli.base / f"{tunnel}.conf"
+    done, _ = traced(cli, ["-qq", "-e", "trace=unlink", "-P", str(path), "-e", "inject=unlink:error=EBUSY"], "environment",
+                     "cleanup", "--force", tunnel)
+    assert done.returncode == 1 and "secret is revoked" in done.stderr and "of no use" in done.stderr
+    assert path.exists() and not far.secrets
 
 
 def test_others_can_read_the_tokens(cli, far):
