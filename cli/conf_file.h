@@ -23,7 +23,8 @@ int conf_file_read(const char *base, const char *id, struct conf *conf, char **w
  * file stands. */
 int conf_file_write(const char *base, const char *id, const struct conf *conf, char **why);
 
-/* Whether a conf_file_write() can be done, as far as can be told before it: 0 or -errno with *why. */
+/* Whether a conf_file_write() can be done, as far as can be told before it: 0 or -errno with *why.
+ */
 int conf_file_try_write(const char *base, const char *id, char **why);
 
 #endif
