@@ -19,6 +19,7 @@
 #include "supervisor/attach.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
+#include "supervisor/log_target.h"
 #include "supervisor/lookup.h"
 #include "supervisor/service.h"
 #include "supervisor/upgrade.h"
@@ -159,7 +160,7 @@ int daemon_run(struct keeper *keeper, int debug_fd)
 	*keeping = keeper->state->keeping;
 	block_signals(&signals);
 	/* stderr is the service manager's or the terminal's: it stays, at a number of its own */
-	int err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	int err_fd = log_target_stderr();
 	keeping->warn_fd = debug_fd >= 0 ? -1 : err_fd;
 	keeping->debug_fd = debug_fd;
 	keeper_log(keeper);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -28,13 +29,38 @@ static int open_journal(const char *path)
 	return -2;
 }
 
+static void never_wait(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int log_target_stderr(void)
+{
+	struct stat stat;
+	int fd = -1;
+	/* poll() says that a terminal or a pipe has room, not that it has room for a line: opened
+	 * anew it can be told not to wait, for us alone. A file's position is to be shared. */
+	if (fstat(STDERR_FILENO, &stat) == 0 && (S_ISCHR(stat.st_mode) || S_ISFIFO(stat.st_mode)))
+		fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0 && fd <= STDERR_FILENO) {
+		int low = fd;
+		fd = fcntl(low, F_DUPFD_CLOEXEC, 3);
+		close(low);
+	}
+	return fd >= 0 ? fd : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
 static int open_target(const char *target, const char *file, struct log_shape *shape)
 {
 	int fd;
 	if (!target) {
 		fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		if (fd >= 0)
+			never_wait(fd);
 	} else if (strcmp(target, "stderr") == 0) {
-		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+		fd = log_target_stderr();
 	} else if (strcmp(target, "journal") == 0 || strncmp(target, "journal:", 8) == 0) {
 		shape->format = LOG_JOURNAL;
 		fd = open_journal(target[7] ? target + 8 : JOURNAL);

@@ -18,4 +18,8 @@ struct log_options {
 int log_target_open(const struct log_options *options, struct log_shape *shape, const char **what,
 		    const char **why);
 
+/* A descriptor (3 or more, close-on-exec) that leads to where stderr leads, and where it can be
+ * does not wait. -1: errno. */
+int log_target_stderr(void);
+
 #endif

@@ -2,14 +2,17 @@
 
 import json
 import os
+import pty
 import re
 import resource
 import signal
 import socket
+import subprocess
+from contextlib import suppress
 
 import pytest
 
-from lab import PROGRAMS, RUN, SUPERVISOR, write_conf
+from lab import PROGRAMS, PYTHON, RUN, SUPERVISOR, write_conf
 from processes import wait_for
 from test_survive_ends import Daemon
 
@@ -123,3 +126,43 @@ def test_daemon_whose_log_may_not_grow(lab, tunnel):
     wait_for("another one, with that limit", lambda: daemon.supervisor not in (None, supervisor))
     asks(tunnel, "--attach", daemon.path)
     assert daemon.program.running() and log.stat().st_size <= 64
+
+
+CONNECTS = """
+import socket, sys
+for _ in range(5):
+    with socket.socket() as made:
+        made.connect_ex((sys.argv[1], int(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("target", ["stderr", "path"])
+def test_terminal_that_nobody_reads(lab, target):
+    """It has room, but not for a line: nobody waits for more."""
+    base = lab.folder / "base"
+    tunnel = write_conf(base, connector_contact_string="127.0.0.1:9", fake_port=1234, update_time=2 ** 33)
+    here, there = pty.openpty()
+    try:
+        os.set_blocking(there, False)
+        with suppress(BlockingIOError):
+            while os.write(there, b"x" * 50):
+                pass
+        os.set_blocking(there, True)
+        os.read(here, 1500)
+        options = ["-d"] if target == "stderr" else ["--log-target", os.ttyname(there)]
+        words = [RUN, "--base-dir", base, *options, tunnel, "--", PYTHON, "-c", CONNECTS,
+                 f"globus.{tunnel}", "1234"]
+        with open(lab.folder / "out", "w") as out:
+            program = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=out,
+                                       stderr=there if target == "stderr" else out, env=lab.env, start_new_session=True)
+        try:
+            assert program.wait(15) == 0
+        finally:
+            os.set_blocking(here, False)
+            with suppress(BlockingIOError):
+                while os.read(here, 65536):
+                    pass
+            program.wait(15)
+    finally:
+        os.close(here)
+        os.close(there)
