@@ -13,6 +13,7 @@ import pytest
 import cli_program
 import far_side
 import lab
+import sanitizers
 from cli_program import Cli, Hurry
 from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
 
@@ -304,6 +305,7 @@ def test_lookups_of_ten_tunnels_share_a_token(cli, far):
     assert sorted(r.path.rsplit("/", 1)[1] for r in far.asked("GET", "/v2/tunnels/.*")) == sorted(tunnels)
 
 
+@pytest.mark.skipif(sanitizers.SANITIZED, reason="the start of AddressSanitizer takes longer than all the rest")
 def test_lookup_from_a_fresh_conf_is_quick(cli, far):
     """The whole process within 3 times /bin/true; no library of the network is loaded."""
     tunnel = far.active()
