@@ -344,10 +344,13 @@ bool connect_sweep(struct supervisor *s)
 		struct conn *conn = at(s, i);
 		if (!conn->slot.used || conn->state > CONN_AUTH || conn->fd < 0)
 			continue;
-		if (conn->calls == NONE && !conn_wanted(s, conn))
-			conn_forget(s, i);
-		else
+		if (conn->calls != NONE || conn_wanted(s, conn)) {
 			more = true;
+			continue;
+		}
+		/* ours is the last descriptor, and close() must not wait for the peer */
+		socket_set_linger(conn->fd, (struct linger){0});
+		conn_forget(s, i);
 	}
 	return more;
 }
