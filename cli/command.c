@@ -170,7 +170,7 @@ static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 static bool lacks_equals(const struct command *command, char **words)
 {
 	const struct option_spec *wait = in_table(command->options, 0, "wait");
-	return wait && words[0][strspn(words[0], "0123456789")] == '\0';
+	return wait && *words[0] && words[0][strspn(words[0], "0123456789")] == '\0';
 }
 
 static int check_words(struct cli *cli, const struct place *place, size_t count, char **words)
@@ -180,7 +180,7 @@ static int check_words(struct cli *cli, const struct place *place, size_t count,
 		return failure_set(&cli->failure, STATUS_USAGE,
 				   "something is missing; usage: %s [OPTIONS] %s", place->path,
 				   command->words);
-	if (count > command->words_max && lacks_equals(command, words))
+	if (count > command->words_min && lacks_equals(command, words))
 		return failure_set(&cli->failure, STATUS_USAGE,
 				   "'" TEXT_WORD
 				   "' is too much; seconds are written so: --wait=" TEXT_WORD,

@@ -37,6 +37,38 @@ char *conf_file_base(const char *dir)
 	return path;
 }
 
+/* The text as one word of a shell's. */
+static char *quote(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "/._-+:@%,=";
+	if (*text && !text[strspn(text, plain)])
+		return strdup(text);
+	char *quoted = malloc(strlen(text) * 4 + 3), *at = quoted;
+	if (!quoted)
+		return NULL;
+	*at++ = '\'';
+	for (; *text; text++) {
+		if (*text == '\'')
+			at = stpcpy(at, "'\\'");
+		*at++ = *text;
+	}
+	stpcpy(at, "'");
+	return quoted;
+}
+
+char *conf_file_option(const char *base)
+{
+	cleanup_free char *usual = conf_file_base(NULL);
+	cleanup_free char *there = usual ? realpath(usual, NULL) : NULL;
+	cleanup_free char *here = realpath(base, NULL);
+	if ((usual && strcmp(usual, base) == 0) || (there && here && strcmp(there, here) == 0))
+		return strdup("");
+	cleanup_free char *word = quote(base);
+	char *option = NULL;
+	return !word || asprintf(&option, "--base-dir %s ", word) < 0 ? NULL : option;
+}
+
 static char *conf_path(const char *base, const char *id)
 {
 	char *path = NULL;
@@ -54,14 +86,16 @@ __attribute__((format(printf, 3, 4))) static int explain(char **why, int err, co
 	return err;
 }
 
-static int explain_read(char **why, int err, const char *path, const char *id)
+static int explain_read(char **why, int err, const char *base, const char *path, const char *id)
 {
+	cleanup_free char *found = conf_file_option(base);
+	const char *option = found ? found : "";
 	switch (err) {
 	case -ENOENT:
 		return explain(why, err,
 			       "%s does not exist: this tunnel's environment is not initialized "
-			       "here; run: globus-streams environment initialize %s",
-			       path, id);
+			       "here; run: globus-streams environment initialize %s%s",
+			       path, option, id);
 	case -EPERM:
 		return explain(why, err,
 			       "%s holds a secret, and others may read or write it or own it; make "
@@ -72,8 +106,8 @@ static int explain_read(char **why, int err, const char *path, const char *id)
 	case -EINVAL:
 		return explain(why, err,
 			       "%s is not a conf file of globus-streams; remove it and run: "
-			       "globus-streams environment initialize %s",
-			       path, id);
+			       "globus-streams environment initialize %s%s",
+			       path, option, id);
 	default:
 		return explain(why, err, "cannot read %s: %s", path, strerror(-err));
 	}
@@ -92,7 +126,7 @@ int conf_file_read(const char *base, const char *id, struct conf *conf, char **w
 		err = conf_parse(conf, text, len);
 		file_wipe(text, len);
 	}
-	return err ? explain_read(why, err, path, id) : 0;
+	return err ? explain_read(why, err, base, path, id) : 0;
 }
 
 static int explain_write(char **why, int err, const char *path)

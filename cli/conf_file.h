@@ -13,6 +13,10 @@
  * memory or no home (errno). */
 char *conf_file_base(const char *dir);
 
+/* What a command that is printed needs to find this folder: "--base-dir DIR ", quoted for a shell,
+ * or "" where it is the one that is taken anyhow. Free it; NULL: no memory. */
+char *conf_file_option(const char *base);
+
 /* Read <base>/<id>.conf. 0 or -errno: -ENOENT none, -EPERM others may read or write it or it is not
  * ours (root may read anybody's), -EINVAL not a conf file, -EISDIR …. *why: a clear sentence with
  * the path and what to do, to be freed, set on every error. */
@@ -23,8 +27,7 @@ int conf_file_read(const char *base, const char *id, struct conf *conf, char **w
  * file stands. */
 int conf_file_write(const char *base, const char *id, const struct conf *conf, char **why);
 
-/* Whether a conf_file_write() can be done, as far as can be told before it: 0 or -errno with *why.
- */
+/* Whether a conf_file_write() can be done, as far as can be told before: 0 or -errno with *why. */
 int conf_file_try_write(const char *base, const char *id, char **why);
 
 #endif

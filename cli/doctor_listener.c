@@ -53,14 +53,21 @@ static void check_program(struct visit *visit, int fd, const char *text)
 		doctor_say(
 			visit->doctor, DOCTOR_FAILED, "listener",
 			"a program listens at %s, but does not know the LAN secret (%s); start it "
-			"with: globus-streams-run %s -- COMMAND",
-			text, why, visit->environment.id);
+			"with: globus-streams-run %s%s -- COMMAND",
+			text, why, visit->environment.option, visit->environment.id);
 }
 
 void doctor_listener(struct visit *visit)
 {
 	struct doctor *doctor = visit->doctor;
 	char text[CONTACT_TEXT_MAX];
+	if (!visit->view.listener.port) {
+		doctor_say(doctor, DOCTOR_FAILED, "listener contact",
+			   "none is stored; set it with: globus-streams environment update "
+			   "--listener-contact-string HOST:PORT %s%s",
+			   visit->environment.option, visit->environment.id);
+		return;
+	}
 	contact_format(&visit->view.listener, text);
 	struct addrinfo *list = doctor_resolve(visit, &visit->view.listener, "listener contact");
 	if (!list)
@@ -74,14 +81,14 @@ void doctor_listener(struct visit *visit)
 	else if (!err)
 		doctor_say(doctor, DOCTOR_WARNING, "listener",
 			   "no program listens at %s yet; the port is free; start it with: "
-			   "globus-streams-run %s -- COMMAND",
-			   text, visit->environment.id);
+			   "globus-streams-run %s%s -- COMMAND",
+			   text, visit->environment.option, visit->environment.id);
 	else if (err == -EADDRNOTAVAIL)
 		doctor_say(doctor, DOCTOR_FAILED, "listener",
 			   "%s is not this machine's address and takes no connection (%s); set the "
 			   "right one with: globus-streams environment update "
-			   "--listener-contact-string HOST:PORT %s",
-			   text, strerror(-fd), visit->environment.id);
+			   "--listener-contact-string HOST:PORT %s%s",
+			   text, strerror(-fd), visit->environment.option, visit->environment.id);
 	else
 		doctor_say(doctor, DOCTOR_FAILED, "listener",
 			   "%s takes no connection (%s), and cannot be listened at: %s", text,

@@ -29,12 +29,12 @@ static bool check_conf(struct visit *visit)
 	if (conf_view(&visit->environment.conf, &visit->view, &key, &why) < 0) {
 		doctor_say(doctor, DOCTOR_FAILED, "conf file",
 			   "%s/%s.conf: %s: %s; run: globus-streams environment initialize --force "
-			   "%s",
+			   "%s%s",
 			   visit->environment.base, visit->environment.id, key, why,
-			   visit->environment.id);
+			   visit->environment.option, visit->environment.id);
 		return false;
 	}
-	visit->listener = visit->view.listener.port != 0;
+	visit->listener = environment_is_listener(&visit->environment);
 	doctor_say(doctor, DOCTOR_OK, "conf file", "%s/%s.conf is ours alone; this is the %s side",
 		   visit->environment.base, visit->environment.id,
 		   visit->listener ? "listener" : "initiator");
@@ -48,7 +48,7 @@ static bool check_conf(struct visit *visit)
 static void check_secret(struct visit *visit)
 {
 	const struct conf *conf = &visit->environment.conf;
-	const char *id = visit->environment.id;
+	const char *id = visit->environment.id, *option = visit->environment.option;
 	if (visit->view.secured)
 		doctor_say(visit->doctor, DOCTOR_OK, "LAN secret", "there is one%s",
 			   visit->listener
@@ -62,13 +62,13 @@ static void check_secret(struct visit *visit)
 		doctor_say(visit->doctor, DOCTOR_FAILED, "LAN secret",
 			   "the conf file has a lankey_id and no lankey, so that the access point "
 			   "demands a secret that is lost; run: globus-streams environment "
-			   "initialize --force %s",
-			   id);
+			   "initialize --force %s%s",
+			   option, id);
 	else
 		doctor_say(visit->doctor, DOCTOR_WARNING, "LAN secret",
 			   "none: the LAN connection is not authenticated; to get one, run: "
-			   "globus-streams environment initialize --force %s",
-			   id);
+			   "globus-streams environment initialize --force %s%s",
+			   option, id);
 }
 
 static void say_time_left(struct visit *visit)
@@ -81,8 +81,8 @@ static void say_time_left(struct visit *visit)
 			visit->doctor, DOCTOR_FAILED, "time left",
 			"by the conf file and this machine's clock the tunnel's time is over, so "
 			"that globus-streams-run refuses; if it was prolonged, run: "
-			"globus-streams environment update %s",
-			visit->environment.id);
+			"globus-streams environment update %s%s",
+			visit->environment.option, visit->environment.id);
 	else
 		doctor_say(visit->doctor, left < 600 ? DOCTOR_WARNING : DOCTOR_OK, "time left",
 			   "%lld h %02lld min", left / 3600, left / 60 % 60);
@@ -145,7 +145,7 @@ static void check_listener_contact(struct visit *visit, const struct tunnel *tun
 		doctor_say_failure(visit->doctor, DOCTOR_FAILED, "stored contact");
 		return;
 	}
-	if (!called.port)
+	if (!called.port || !visit->view.listener.port)
 		return;
 	contact_format(&called, theirs);
 	contact_format(&visit->view.listener, ours);
@@ -155,8 +155,8 @@ static void check_listener_contact(struct visit *visit, const struct tunnel *tun
 	else
 		doctor_say(visit->doctor, DOCTOR_FAILED, "stored contact",
 			   "Transfer has the listener at %s, and the conf file says %s; run: "
-			   "globus-streams environment update --listener-contact-string %s %s",
-			   theirs, ours, ours, visit->environment.id);
+			   "globus-streams environment update --listener-contact-string %s %s%s",
+			   theirs, ours, ours, visit->environment.option, visit->environment.id);
 }
 
 /* The tunnel as Transfer has it; the contact is taken from there, as a program's would be. */
@@ -220,8 +220,8 @@ static void check_silence(struct visit *visit, int fd)
 			visit->doctor, DOCTOR_FAILED, "far side",
 			"the access point ends a connection that does not authenticate; start the "
 			"program that listens, or get a secret: globus-streams environment "
-			"initialize --force %s",
-			visit->environment.id);
+			"initialize --force %s%s",
+			visit->environment.option, visit->environment.id);
 	else
 		doctor_say(visit->doctor, DOCTOR_WARNING, "far side",
 			   "the access point keeps a connection without a secret; whether it leads "
@@ -250,8 +250,8 @@ static void check_authentication(struct visit *visit, int fd)
 		doctor_say(
 			visit->doctor, DOCTOR_FAILED, "LAN authentication",
 			"%s; for a new secret run: globus-streams environment initialize --force "
-			"%s",
-			why, visit->environment.id);
+			"%s%s",
+			why, visit->environment.option, visit->environment.id);
 }
 
 static void check_initiator(struct visit *visit)
@@ -260,8 +260,8 @@ static void check_initiator(struct visit *visit)
 	contact_format(&visit->view.contact, text);
 	if (!visit->view.contact.port) {
 		doctor_say(visit->doctor, DOCTOR_FAILED, "contact",
-			   "none is known; run: globus-streams environment contact-lookup %s",
-			   visit->environment.id);
+			   "none is known; run: globus-streams environment contact-lookup %s%s",
+			   visit->environment.option, visit->environment.id);
 		return;
 	}
 	struct addrinfo *list = doctor_resolve(visit, &visit->view.contact, "contact");

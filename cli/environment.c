@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli/cleanup.h"
@@ -19,17 +20,29 @@
 
 #define LOCK_MS 120000
 
+/* The folder of the conf files; NULL with cli->failure. Free it. */
+static char *base_of(struct cli *cli, const char *base_dir)
+{
+	char *base = base_dir && !*base_dir ? NULL : conf_file_base(base_dir);
+	if (base_dir && !*base_dir)
+		failure_set(&cli->failure, STATUS_USAGE, "--base-dir takes a folder, not ''");
+	else if (!base)
+		failure_set(&cli->failure, STATUS_FAILED, "no home folder: %s; set HOME",
+			    strerror(errno));
+	return base;
+}
+
 int environment_init(struct environment *environment, struct cli *cli, const char *base_dir,
 		     const char *id)
 {
 	*environment = (struct environment){.lock = -1};
 	if (cli_uuid(cli, "a tunnel's", id, environment->id) < 0)
 		return -1;
-	environment->base = conf_file_base(base_dir);
+	environment->base = base_of(cli, base_dir);
 	if (!environment->base)
-		return failure_set(&cli->failure, STATUS_FAILED, "no home folder: %s; set HOME",
-				   strerror(errno));
-	return 0;
+		return -1;
+	environment->option = conf_file_option(environment->base);
+	return environment->option ? 0 : failure_memory(&cli->failure);
 }
 
 /* A lock without a conf file beside it was only for a look, or for what failed. */
@@ -50,6 +63,7 @@ void environment_finish(struct environment *environment)
 	environment_unlock(environment);
 	conf_finish(&environment->conf);
 	free(environment->base);
+	free(environment->option);
 	*environment = (struct environment){.lock = -1};
 }
 
@@ -200,15 +214,17 @@ static int collect(DIR *dir, char ***ids, size_t *count)
 
 int environment_ids(struct cli *cli, const char *base_dir, char ***ids, size_t *count)
 {
-	cleanup_free char *base = conf_file_base(base_dir);
-	DIR *dir = base ? opendir(base) : NULL;
 	*ids = NULL;
 	*count = 0;
-	if (!dir && base && errno == ENOENT)
+	cleanup_free char *base = base_of(cli, base_dir);
+	if (!base)
+		return -1;
+	DIR *dir = opendir(base);
+	if (!dir && errno == ENOENT)
 		return 0;
 	if (!dir)
-		return failure_set(&cli->failure, STATUS_FAILED, "cannot look into %s: %s",
-				   base ? base : "the home folder", strerror(errno));
+		return failure_set(&cli->failure, STATUS_FAILED, "cannot look into %s: %s", base,
+				   strerror(errno));
 	int err = collect(dir, ids, count);
 	closedir(dir);
 	if (err) {
@@ -243,6 +259,33 @@ int environment_set_number(struct environment *environment, struct cli *cli, con
 	char text[24];
 	snprintf(text, sizeof(text), "%lld", value);
 	return environment_set(environment, cli, key, text);
+}
+
+bool environment_is_listener(const struct environment *environment)
+{
+	return conf_has(&environment->conf, CONF_LISTENER_CONTACT);
+}
+
+bool environment_is_initiator(const struct environment *environment)
+{
+	const struct conf *conf = &environment->conf;
+	return !environment_is_listener(environment) &&
+	       (conf_has(conf, CONF_GLOBUS_CONTACT) || conf_get(conf, CONF_CONTACT));
+}
+
+int environment_check(const struct environment *environment, struct cli *cli)
+{
+	struct conf_view view;
+	const char *key, *why;
+	int err = conf_view(&environment->conf, &view, &key, &why);
+	conf_view_wipe(&view);
+	if (!err)
+		return 0;
+	return failure_set(&cli->failure, STATUS_FAILED,
+			   "%s/%s.conf: %s %s; run: globus-streams environment initialize --force "
+			   "%s%s",
+			   environment->base, environment->id, key, why, environment->option,
+			   environment->id);
 }
 
 long long environment_number(const struct environment *environment, const char *key,
@@ -316,4 +359,31 @@ int environment_listener(struct cli *cli, const char *text, struct contact *cont
 			   "%s is %s and cannot be called; give the one at which the access point "
 			   "reaches this machine",
 			   contact->host, kind);
+}
+
+static bool is_loopback(const char *host)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *list;
+	bool loopback = strcasecmp(host, "localhost") == 0;
+	if (loopback || getaddrinfo(host, NULL, &hints, &list) != 0)
+		return loopback;
+	if (list->ai_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)list->ai_addr;
+		loopback = ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	} else if (list->ai_family == AF_INET6) {
+		const struct in6_addr *in =
+			&((const struct sockaddr_in6 *)(const void *)list->ai_addr)->sin6_addr;
+		loopback = IN6_IS_ADDR_LOOPBACK(in) ||
+			   (IN6_IS_ADDR_V4MAPPED(in) && in->s6_addr[12] == IN_LOOPBACKNET);
+	}
+	freeaddrinfo(list);
+	return loopback;
+}
+
+void environment_warn_listener(const struct contact *contact)
+{
+	if (is_loopback(contact->host))
+		say_warning("%s leads each machine to itself: only an access point on this machine "
+			    "reaches a listener there",
+			    contact->host);
 }

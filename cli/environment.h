@@ -15,6 +15,7 @@
 struct environment {
 	char id[37];
 	char *base;
+	char *option; /* "--base-dir DIR " for a command to print, or "" */
 	struct conf conf;
 	int lock;   /* -1: not held */
 	int waited; /* another process had the lock when we came */
@@ -60,6 +61,15 @@ int environment_set(struct environment *environment, struct cli *cli, const char
 int environment_set_number(struct environment *environment, struct cli *cli, const char *key,
 			   long long value);
 
+/* Which side a conf file is of. One that initialize wrote tells it: the listener's has a listener
+ * contact, the initiator's an access point's contact or mapped hosts; whose is not known yet is
+ * there and empty. One of other programs may tell neither. */
+bool environment_is_listener(const struct environment *environment);
+bool environment_is_initiator(const struct environment *environment);
+
+/* Check every value that a launch needs, and say which is wrong. */
+int environment_check(const struct environment *environment, struct cli *cli);
+
 /* A number of the conf file; missing or garbled: otherwise. */
 long long environment_number(const struct environment *environment, const char *key,
 			     long long otherwise);
@@ -74,5 +84,8 @@ int environment_contact(struct cli *cli, const char *option, const char *text,
 
 /* The same for a listener: also an address that can be called. */
 int environment_listener(struct cli *cli, const char *text, struct contact *contact);
+
+/* Warn of one that is right only for an access point on this machine. */
+void environment_warn_listener(const struct contact *contact);
 
 #endif

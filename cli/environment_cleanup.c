@@ -129,10 +129,13 @@ static int clean_all(struct cli *cli, struct sweep *sweep)
 	char **ids;
 	size_t count;
 	int deleted = 0, failed = 0;
+	cleanup_free char *base = conf_file_base(sweep->values->base_dir);
 	if (sweep->values->force && !is_sure(cli))
 		return 0;
 	if (environment_ids(cli, sweep->values->base_dir, &ids, &count) < 0)
 		return -1;
+	if (!count)
+		say_note("there are no environments in %s", base ? base : "the home folder");
 	for (size_t i = 0; i < count; i++) {
 		int done = clean_id(cli, sweep, ids[i]);
 		deleted += done > 0;

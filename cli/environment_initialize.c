@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -62,6 +63,7 @@ struct job {
 	struct contact contact;   /* the listener's program, or the initiator's access point */
 	char endpoint[37];
 	char old_secret[37], old_endpoint[37]; /* empty: none */
+	char *dropped; /* mapped hosts of the old conf that the new one has not; NULL: none */
 	bool old_gone; /* deleted before the new one: there is no way back */
 	struct lan_secret secret;
 };
@@ -102,20 +104,26 @@ static int check_existing(struct cli *cli, struct job *job)
 				   "%s/%s.conf exists; to make it anew, with a new LAN secret, use "
 				   "--force",
 				   environment->base, environment->id);
+	const char *hosts = conf_get(&environment->conf, CONF_GLOBUS_CONTACT);
+	if (hosts && !job->values->globus_contacts.count) {
+		job->dropped = strdup(hosts);
+		if (!job->dropped)
+			return failure_memory(&cli->failure);
+	}
 	remember(environment, CONF_LANKEY_ID, job->old_secret);
 	remember(environment, CONF_ENDPOINT_ID, job->old_endpoint);
 	return 0;
 }
 
-static int look(struct cli *cli, struct job *job, const char *endpoint)
+static int look(struct cli *cli, struct job *job)
 {
 	if (transfer_tunnel(cli, job->environment.id, &job->tunnel) < 0)
 		return -1;
 	if (standing_ended(&job->tunnel))
 		return standing_explain(cli, &job->tunnel);
 	job->access_point = job->listener ? job->tunnel.listener_ap : job->tunnel.initiator_ap;
-	if (endpoint)
-		return cli_uuid(cli, "an endpoint's", endpoint, job->endpoint);
+	if (*job->endpoint)
+		return 0;
 	struct access_point point;
 	if (transfer_access_point(cli, job->access_point, &point) < 0)
 		return -1;
@@ -190,6 +198,18 @@ static int fake_port(const struct environment *environment)
 	return CONF_FAKE_PORT_LOW + (int)(random % (CONF_FAKE_PORT_HIGH - CONF_FAKE_PORT_LOW + 1));
 }
 
+/* Whether one of those before at is the same. */
+static bool is_double(const struct option_list *list, size_t at, const struct contact *contact)
+{
+	for (size_t i = 0; i < at; i++) {
+		struct contact other;
+		contact_parse(list->items[i], &other);
+		if (other.port == contact->port && strcasecmp(other.host, contact->host) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* "HOST:PORT,HOST:PORT"; NULL where none was given. Free it. */
 static char *mapped(const struct option_list *list)
 {
@@ -198,7 +218,9 @@ static char *mapped(const struct option_list *list)
 	for (size_t i = 0; joined && i < list->count; i++) {
 		struct contact contact;
 		contact_parse(list->items[i], &contact);
-		if (i)
+		if (is_double(list, i, &contact))
+			continue;
+		if (len)
 			joined[len++] = ',';
 		contact_format(&contact, joined + len);
 		len += strlen(joined + len);
@@ -210,7 +232,7 @@ static int set_contacts(struct cli *cli, struct job *job)
 {
 	struct environment *environment = &job->environment;
 	char text[CONTACT_TEXT_MAX] = "";
-	const char *contact = NULL;
+	const char *contact = NULL, *none = NULL;
 	if (job->contact.port) {
 		contact_format(&job->contact, text);
 		contact = text;
@@ -218,10 +240,15 @@ static int set_contacts(struct cli *cli, struct job *job)
 	cleanup_free char *hosts = mapped(&job->values->globus_contacts);
 	const char *ours = job->listener ? CONF_LISTENER_CONTACT : CONF_CONTACT;
 	const char *other = job->listener ? CONF_CONTACT : CONF_LISTENER_CONTACT;
+	/* As long as there is no contact, an empty entry tells whose side this is. */
+	if (!contact && job->listener)
+		contact = "";
+	else if (!contact)
+		none = "";
 	if (environment_set(environment, cli, ours, contact) < 0 ||
 	    environment_set(environment, cli, other, NULL) < 0)
 		return -1;
-	return environment_set(environment, cli, CONF_GLOBUS_CONTACT, hosts);
+	return environment_set(environment, cli, CONF_GLOBUS_CONTACT, hosts ? hosts : none);
 }
 
 static int fill(struct cli *cli, struct job *job)
@@ -272,9 +299,20 @@ static int stop_here(struct cli *cli, const struct job *job)
 		       : 0;
 }
 
-static int perform(struct cli *cli, struct job *job, const char *endpoint)
+/* What was done as asked, and may not be what was meant. */
+static void warn(const struct job *job)
 {
-	if (look(cli, job, endpoint) < 0 || make_secret(cli, job) < 0)
+	if (job->values->listener_contact)
+		environment_warn_listener(&job->contact);
+	if (job->dropped)
+		say_warning("no longer mapped: %s; to map hosts, give them with --globus-contact "
+			    "each time",
+			    job->dropped);
+}
+
+static int perform(struct cli *cli, struct job *job)
+{
+	if (look(cli, job) < 0 || make_secret(cli, job) < 0)
 		return -1;
 	/* fill() before and after: what it refuses must be refused before the tunnel is changed. */
 	if (stop_here(cli, job) < 0 || fill(cli, job) < 0 || exchange_contacts(cli, job) < 0 ||
@@ -288,6 +326,7 @@ static int perform(struct cli *cli, struct job *job, const char *endpoint)
 		failure_finish(&cli->failure);
 	}
 	patience_hold(0);
+	warn(job);
 	return 0;
 }
 
@@ -298,8 +337,14 @@ static int await(struct cli *cli, struct job *job)
 	struct tunnel tunnel;
 	char text[CONTACT_TEXT_MAX];
 	environment_unlock(environment);
-	if (tunnel_wait_active(cli, environment->id, job->values->wait.value, &tunnel) < 0)
+	if (tunnel_wait_active(cli, environment->id, job->values->wait.value, &tunnel) < 0) {
+		if (patience_signal())
+			return failure_set(&cli->failure, 128 + patience_signal(),
+					   "interrupted while waiting for tunnel %s to be active; "
+					   "the environment is initialized all the same",
+					   environment->id);
 		return failure_prefix(&cli->failure, "the environment is initialized, but ");
+	}
 	int err = job->listener ? 0 : standing_initiator(cli, &tunnel, &job->contact);
 	tunnel_finish(&tunnel);
 	if (err || job->listener)
@@ -322,8 +367,8 @@ static void print_text(const struct job *job, const char *contact)
 		printf("Your contact string is: %s\n", contact);
 	else if (!job->contact.port)
 		say_note("the tunnel has no listener contact yet; set it with: globus-streams "
-			 "environment update --listener-contact-string HOST:PORT %s",
-			 environment->id);
+			 "environment update --listener-contact-string HOST:PORT %s%s",
+			 environment->option, environment->id);
 }
 
 static void print_json(const struct job *job, const char *contact)
@@ -359,6 +404,7 @@ static void print(const struct cli *cli, const struct job *job)
 static int start(struct cli *cli, struct job *job, char **words)
 {
 	if (check_values(cli, job) < 0 ||
+	    (words[1] && cli_uuid(cli, "an endpoint's", words[1], job->endpoint) < 0) ||
 	    environment_init(&job->environment, cli, job->values->base_dir, words[0]) < 0 ||
 	    environment_lock(&job->environment, cli) < 0 || check_existing(cli, job) < 0 ||
 	    environment_try_write(&job->environment, cli) < 0)
@@ -367,7 +413,7 @@ static int start(struct cli *cli, struct job *job, char **words)
 		printf("Initializing the environment for tunnel: %s\n", job->environment.id);
 	if (output_flush(&cli->failure) < 0)
 		return -1;
-	int err = perform(cli, job, words[1]);
+	int err = perform(cli, job);
 	if (err && job->old_gone)
 		failure_prefix(
 			&cli->failure,
@@ -381,13 +427,16 @@ static int run(struct cli *cli, const void *given, char **words)
 	struct job job = {.values = given, .environment = {.lock = -1}};
 	patience_catch_signals();
 	int err = start(cli, &job, words);
-	if (!err && job.values->wait.given)
+	bool done = !err;
+	if (done && job.values->wait.given)
 		err = await(cli, &job);
-	if (!err)
+	/* Also when the wait failed: what it is told stands in the conf file. */
+	if (done)
 		print(cli, &job);
 	/* Whatever gave up first: the signal was the reason. */
 	if (err && patience_signal())
 		cli->failure.status = 128 + patience_signal();
+	free(job.dropped);
 	lan_secret_finish(&job.secret);
 	tunnel_finish(&job.tunnel);
 	environment_finish(&job.environment);

@@ -120,8 +120,8 @@ static int lookup(struct cli *cli, struct environment *environment, const struct
 	if (values->skip_update && !contact->port)
 		return failure_set(&cli->failure, STATUS_FAILED,
 				   "no contact is stored for tunnel %s; run: globus-streams "
-				   "environment contact-lookup %s",
-				   environment->id, environment->id);
+				   "environment contact-lookup %s%s",
+				   environment->id, environment->option, environment->id);
 	if (values->skip_update || (!values->refresh && is_fresh(environment)))
 		return 0;
 	return update(cli, environment, values->refresh, contact);

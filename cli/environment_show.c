@@ -30,7 +30,7 @@ static const char *get(const struct environment *environment, const char *key)
 
 static const char *side(const struct environment *environment)
 {
-	return get(environment, CONF_LISTENER_CONTACT) ? "listener" : "initiator";
+	return environment_is_listener(environment) ? "listener" : "initiator";
 }
 
 /* "2026-01-31 16:00:00 UTC"; NULL: unset or out of range. */
@@ -68,7 +68,7 @@ static const char *secured_text(const struct environment *environment)
 static bool contact_string(const struct environment *environment, char text[80])
 {
 	snprintf(text, 80, "globus.%s:%u", environment->id, environment_fake_port(environment));
-	return !get(environment, CONF_LISTENER_CONTACT);
+	return !environment_is_listener(environment);
 }
 
 static void add_text(cJSON *object, const char *name, const char *value)
@@ -146,6 +146,8 @@ static int run_show(struct cli *cli, const void *given, char **words)
 				   words[0]);
 	if (!err)
 		err = environment_read(&environment, cli);
+	if (!err)
+		err = environment_check(&environment, cli);
 	if (!err && cli->json)
 		environment_print_json(&environment);
 	else if (!err)
@@ -163,7 +165,8 @@ static size_t gather(struct cli *cli, const char *base_dir, char *const *ids, si
 		struct environment environment;
 		char expiry[80];
 		if (environment_init(&environment, cli, base_dir, ids[i]) < 0 ||
-		    environment_read(&environment, cli) < 0) {
+		    environment_read(&environment, cli) < 0 ||
+		    environment_check(&environment, cli) < 0) {
 			say_warning("%s", cli->failure.text ? cli->failure.text : ids[i]);
 			failure_finish(&cli->failure);
 		} else {

@@ -43,6 +43,9 @@ static int move_listener(struct cli *cli, struct environment *environment,
 		       environment->id, text);
 	if (output_flush(&cli->failure) < 0)
 		return -1;
+	if (environment_set(environment, cli, CONF_LISTENER_CONTACT, text) < 0 ||
+	    environment_check(environment, cli) < 0)
+		return -1;
 	if (transfer_change(cli, environment->id, transfer_listener(contact->host, contact->port),
 			    &tunnel) < 0)
 		return -1;
@@ -50,7 +53,8 @@ static int move_listener(struct cli *cli, struct environment *environment,
 	if (set_end(cli, environment, &tunnel) < 0)
 		failure_finish(&cli->failure);
 	tunnel_finish(&tunnel);
-	return environment_set(environment, cli, CONF_LISTENER_CONTACT, text);
+	environment_warn_listener(contact);
+	return 0;
 }
 
 /* Fetch the tunnel's end and the initiator's contact anew; that there is none yet is no fault. */
@@ -67,7 +71,7 @@ static int fetch(struct cli *cli, struct environment *environment)
 	if (!err)
 		err = set_end(cli, environment, &tunnel);
 	tunnel_finish(&tunnel);
-	if (err || !contact.port || conf_get(&environment->conf, CONF_LISTENER_CONTACT))
+	if (err || !contact.port || environment_is_listener(environment))
 		return err;
 	contact_format(&contact, text);
 	if (environment_set(environment, cli, CONF_CONTACT, text) < 0)
@@ -83,10 +87,10 @@ static int update(struct cli *cli, const struct values *values, struct environme
 		return -1;
 	if (environment_lock(environment, cli) < 0 || environment_read(environment, cli) < 0)
 		return -1;
-	if (values->listener_contact && conf_get(&environment->conf, CONF_GLOBUS_CONTACT))
+	if (values->listener_contact && environment_is_initiator(environment))
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "%s/%s.conf is the initiator side's, with mapped hosts; "
-				   "--listener-contact-string belongs to the listener side",
+				   "%s/%s.conf is the initiator side's; --listener-contact-string "
+				   "belongs to the listener side",
 				   environment->base, environment->id);
 	if (values->listener_contact && environment_try_write(environment, cli) < 0)
 		return -1;
@@ -102,6 +106,8 @@ static int update(struct cli *cli, const struct values *values, struct environme
 		err = move_listener(cli, environment, &listener);
 	else
 		err = fetch(cli, environment);
+	if (!err)
+		err = environment_check(environment, cli);
 	return err ? err : environment_write(environment, cli);
 }
 

@@ -267,5 +267,7 @@ void file_reserve_standard(void)
 {
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
-			open("/dev/null", O_RDWR | O_CLOEXEC); /* takes the lowest number */
+			/* Takes the lowest number. What is written to a stdout that is not there is
+			 * lost, and shall fail. */
+			open("/dev/null", (fd == 1 ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 }

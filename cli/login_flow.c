@@ -172,8 +172,14 @@ static int redeem(struct cli *cli, struct flow *flow, const struct credentials *
 		"code_verifier", flow->pkce.verifier,  NULL};
 	cJSON *answer;
 	int waited;
-	if (auth_request(cli, credentials, "/v2/oauth2/token", pairs, &answer) < 0)
+	if (auth_request(cli, credentials, "/v2/oauth2/token", pairs, &answer) < 0) {
+		/* What Auth calls an invalid grant is the code here, not an older login. */
+		if (cli->failure.status == STATUS_LOGIN)
+			failure_set(&cli->failure, STATUS_LOGIN,
+				    "the code was not accepted: it is mistyped, used already or "
+				    "too old; log in again for another one");
 		return -1;
+	}
 	cleanup_fd int lock = tokens_lock(&waited, &cli->failure);
 	cJSON *list = lock < 0 ? NULL : tokens_load(&cli->failure);
 	int err = list ? auth_keep(cli, credentials, list, answer) : -1;

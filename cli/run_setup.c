@@ -46,8 +46,9 @@ struct setup {
 
 /* --- tunnels --- */
 
-static int check_expiry(const char *id, int64_t expiration)
+static int check_expiry(const struct setup *setup, const char *id, int64_t expiration)
 {
+	cleanup_free char *option = conf_file_option(setup->base);
 	struct tm tm;
 	char when[64];
 	time_t end = (time_t)expiration;
@@ -56,14 +57,14 @@ static int check_expiry(const char *id, int64_t expiration)
 	localtime_r(&end, &tm);
 	strftime(when, sizeof(when), "%F %T", &tm);
 	run_error("tunnel %s ended at %s: create a new one, or run `globus-streams environment "
-		  "update %s` if it was prolonged",
-		  id, when, id);
+		  "update %s%s` if it was prolonged",
+		  id, when, option ? option : "", id);
 	return 1;
 }
 
 static int add_view(const struct setup *setup, const char *id, const struct conf_view *view)
 {
-	int err = check_expiry(id, view->expiration);
+	int err = check_expiry(setup, id, view->expiration);
 	if (err)
 		return err;
 	err = tunnel_add(setup->state, id, setup->base, view);

@@ -66,7 +66,10 @@ static cJSON *parse(const char *path, const char *text, size_t len)
 	json_wipe(document);
 	if (cJSON_IsArray(list))
 		return list;
-	say_warning("%s is not a token cache, and is begun anew", path);
+	static bool warned; /* it is read more than once a run */
+	if (!warned)
+		say_warning("%s is not a token cache, and is begun anew", path);
+	warned = true;
 	json_wipe(list);
 	return cJSON_CreateArray();
 }

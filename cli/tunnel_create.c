@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/output.h"
 #include "cli/say.h"
 #include "cli/tunnel_record.h"
 #include "cli/tunnel_wait.h"
@@ -42,8 +43,11 @@ static int run(struct cli *cli, const void *given, char **words)
 			return failure_prefix(&cli->failure, "tunnel %s is created: ", id);
 	}
 	tunnel_record_print(cli, &tunnel);
+	int err = output_flush(&cli->failure);
+	if (err)
+		failure_prefix(&cli->failure, "tunnel %s is created, but ", tunnel.id);
 	tunnel_finish(&tunnel);
-	return 0;
+	return err;
 }
 
 const struct command tunnel_create_command = {

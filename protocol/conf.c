@@ -53,6 +53,11 @@ const char *conf_get(const struct conf *conf, const char *key)
 	return entry && entry->value[0] ? entry->value : NULL;
 }
 
+bool conf_has(const struct conf *conf, const char *key)
+{
+	return find(conf, key) != NULL;
+}
+
 static int append(struct conf *conf, const char *key, const char *value)
 {
 	struct conf_entry *entries =

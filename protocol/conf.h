@@ -52,6 +52,9 @@ void conf_finish(struct conf *conf);
 /* The value, or NULL when unset or empty; it belongs to conf. */
 const char *conf_get(const struct conf *conf, const char *key);
 
+/* Whether the key is there, be it empty. */
+bool conf_has(const struct conf *conf, const char *key);
+
 /* Set or, with NULL, unset. 0; -EINVAL: a key or value that the format cannot hold (a control
  * character, '=' or spaces in the key); -ENOMEM. */
 int conf_set(struct conf *conf, const char *key, const char *value);

@@ -1,6 +1,7 @@
 """globus-streams: what ends a run: the time of --wait, a signal, a stdout that takes nothing more."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -52,8 +53,11 @@ def test_initialize_waits_no_longer(cli, far):
     tunnel = far.tunnel()
     far.rule("GET", "/v2/tunnels/.*", lambda request, usual: usual(), times=1)
     far.rule("GET", "/v2/tunnels/.*", Answer(200, {}, delay=20))
-    assert "the environment is initialized, but" in timed(cli, "environment", "initialize", "--wait=1", tunnel)
+    start = time.monotonic()
+    result = cli.run("environment", "initialize", "--wait=1", "-Fjson", tunnel)
+    assert "the environment is initialized, but" in result.failed(1) and 1 <= time.monotonic() - start < 4
     assert cli.conf(tunnel)["lankey_id"] in far.secrets
+    assert json.loads(result.out)["tunnel_id"] == tunnel
 
 
 def test_wait_bounds_the_wait_for_a_lock(cli, far):
@@ -133,7 +137,12 @@ def test_an_interrupted_wait(cli, far):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
-    assert "is initialized, but interrupted" in Result(process.returncode, out, err).failed(130)
+    line = Result(process.returncode, out, err).failed(130)
+    assert "interrupted while waiting" in line and "the environment is initialized" in line
+    assert out.splitlines()[1:] == [
+        f"The environment is initialized for use with tunnel {tunnel}",
+        f"Your application key file base directory is {cli.base}/",
+        f"Your contact string is: globus.{tunnel}:{cli.conf(tunnel)['fake_port']}"]
     assert cli.conf(tunnel)["lankey_id"] in far.secrets
 
 
@@ -224,6 +233,19 @@ def test_a_stdout_that_takes_nothing(cli, far, stdout, why):
             line = run_into(cli, out, *words.format(tunnel).split()).failed(1)
         assert "stdout" in line, words
         assert why in line, words
+
+
+def test_a_tunnel_that_nobody_reads_of(cli, far):
+    with full() as out:
+        line = run_into(cli, out, "tunnel", "create", INITIATOR_AP, LISTENER_AP).failed(1)
+    assert f"tunnel {next(iter(far.tunnels))} is created" in line and "No space left" in line
+
+
+def test_a_stdout_that_is_not_there(cli, far):
+    far.tunnel()
+    for words in (["tunnel", "list"], ["--help"], ["whoami"]):
+        line = cli.run(*words, preexec_fn=lambda: os.close(1)).failed(1)
+        assert "cannot write to stdout" in line
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

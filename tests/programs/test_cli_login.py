@@ -123,6 +123,7 @@ def test_login_with_a_wrong_code(cli, far):
     terminal.read_until("Enter the code: ")
     terminal.send("nonsense")
     assert terminal.end() == 4 and not (cli.base / "tokens.json").exists()
+    assert "code was not accepted" in terminal.text and "no longer valid" not in terminal.text
 
 
 def test_login_by_a_browser(cli, far, tmp_path):

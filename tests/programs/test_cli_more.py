@@ -8,6 +8,7 @@ import time
 import pytest
 
 import far_side
+import lab
 from cli_program import Cli
 from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
 
@@ -330,6 +331,87 @@ def test_update_does_not_turn_an_initiator_into_a_listener(cli, far):
     before = cli.files()
     line = cli.run("environment", "update", "--listener-contact-string", "10.0.0.1:80", tunnel).failed(2)
     assert "initiator side" in line and cli.files() == before and far.count("PATCH", ".*") == 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_conf_tells_its_side(cli, far, known):
+    """Also where neither contact is known yet, and no hosts are mapped."""
+    tunnel, other = [far.active() if known else far.tunnel() for _ in range(2)]
+    cli.run("environment", "initialize", tunnel).ok()
+    assert cli.run("environment", "initialize", "--listener", other).status == 0
+    for _ in range(2):
+        before = cli.files()
+        update = ("environment", "update", "--listener-contact-string", "10.0.0.1:80")
+        assert "initiator side" in cli.run(*update, tunnel).failed(2) and cli.files() == before
+        assert far.count("PATCH", f"/v2/tunnels/{tunnel}") == 0
+        sides = {e["tunnel_id"]: e["side"] for e in json.loads(cli.run("environment", "list", "-Fjson").ok())["data"]}
+        assert sides == {tunnel: "initiator", other: "listener"}
+        for each in (tunnel, other):
+            activate(far, each)
+            cli.run("environment", "update", each).ok()
+    cli.run(*update, other).ok()
+    assert cli.conf(other)["listener_contact_string"] == "10.0.0.1:80"
+
+
+def test_update_of_a_conf_of_another_program(cli, far):
+    """It does not tell its side, so the user's word counts."""
+    tunnel = far.tunnel()
+    lab.write_conf(cli.base, tunnel, fake_port=1000)
+    cli.run("environment", "update", "--listener-contact-string", "10.0.0.1:80", tunnel).ok()
+
+
+@pytest.mark.parametrize("contact", ["127.0.0.1:1", "[::1]:1", "127.1.2.3:1", "localhost:1", "[::ffff:127.0.0.1]:1"])
+def test_a_listener_on_loopback(cli, far, contact):
+    tunnel = far.tunnel()
+    for words in (["initialize"], ["update"]):
+        result = cli.run("environment", *words, "--listener-contact-string", contact, tunnel)
+        assert result.status == 0 and result.err.count("warning") == 1 == result.err.count("\n")
+        assert "on this machine" in result.err
+
+
+def test_mapped_hosts_are_stored_once_and_dropped_aloud(cli, far):
+    tunnel = far.active()
+    options = [f"--globus-contact={c}" for c in ("a.example:1", "A.example:1", "a.example:2", "a.example:1")]
+    cli.run("environment", "initialize", *options, tunnel).ok()
+    assert cli.conf(tunnel)["globus_contact"] == "a.example:1,a.example:2"
+    cli.run("environment", "initialize", "--force", *options, tunnel).ok()
+    result = cli.run("environment", "initialize", "--force", tunnel)
+    assert result.status == 0 and "no longer mapped: a.example:1,a.example:2" in result.err
+    assert "globus_contact" not in cli.conf(tunnel)
+
+
+@pytest.mark.parametrize("port", ["abc", "70000"])
+def test_a_conf_that_no_launch_takes(cli, far, port):
+    """It is not shown as if it were right, nor is the tunnel changed by it."""
+    tunnel = far.active()
+    lab.write_conf(cli.base, tunnel, fake_port=port)
+    before = cli.files()
+    for words in (["show"], ["update"], ["update", "--listener-contact-string", "10.0.0.1:80"]):
+        result = cli.run("environment", *words, tunnel)
+        assert result.status == 1 and "fake_port is not a port" in result.err and "--force" in result.err
+        assert ":1000" not in result.out
+    assert cli.files() == before and far.count("PATCH", ".*") == 0
+    assert "fake_port" in cli.run("environment", "list").err
+
+
+def test_advice_tells_the_folder(cli, far, tmp_path):
+    """A command that is printed works as it is."""
+    tunnel, base = far.tunnel(), tmp_path / "odd 'folder'"
+    option = "--base-dir '" + str(base).replace("'", "'\\''") + "' "
+    where = ["--base-dir", str(base)]
+    assert f"initialize {option}{tunnel}" in cli.run("environment", "update", *where, tunnel).failed(1)
+    result = cli.run("environment", "initialize", *where, "--listener", tunnel)
+    assert f"HOST:PORT {option}{tunnel}" in result.err
+    assert f"HOST:PORT {option}{tunnel}" in cli.run("doctor", *where, tunnel).out
+    result = cli.run("environment", "contact-lookup", "--skip-update", *where, tunnel)
+    assert f"contact-lookup {option}{tunnel}" in result.failed(1)
+    line = cli.run("environment", "show", "--base-dir", cli.base, tunnel).failed(1)
+    assert "initialize " + tunnel in line, "the usual folder need not be told"
+
+
+def test_cleanup_of_all_where_nothing_is(cli, tmp_path):
+    line = cli.run("environment", "cleanup", "--all", "--base-dir", tmp_path / "none").failed(2)
+    assert f"no environments in {tmp_path}/none" in line
 
 
 def test_environment_show_and_list(cli, far):
