@@ -36,14 +36,14 @@ struct values {
 
 static const struct option_spec options[] = {
 	{0, "listener-contact-string", "HOST:PORT",
-	 "this is the listener side; its program is called there", OPTION_TEXT,
+	 "the listener side: its program is called there", OPTION_TEXT,
 	 offsetof(struct values, listener_contact)},
-	{0, "listener", NULL, "the listener side, with the contact the tunnel already has",
+	{0, "listener", NULL, "the same, at the contact the tunnel has",
 	 OPTION_FLAG, offsetof(struct values, listener)},
 	{0, "globus-contact", "HOST:PORT",
-	 "connections to it go through the tunnel; may be given several times", OPTION_LIST,
+	 "this goes through the tunnel, too; repeatable", OPTION_LIST,
 	 offsetof(struct values, globus_contacts)},
-	{0, "cs-ttl", "SECONDS", "a stored contact is looked up again after that (10)",
+	{0, "cs-ttl", "SECONDS", "how long a stored contact is used (10)",
 	 OPTION_NUMBER, offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},
 	OPTION_BASE_DIR(struct values),
 	{0, "force", NULL, "initialize again: a new secret, a new conf file", OPTION_FLAG,
