@@ -56,12 +56,23 @@ static int wait_until(struct cli *cli, const char *id, bool (*reached)(const str
 {
 	char what[96];
 	long long start = clock_ms();
+	*tunnel = (struct tunnel){0};
 	patience_set(seconds);
 	snprintf(what, sizeof(what), "waiting for tunnel %s to be %s", id, state);
 	for (;;) {
-		if (transfer_tunnel(cli, id, tunnel) < 0 && patience_left_ms(1))
+		struct tunnel now = {0};
+		int err = transfer_tunnel(cli, id, &now);
+		if (err && patience_left_ms(1)) {
+			tunnel_finish(tunnel);
 			return -1;
-		if (!tunnel->id)
+		}
+		/* The time ended within the question: the answer before it says where things are.
+		 */
+		if (err && tunnel->id)
+			return too_long(cli, tunnel, state, seconds);
+		tunnel_finish(tunnel);
+		*tunnel = now;
+		if (err)
 			return failure_prefix(&cli->failure,
 					      "tunnel %s is not known to be %s after %lld s: ", id,
 					      state, seconds);
@@ -76,7 +87,6 @@ static int wait_until(struct cli *cli, const char *id, bool (*reached)(const str
 		}
 		if (!tunnel_wait_pause(what, start))
 			return too_long(cli, tunnel, state, seconds);
-		tunnel_finish(tunnel);
 	}
 }
 
