@@ -9,9 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import far_side  # noqa: E402
 import lab as laboratory  # noqa: E402
 import processes  # noqa: E402
 import sanitizers  # noqa: E402
+from cli_program import Cli  # noqa: E402
 
 TIME_LIMIT = 90  # seconds, unless a test is marked with another
 
@@ -118,3 +120,16 @@ def tunnel(lab):
 def own_lab(tmp_path, own_gateway):
     """A folder and an environment with the test's own gateway."""
     yield from new_lab(tmp_path / "lab", own_gateway)
+
+
+@pytest.fixture
+def far():
+    """The services' far side, played by the test: see far_side.py."""
+    side = far_side.FarSide()
+    yield side
+    side.close()
+
+
+@pytest.fixture
+def cli(tmp_path, far):
+    return Cli(tmp_path, far.url)

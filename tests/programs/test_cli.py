@@ -14,20 +14,8 @@ import cli_program
 import far_side
 import lab
 import sanitizers
-from cli_program import Cli, Hurry
+from cli_program import Hurry
 from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
-
-
-@pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
-def cli(tmp_path, far):
-    return Cli(tmp_path, far.url)
 
 
 def test_create_prints_a_record(cli, far):

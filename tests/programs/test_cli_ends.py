@@ -10,20 +10,8 @@ import time
 import pytest
 
 import far_side
-from cli_program import PROGRAM, Cli, Result
+from cli_program import PROGRAM, Result
 from far_side import INITIATOR_AP, LISTENER_AP, Answer
-
-
-@pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
-def cli(tmp_path, far):
-    return Cli(tmp_path, far.url)
 
 
 # --- the time of --wait ---

@@ -19,18 +19,6 @@ from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
 
-@pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
-def cli(tmp_path, far):
-    return Cli(tmp_path, far.url)
-
-
 LOOKUP = ("environment", "contact-lookup", "--refresh")
 
 

@@ -5,23 +5,9 @@ import time
 
 import pytest
 
-import far_side
-from cli_program import Cli
 from far_side import ENDPOINT, INITIATOR_AP, TRANSFER_SCOPE, Answer
 
 SECONDS = 15  # what takes the square of its length takes minutes
-
-
-@pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
-def cli(tmp_path, far):
-    return Cli(tmp_path, far.url)
 
 
 def event(number):

@@ -26,13 +26,6 @@ MANAGER_SCOPE = f"urn:globus:auth:scope:{ENDPOINT}:manage_collections"
 
 
 @pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
 def cli(tmp_path, far):
     instance = Cli(tmp_path, far.url)
     for name, value in USER.items():

@@ -13,18 +13,6 @@ from cli_program import Cli
 from far_side import ENDPOINT, INITIATOR_AP, LISTENER_AP, Answer
 
 
-@pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
-def cli(tmp_path, far):
-    return Cli(tmp_path, far.url)
-
-
 def later(seconds, action):
     timer = threading.Timer(seconds, action)
     timer.daemon = True

@@ -18,13 +18,6 @@ WRITING = "write,fsync,fchmod,rename,unlink"
 
 
 @pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
 def cli(tmp_path, far):
     lab.need("strace")
     return Cli(tmp_path, far.url)

@@ -61,13 +61,6 @@ def expect_kept(trace, secrets):
 
 
 @pytest.fixture
-def far():
-    side = far_side.FarSide()
-    yield side
-    side.close()
-
-
-@pytest.fixture
 def cli(tmp_path, far):
     home = tmp_path / "home"
     home.mkdir()
