@@ -180,7 +180,8 @@ START_TEST(test_conf)
 	struct conf conf = {0};
 	char *why = NULL;
 	ck_assert_int_eq(conf_file_read(folder, ID, &conf, &why), -ENOENT);
-	ck_assert_ptr_nonnull(strstr(why, "initialize " ID));
+	ck_assert_ptr_nonnull(strstr(why, "initialize --base-dir "));
+	ck_assert_ptr_nonnull(strstr(why, " " ID));
 	free(why);
 	ck_assert_int_eq(conf_set(&conf, CONF_LANKEY, "secret"), 0);
 	ck_assert_int_eq(conf_set(&conf, "own", "kept"), 0);

@@ -208,7 +208,7 @@ const struct trial trials[] = {
 	 tunnel_called, CONF},
 	{WORDS("environment", "update", TUNNEL_ID), "GET", TUNNEL_PATH, tunnel_initialized, CONF},
 	{WORDS("environment", "update", "--listener-contact-string", "10.0.2.165:8889", TUNNEL_ID),
-	 "PATCH", TUNNEL_PATH, tunnel_shown, CONF},
+	 "PATCH", TUNNEL_PATH, tunnel_shown, CONF | LISTENS},
 	{WORDS("environment", "cleanup", "--force", TUNNEL_ID), "DELETE", "/gcs/api/lan_secrets/",
 	 nothing, CONF | NOT_NEEDED | MAY_BE_GONE | MAY_BE_EMPTY},
 	{WORDS("environment", "cleanup", "--force", TUNNEL_ID), "GET",
@@ -233,11 +233,14 @@ static char before[1 << 16];
 
 void trial_prepare(const struct trial *trial)
 {
-	static const char *const words[] = {INITIALIZE, TUNNEL_ID, NULL};
+	static const char *const calls[] = {INITIALIZE, TUNNEL_ID, NULL};
+	static const char *const listens[] = {INITIALIZE, "--listener-contact-string",
+					      "10.0.2.164:8888", TUNNEL_ID, NULL};
 	services_reset();
 	services_folder(trial->tokens ? trial->tokens : CLIENT_TOKENS);
 	if (trial->flags & CONF)
-		ck_assert_int_eq(services_run(words, NULL).status, 0);
+		ck_assert_int_eq(
+			services_run(trial->flags & LISTENS ? listens : calls, NULL).status, 0);
 	snprintf(before, sizeof(before), "%s", services_files());
 	services_reset();
 }

@@ -22,6 +22,7 @@ enum {
 	NOT_NEEDED = 2,   /* without that answer it goes on, with a warning */
 	MAY_BE_EMPTY = 4, /* an answer without a body is as good */
 	MAY_BE_GONE = 8,  /* so is "404: there is none" */
+	LISTENS = 16,     /* with CONF: on the listener's side */
 };
 
 /* A command, and one of the answers that it gets. */
