@@ -16,15 +16,36 @@ struct line {
 static const char *const levels[] = {
 	[LOG_WARN] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
+/* The bytes of a character beyond ASCII that is whole UTF-8 and no control character, U+0080 to
+ * U+009F, which terminals obey as they do ESC; 0: there is none. */
+static size_t printable(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+	bool too_long = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
+	if (at[0] < 0xc2 || at[0] > 0xf4 || too_long || (at[0] == 0xc2 && at[1] < 0xa0))
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
 void log_escape(char *to, size_t size, const char *text, int whole)
 {
 	size_t len = 0;
 	for (; *text && len + 5 < size; text++) {
 		unsigned char byte = (unsigned char)*text;
-		if (byte < ' ' || byte == 0x7f || (whole && byte > 0x7f))
+		size_t more = byte < 0x80 || whole ? 0 : printable(text);
+		if (more) {
+			memcpy(to + len, text, more);
+			len += more;
+			text += more - 1;
+		} else if (byte < ' ' || byte >= 0x7f) {
 			len += (size_t)snprintf(to + len, size - len, "\\x%02x", byte);
-		else
+		} else {
 			to[len++] = *text;
+		}
 	}
 	to[len] = '\0';
 }

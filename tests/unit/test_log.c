@@ -37,6 +37,18 @@ START_TEST(as_text)
 }
 END_TEST
 
+/* U+009B is ESC [ to a terminal, as a byte and as UTF-8, also in more bytes than it needs. */
+START_TEST(control_characters_beyond_ascii)
+{
+	format(LOG_TEXT, "\x9b"
+			 "31m \xc2\x9b"
+			 "31m \xe0\x82\x9b"
+			 "31m \xc2\xa0 \xc4\x80 \xe2\x82\xac \xf0\x9f\x98\x80 \xc3");
+	has("] \\x9b31m \\xc2\\x9b31m \\xe0\\x82\\x9b31m \xc2\xa0 \xc4\x80 \xe2\x82\xac "
+	    "\xf0\x9f\x98\x80 \\xc3\n");
+}
+END_TEST
+
 START_TEST(as_logfmt)
 {
 	format(LOG_LOGFMT, "what = \"this\"");
@@ -159,6 +171,7 @@ Suite *test_suite(void)
 	Suite *suite = suite_create("log");
 	TCase *tcase = tcase_create("log");
 	tcase_add_test(tcase, as_text);
+	tcase_add_test(tcase, control_characters_beyond_ascii);
 	tcase_add_test(tcase, as_logfmt);
 	tcase_add_test(tcase, as_json);
 	tcase_add_test(tcase, as_a_datagram_of_the_journal);
