@@ -86,17 +86,34 @@ void conn_forget(struct supervisor *s, uint32_t index)
 	conn_give(state, index);
 }
 
-void conn_answer_so_error(struct supervisor *s, uint32_t index, int error)
+/* How many bytes of the result there is room for, at most those of an int: as the kernel asks. */
+static int room_of(struct supervisor *s, const struct call *call, int32_t *room)
+{
+	int err = target_read(s->state, call, call->args[4], room, sizeof(*room));
+	if (err == 0 && *room < 0)
+		return -EINVAL;
+	if (*room > (int32_t)sizeof(int32_t))
+		*room = sizeof(int32_t);
+	return err < 0 ? -EFAULT : 0;
+}
+
+bool conn_answer_so_error(struct supervisor *s, uint32_t index, int error)
 {
 	struct call *call = &s->state->calls[index];
-	int32_t value = error, len = sizeof(value);
-	bool written = target_write(s->state, call, call->args[3], &value, sizeof(value)) == 0 &&
-		       target_write(s->state, call, call->args[4], &len, sizeof(len)) == 0;
+	int32_t value = error, room = 0;
+	int err = room_of(s, call, &room);
+	bool asked = err == 0;
+	if (err == 0 && room > 0 &&
+	    target_write(s->state, call, call->args[3], &value, (uint32_t)room) < 0)
+		err = -EFAULT;
+	if (err == 0 && target_write(s->state, call, call->args[4], &room, sizeof(room)) < 0)
+		err = -EFAULT;
 	fault_point("connect.result-written");
-	if (written)
+	if (err == 0)
 		notify_return(s->state, index, 0);
 	else
-		notify_fail(s->state, index, EFAULT);
+		notify_fail(s->state, index, -err);
+	return asked;
 }
 
 bool conn_answer(struct supervisor *s, struct conn *conn, int error)
@@ -111,8 +128,7 @@ bool conn_answer(struct supervisor *s, struct conn *conn, int error)
 			told |= (error ? notify_fail(s->state, index, error)
 				       : notify_return(s->state, index, 0)) == 0;
 		} else if (error && !told && notify_valid(s->state, call)) {
-			conn_answer_so_error(s, index, error);
-			told = true;
+			told |= conn_answer_so_error(s, index, error);
 		} else {
 			notify_pass(s->state, index); /* as in the kernel: an error is told once */
 		}
@@ -120,12 +136,22 @@ bool conn_answer(struct supervisor *s, struct conn *conn, int error)
 	return told;
 }
 
+static int error_of_connect(int fd)
+{
+	int err = socket_ask_connect(fd);
+	return err == 0 || err == -EAFNOSUPPORT ? ECONNABORTED : -err;
+}
+
 void conn_pass(struct supervisor *s, struct conn *conn)
 {
 	while (conn->calls != NONE) {
 		uint32_t index = conn->calls;
+		const struct call *call = &s->state->calls[index];
 		supervisor_release(s, index, &conn->calls);
-		notify_pass(s->state, index);
+		if (call->kind == CALL_CONNECT) /* the address that it names is not the kernel's */
+			notify_fail(s->state, index, error_of_connect(conn->fd));
+		else
+			notify_pass(s->state, index);
 	}
 }
 

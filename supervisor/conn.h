@@ -28,11 +28,12 @@ void conn_drop_socket(struct supervisor *s, struct conn *conn);
  */
 bool conn_answer(struct supervisor *s, struct conn *conn, int error);
 
-/* Let the kernel answer all calls that wait. */
+/* Let the kernel answer all calls that wait: none of them gets as far as to call the address. */
 void conn_pass(struct supervisor *s, struct conn *conn);
 
-/* Answer a getsockopt(SO_ERROR) with this error. */
-void conn_answer_so_error(struct supervisor *s, uint32_t call, int error);
+/* Answer a getsockopt(SO_ERROR) with this error, as far as there is room for it. False: the
+ * question was wrong, so that the error is still to be told. */
+bool conn_answer_so_error(struct supervisor *s, uint32_t call, int error);
 
 /* Has the program still the socket? A call of it waits, or did a moment ago; or a descriptor of it
  * is there. */

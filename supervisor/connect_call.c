@@ -87,18 +87,17 @@ static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool
 	}
 }
 
-/* What the kernel says to a connect on a socket that is not fresh. With a family that fits, it
- * looks at nothing else of the address. */
-static void answer_used(struct supervisor *s, uint32_t call, int fd)
+/* What the kernel says to a connect on a socket that is not fresh. False: it is fresh by now. */
+static bool answer_used(struct supervisor *s, uint32_t call, int fd)
 {
-	union address to = {.in = {.sin_family = AF_INET, .sin_port = htons(1)}};
-	to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	address_for_socket(&to, socket_family(fd));
-	int err = socket_connect(fd, &to);
+	int err = socket_ask_connect(fd);
+	if (err == -EAFNOSUPPORT)
+		return false;
 	if (err == 0)
 		notify_return(s->state, call, 0);
 	else
-		notify_fail(s->state, call, err == -EINPROGRESS ? EALREADY : -err);
+		notify_fail(s->state, call, -err);
+	return true;
 }
 
 /* What a socket is before it is connected. */
@@ -119,10 +118,9 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 	}
 	if (facts->tcp_state != TCP_CLOSE && inherit_connect(s, call, *fd, route))
 		return;
-	if (facts->tcp_state != TCP_CLOSE && socket_tcp_state(*fd) != TCP_CLOSE) {
-		answer_used(s, call, *fd);
+	if (facts->tcp_state != TCP_CLOSE && socket_tcp_state(*fd) != TCP_CLOSE &&
+	    answer_used(s, call, *fd))
 		return;
-	}
 	if (facts->tcp_state != TCP_CLOSE) /* not any more */
 		socket_name(*fd, &facts->here, &facts->family);
 	index = conn_add(s->state, cookie, *fd);
@@ -254,7 +252,8 @@ void so_error_call(struct supervisor *s, uint32_t index)
 	    !notify_valid(s->state, call)) {
 		notify_pass(s->state, index);
 	} else if (at(s, found)->state == CONN_FAILED) {
-		conn_answer_so_error(s, index, at(s, found)->error);
+		if (!conn_answer_so_error(s, index, at(s, found)->error))
+			return;
 		socket_take_error(fd);
 		conn_forget(s, found);
 	} else {

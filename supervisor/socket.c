@@ -129,6 +129,14 @@ int socket_connect(int fd, const union address *to)
 	return errno == EOPNOTSUPP || errno == EINVAL ? connect_interrupted(fd, to) : -errno;
 }
 
+/* The kernel looks at the address only where the socket is fresh, and then at its family first. */
+int socket_ask_connect(int fd)
+{
+	const union address nowhere = {.in.sin_family = UINT16_MAX};
+	int err = socket_connect(fd, &nowhere);
+	return err == -EINPROGRESS ? -EALREADY : err;
+}
+
 void socket_disconnect(int fd)
 {
 	struct sockaddr none = {.sa_family = AF_UNSPEC};

@@ -39,6 +39,10 @@ uint64_t socket_netns(int fd);
  * -EALREADY under way; else why not. As in connect(2), an error is told once, and is gone then. */
 int socket_connect(int fd, const union address *to);
 
+/* What connect() says on a socket that is not fresh, whatever the address; -EAFNOSUPPORT: it is
+ * fresh. Nobody is called. */
+int socket_ask_connect(int fd);
+
 /* Drop the connection; the socket can be used for another (connect(2), AF_UNSPEC). It keeps
  * ECONNRESET for its owner. */
 void socket_disconnect(int fd);

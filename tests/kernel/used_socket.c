@@ -1,7 +1,9 @@
-/* connect.c: connect() on a socket that is not fresh, by either way of saying it, looks at nothing
- * of the address but its family: EALREADY in SYN_SENT, EISCONN when connected or listening. */
+/* socket_ask_connect(): connect() on a socket that is not fresh, by either way of saying it, looks
+ * at nothing of the address: EALREADY in SYN_SENT, EISCONN when connected or listening. On a fresh
+ * one, an address of no family is EAFNOSUPPORT, and leaves it fresh. */
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "tests/kernel/kernel.h"
@@ -9,9 +11,7 @@
 
 static void check(int fd, int wanted, const char *when)
 {
-	struct sockaddr_in another = {.sin_family = AF_INET,
-				      .sin_port = htons(1),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in another = {.sin_family = UINT16_MAX};
 	int error = tcp_connect(fd, &another);
 	expect(error == wanted, "connect %s: %s", when, strerror(error));
 	if (!(number_in("/proc/sys/net/ipv4/tcp_fastopen") & 1))
@@ -23,6 +23,7 @@ static void check(int fd, int wanted, const char *when)
 int main(void)
 {
 	believe("a used socket is EALREADY or EISCONN, whatever the address");
+	check(tcp_socket(SOCK_NONBLOCK), EAFNOSUPPORT, "when fresh");
 	struct sockaddr_in address, full;
 	int connected, accepted, listener = tcp_listener(&address), fd = tcp_socket(SOCK_NONBLOCK);
 	tcp_pair(&connected, &accepted);
