@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "supervisor/attach.h"
+#include "supervisor/copy.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/log_target.h"
@@ -98,7 +99,8 @@ static bool read_signals(struct keeper *keeper)
 	while (read(keeper->keeping.signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR2)
 			upgrade_by_signal(keeper->state);
-		if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR2)
+		if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR2 ||
+		    info.ssi_signo == COPY_SIGNAL)
 			continue;
 		service_tell("STOPPING=1");
 		/* a service manager does not wait; and the second time nobody does */
@@ -136,6 +138,7 @@ static int loop(struct keeper *keeper)
 	}
 	keeper_stop_supervisor(keeper);
 	lookup_stop(state);
+	copy_stop(state);
 	if (!is_over(state) && service_store(keeper))
 		return 0; /* the socket too: its path stays */
 	if (keeper->keeping.socket_path[0])
@@ -150,6 +153,7 @@ static void block_signals(sigset_t *signals)
 	sigaddset(signals, SIGTERM);
 	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGUSR2);
+	sigaddset(signals, COPY_SIGNAL);
 	sigprocmask(SIG_BLOCK, signals, NULL);
 }
 

@@ -87,7 +87,7 @@ int hand_proc(struct state *state, enum hand_op op, int tid, int fd)
 }
 
 /* The mapping is the supervisor's too, so nothing in it is believed that could do harm here. */
-static int serve(const struct state *state, struct hand *hand)
+static int serve(struct hand *hand)
 {
 	uint32_t len = *(volatile uint32_t *)&hand->len;
 	int tid = *(volatile int *)&hand->tid;
@@ -114,8 +114,6 @@ static int serve(const struct state *state, struct hand *hand)
 		return proc_owner(tid);
 	case HAND_COMM:
 		return proc_comm(tid, (char *)hand->data);
-	case HAND_HOSTS:
-		return proc_hosts(state, tid);
 	}
 	return -ENOSYS;
 }
@@ -126,7 +124,7 @@ void hand_serve(struct state *state)
 	uint32_t asked = hand->asked;
 	if (asked == hand->done)
 		return;
-	hand->result = serve(state, hand);
+	hand->result = serve(hand);
 	hand->done = asked;
 	syscall(SYS_futex, &hand->done, FUTEX_WAKE, 1, NULL, NULL, 0);
 }

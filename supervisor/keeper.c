@@ -19,11 +19,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "supervisor/copy.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 #include "supervisor/lan.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/numbers.h"
 #include "supervisor/privileges.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
@@ -242,6 +244,7 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 	kept[count++] = state->keeper_wakes;
 	close_inherited(kept);
 	leave();
+	numbers_fill();
 }
 
 void keeper_adopt(struct keeper *keeper)
@@ -260,6 +263,7 @@ void keeper_replace(struct keeper *keeper)
 		dup3(STDERR_FILENO, keeping->warn_fd, O_CLOEXEC);
 	leave_standard_streams();
 	leave();
+	numbers_fill();
 	keeper_log(keeper);
 	keeper_adopt(keeper);
 }
@@ -267,8 +271,8 @@ void keeper_replace(struct keeper *keeper)
 /* Closed before it is forgotten: a supervisor that takes over in between leaves it alone. */
 void keeper_close(struct keeper *keeper, int *fd)
 {
-	int closed = *fd;
-	close_fd(fd);
+	int closed = steal_fd(fd);
+	numbers_close(closed);
 	for (int i = 0; closed >= 0 && i < KEPT_MAX; i++)
 		if (keeper->state->kept[i] == closed)
 			keeper->state->kept[i] = -1;
@@ -302,6 +306,7 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 		lookup_run(keeper->state);
 		upgrade_begin(keeper);
 	}
+	copy_run(keeper->state); /* after each signal too */
 	if (all[count + 2].revents)
 		upgrade_answered(keeper);
 	look_after_supervisor(keeper);

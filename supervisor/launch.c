@@ -15,6 +15,7 @@
 
 #include "supervisor/attach.h"
 #include "supervisor/command.h"
+#include "supervisor/copy.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 #include "supervisor/keeper.h"
@@ -149,6 +150,7 @@ static void start(struct running *running)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigaddset(&child, SIGUSR2);
+	sigaddset(&child, COPY_SIGNAL);
 	err = keeper_init(&running->keeper, &child);
 	if (err < 0)
 		give_up(running, STAGE_KEEPER, -err);
@@ -181,6 +183,7 @@ _Noreturn static void finish(struct running *running)
 {
 	keeper_stop_supervisor(&running->keeper);
 	lookup_stop(running->keeper.state);
+	copy_stop(running->keeper.state);
 	_exit(0);
 }
 
@@ -200,6 +203,7 @@ static void command_changed(struct running *running, int status)
 		if (last) { /* so that nothing of us is left when the launcher returns */
 			keeper_stop_supervisor(&running->keeper);
 			lookup_stop(running->keeper.state);
+			copy_stop(running->keeper.state);
 		}
 		report(running, REPORT_EXITED, STAGE_NONE, status, last);
 		if (last)

@@ -1,48 +1,138 @@
 /*
- * Opens of /etc/hosts by programs that load no shim: they get a copy with our names in it. The
- * filter shows us the opens of static programs, and of 32-bit ones.
+ * Opens of /etc/hosts by programs that load no shim: they get a copy with our names in it (copy.h).
+ * The filter shows us the opens of static programs, and of 32-bit ones. What would not read a
+ * regular file is left to the kernel, which does it with the program's own rights.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 
+#include "supervisor/copy.h"
 #include "supervisor/fault.h"
-#include "supervisor/fd.h"
-#include "supervisor/hand.h"
 #include "supervisor/i386.h"
+#include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
+#if defined(__aarch64__)
+#define ALWAYS_LARGE 0400000 /* the kernel's O_LARGEFILE */
+#else
+#define ALWAYS_LARGE 0100000
+#endif
+
 static const char hosts[] = "/etc/hosts";
+
+static bool is_hosts(struct state *state, const struct call *call, uint64_t address)
+{
+	char path[sizeof(hosts)];
+	return target_read(state, call, address, path, sizeof(path)) == 0 &&
+	       memcmp(path, hosts, sizeof(hosts)) == 0;
+}
+
+static void refuse(struct supervisor *s, uint32_t index, int error)
+{
+	int pid = (int)s->state->calls[index].notif.pid;
+	log_warn("process %d: /etc/hosts could not be copied, so its open fails: %s", pid,
+		 strerror(error));
+	notify_fail(s->state, index, error);
+}
+
+static void hold(struct supervisor *s, uint32_t index, int flags)
+{
+	struct call *call = &s->state->calls[index];
+	uint32_t copy = limit_reached(s->state, LIMIT_CALLS, s->state->held)
+				? NONE
+				: copy_take(s->state, call, flags);
+	if (copy == NONE) {
+		refuse(s, index, EAGAIN);
+		return;
+	}
+	fault_point("open.taken");
+	supervisor_hold(s, index, CALL_OPEN, &s->state->copies[copy].calls, copy);
+	call->deadline = loop_now() + COPY_SECONDS * SECOND;
+	loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, index));
+	fault_point("open.held");
+	copy_want(s->state, copy);
+	fault_point("open.wanted");
+}
 
 void open_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
 	bool at = call->notif.data.nr == (i386 ? I386_OPENAT : SYS_openat);
-	char path[sizeof(hosts)];
-	if (target_read(s->state, call, call->args[at], path, sizeof(path)) < 0 ||
-	    memcmp(path, hosts, sizeof(hosts)) != 0) {
+	int flags = (int)call->args[at + 1] & ~ALWAYS_LARGE;
+	if ((flags & ~COPY_FLAGS) == 0 && is_hosts(s->state, call, call->args[at]))
+		hold(s, index, flags);
+	else
 		notify_pass(s->state, index);
-		return;
-	}
-	cleanup_fd int fd = hand_proc(s->state, HAND_HOSTS, (int)call->notif.pid, -1);
-	if (fd < 0) {
-		log_warn("no copy of /etc/hosts could be made: %s", strerror(-fd));
-		notify_pass(s->state, index);
-		return;
-	}
-	fault_point("open.made");
-	int number = notify_inject(s->state, call, fd, call->args[at + 1] & O_CLOEXEC);
+}
+
+/* A supervisor that died may have put it into the program's table already. */
+static void inject(struct supervisor *s, uint32_t index, struct copy *copy)
+{
+	struct call *call = &s->state->calls[index];
+	int number = copy->number;
+	if (number < 0)
+		number = notify_inject(s->state, call, copy->fd, copy->flags & O_CLOEXEC);
+	copy->number = number;
 	fault_point("open.injected");
 	log_debug("gave /etc/hosts to %d as %d", (int)call->notif.pid, number);
 	if (number < 0)
 		notify_fail(s->state, index, -number);
 	else
 		notify_return(s->state, index, number);
+}
+
+static void made(struct supervisor *s, uint32_t index)
+{
+	struct copy *copy = &s->state->copies[index];
+	uint32_t call = copy->calls;
+	supervisor_release(s, call, &copy->calls);
+	fault_point("open.made");
+	if (copy->result == COPY_PASS)
+		notify_pass(s->state, call);
+	else if (copy->result < 0)
+		refuse(s, call, -copy->result);
+	else
+		inject(s, call, copy);
+	fault_point("open.answered");
+	copy_leave(s->state, index);
+}
+
+void open_wake(struct supervisor *s)
+{
+	for (uint32_t i = 0; i < s->state->copy_top; i++) {
+		const struct copy *copy = &s->state->copies[i];
+		if (copy->wanted && copy->stage == COPY_DONE && copy->calls != NONE)
+			made(s, i);
+	}
+}
+
+void open_deadline(struct supervisor *s, uint32_t index)
+{
+	uint32_t copy = s->state->calls[index].owner;
+	supervisor_release(s, index, &s->state->copies[copy].calls);
+	refuse(s, index, ETIMEDOUT);
+	copy_leave(s->state, copy);
+}
+
+void open_sweep(struct supervisor *s)
+{
+	for (uint32_t i = 0; i < s->state->copy_top; i++)
+		if (s->state->copies[i].wanted && s->state->copies[i].calls == NONE)
+			copy_leave(s->state, i);
+}
+
+void open_recover(struct supervisor *s)
+{
+	open_sweep(s);
+	open_wake(s);
+	eventfd_write(s->state->keeper_wakes, 1); /* who wanted one may have died before that */
 }

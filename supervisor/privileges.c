@@ -4,27 +4,33 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-/* Set what was permitted before, and wanted, in both sets. */
-static int keep(cap_t caps, cap_t before, cap_value_t wanted)
+/* Set what was permitted before, and wanted: permitted, and in effect or not. */
+static int keep(cap_t caps, cap_t before, cap_value_t wanted, bool effective)
 {
 	cap_flag_value_t permitted;
 	if (cap_get_flag(before, wanted, CAP_PERMITTED, &permitted) < 0)
 		return -errno;
 	if (cap_set_flag(caps, CAP_PERMITTED, 1, &wanted, permitted) < 0 ||
-	    cap_set_flag(caps, CAP_EFFECTIVE, 1, &wanted, permitted) < 0)
+	    cap_set_flag(caps, CAP_EFFECTIVE, 1, &wanted, effective ? permitted : CAP_CLEAR) < 0)
 		return -errno;
 	return 0;
 }
 
-static int keep_only(bool may_kill)
+static int keep_only(bool keeper)
 {
 	cap_t before = cap_get_proc(), caps = cap_init();
 	int err = before && caps ? 0 : -errno;
 	if (err == 0)
-		err = keep(caps, before, CAP_SYS_PTRACE);
-	if (err == 0 && may_kill)
-		err = keep(caps, before, CAP_KILL);
+		err = keep(caps, before, CAP_SYS_PTRACE, true);
+	if (err == 0 && keeper)
+		err = keep(caps, before, CAP_KILL, true);
+	if (err == 0 && keeper)
+		err = keep(caps, before, CAP_SETUID, false);
+	if (err == 0 && keeper)
+		err = keep(caps, before, CAP_SETGID, false);
 	if (err == 0 && cap_set_proc(caps) < 0)
 		err = -errno;
 	cap_free(before);
@@ -32,10 +38,35 @@ static int keep_only(bool may_kill)
 	return err;
 }
 
-int privileges_drop(bool may_kill)
+int privileges_drop(bool keeper)
 {
 	const struct rlimit none = {0, 0};
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
-	return keep_only(may_kill);
+	return keep_only(keeper);
+}
+
+#define WORDS _LINUX_CAPABILITY_U32S_3
+
+static int change(bool raise)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[WORDS] = {{0}};
+	if (raise && syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	for (int i = 0; i < WORDS; i++)
+		data[i].effective = data[i].permitted;
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+int privileges_raise(void)
+{
+	return change(true);
+}
+
+int privileges_none(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return change(false);
 }

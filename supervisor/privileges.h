@@ -9,6 +9,11 @@
 #include <stdbool.h>
 
 /* For good. 0 or -errno. */
-int privileges_drop(bool may_kill);
+int privileges_drop(bool keeper);
+
+/* In a child of the keeper's: all that is permitted is in effect; and nothing any more, whatever it
+ * runs. System calls alone. 0 or -errno. */
+int privileges_raise(void);
+int privileges_none(void);
 
 #endif

@@ -7,18 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "supervisor/fd.h"
 #include "supervisor/loop.h"
-#include "supervisor/names.h"
 
-#define SEARCH    (20 * MILLISECOND)
-#define HOSTS_MAX (1 << 20) /* bytes of a hosts file: a program may have its own root */
+#define SEARCH (20 * MILLISECOND)
 
 /* From /proc/TID/status. */
 int proc_group(int tid)
@@ -57,6 +53,19 @@ int proc_owner(int tid)
 	if (status)
 		fclose(status);
 	return owner;
+}
+
+uid_t proc_user(int tid)
+{
+	char path[64], line[256];
+	uid_t user = (uid_t)-1;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	FILE *status = fopen(path, "re");
+	while (status && user == (uid_t)-1 && fgets(line, sizeof(line), status))
+		sscanf(line, "Uid: %*u %*u %*u %u", &user);
+	if (status)
+		fclose(status);
+	return user;
 }
 
 int proc_find_socket(int tid, int fd)
@@ -109,34 +118,4 @@ int proc_comm(int tid, char name[PROC_COMM])
 		return -ESRCH;
 	name[len - 1] = '\0'; /* the newline, or what is too long */
 	return (int)len - 1;
-}
-
-/* The program's own file, as it sees it; none is as good as an empty one. */
-static void copy_own(int to, int tid)
-{
-	char path[64];
-	struct stat stat;
-	snprintf(path, sizeof(path), "/proc/%d/root/etc/hosts", tid);
-	cleanup_fd int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (from < 0 || fstat(from, &stat) < 0 || !S_ISREG(stat.st_mode))
-		return;
-	size_t left = HOSTS_MAX;
-	for (ssize_t got; left && (got = sendfile(to, from, NULL, left)) > 0;)
-		left -= (size_t)got;
-}
-
-int proc_hosts(const struct state *state, int tid)
-{
-	char path[64];
-	cleanup_fd int file = memfd_create("hosts", MFD_CLOEXEC);
-	if (file < 0)
-		return -errno;
-	/* ours first: the first line that has a name counts */
-	int err = names_write_hosts(state, file);
-	if (err < 0)
-		return err;
-	copy_own(file, tid);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
 }

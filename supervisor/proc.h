@@ -14,6 +14,9 @@ int proc_table_group(int tid);
 /* Whose is it? 0: all its user ids are ours; else -EPERM or -ESRCH. */
 int proc_owner(int tid);
 
+/* The user whose rights the thread opens files with; -1: it is gone. */
+uid_t proc_user(int tid);
+
 /* The number under which the thread's table has the socket that we have as fd, or -ENOENT. */
 int proc_find_socket(int tid, int fd);
 
@@ -24,9 +27,5 @@ int proc_find_holder(int except, int fd);
 /* The name of a program: its length, or -errno. name has room for PROC_COMM bytes. */
 #define PROC_COMM 16
 int proc_comm(int tid, char name[PROC_COMM]);
-
-/* A copy of the thread's /etc/hosts with all our names in it: a descriptor for reading, with an
- * offset of its own, or -errno. */
-int proc_hosts(const struct state *state, int tid);
 
 #endif

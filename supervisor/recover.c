@@ -31,6 +31,8 @@
 
 static void forget_lists(struct state *state)
 {
+	for (uint32_t i = 0; i < state->copy_top; i++)
+		state->copies[i].calls = NONE;
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
 	state->connecting = state->held = 0;
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
@@ -123,7 +125,7 @@ static bool may_be_left_over(const char *what)
 {
 	return strncmp(what, "socket:", 7) == 0 || strstr(what, "[pidfd]") ||
 	       strncmp(what, "pidfd:", 6) == 0 || strstr(what, "[eventpoll]") ||
-	       strstr(what, "[timerfd]") || strncmp(what, "/memfd:hosts", 12) == 0;
+	       strstr(what, "[timerfd]");
 }
 
 /* A connection that was accepted and not recorded, not another duplicate of a program's socket. */
@@ -181,6 +183,9 @@ static bool hold_again(struct supervisor *s, uint32_t index)
 		/* what may be owed to it is found by looking from the start */
 		if (!listener->slot.used || listener->fd < 0 || listener->owed)
 			return false;
+	} else if (call->kind == CALL_OPEN) {
+		if (!s->state->copies[call->owner].wanted)
+			return false;
 	} else if (!s->state->conns[call->owner].slot.used) {
 		return false;
 	}
@@ -219,6 +224,7 @@ static void recover_receiving(struct state *state)
 
 static void go_on(struct supervisor *s)
 {
+	open_recover(s);
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
 		struct conn *conn = &s->state->conns[i];
 		if (conn->slot.used && conn->state <= CONN_FAILED)

@@ -15,8 +15,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "supervisor/copy.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
+#include "supervisor/numbers.h"
 
 #define FIRST        3     /* of the descriptors that are passed */
 #define STORED       "gs-" /* and its number: what we had stored under that name */
@@ -170,10 +172,11 @@ void service_tick(struct keeper *keeper)
 
 /* --- the store --- */
 
-/* What a supervisor opens anew. */
-static bool is_passing(const char *what)
+/* What is opened anew. */
+static bool is_passing(int fd, const char *what)
 {
-	return strstr(what, "[eventpoll]") || strstr(what, "[timerfd]") ||
+	return (fd < OWN_NUMBERS && strcmp(what, "/dev/null") == 0) ||
+	       strstr(what, "[eventpoll]") || strstr(what, "[timerfd]") ||
 	       strstr(what, "[pidfd]") || strncmp(what, "pidfd:", 6) == 0 ||
 	       strncmp(what, "/memfd:hosts", 12) == 0;
 }
@@ -200,7 +203,7 @@ static int store_all(int socket, const struct keeping *keeping)
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, what, sizeof(what) - 1);
 		what[len > 0 ? len : 0] = '\0';
 		if (len > 0 && fd > STDERR_FILENO && fd != dirfd(dir) && fd != socket &&
-		    (fd == keeping->watchdog || !is_passing(what)))
+		    (fd == keeping->watchdog || !is_passing(fd, what)))
 			err = store_one(socket, keeping, fd);
 	}
 	closedir(dir);
@@ -312,6 +315,7 @@ static void begin_again(struct state *state)
 		close(lookup->fd);
 		lookup->stage = LOOKUP_WANTED;
 	}
+	copy_begin_again(state);
 	eventfd_write(state->keeper_wakes, 1);
 }
 

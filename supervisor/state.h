@@ -114,6 +114,30 @@ struct lookup {
 	char text[LOOKUP_TEXT_MAX];
 };
 
+/* --- copies of a program's /etc/hosts: copy.h --- */
+
+#define MAX_COPIES           1024 /* that are wanted at a time … */
+#define MAX_COPIES_OF_LAUNCH 512  /* … by one launch, and … */
+#define MAX_COPIES_OF_USER   256  /* … by one user in it */
+
+enum copy_stage { COPY_IDLE, COPY_WAITING, COPY_RUNNING, COPY_DONE };
+
+struct copy {
+	_Atomic bool wanted;   /* by the supervisor */
+	_Atomic uint8_t stage; /* enum copy_stage; the keeper's */
+	uint32_t calls;        /* the one that waits for it; NONE */
+	uint32_t program;      /* whose thread … */
+	int tid;               /* … asks for it … */
+	int flags;             /* … and how: open(2)'s */
+	int number;            /* where the thread has it already; -1 */
+	uint64_t turn;         /* a lower one is earlier */
+	/* the keeper's */
+	uid_t uid;  /* of the thread */
+	pid_t pid;  /* RUNNING: the child */
+	int fd;     /* RUNNING: what it writes into; DONE: for the program, or -1 */
+	int result; /* DONE: 0, COPY_PASS or -errno */
+};
+
 /* --- programs --- */
 
 struct program {
@@ -127,10 +151,10 @@ struct program {
 
 enum call_state {
 	CALL_RECEIVED, /* fresh from the kernel (or not even that: notif.id is 0) */
-	CALL_HELD,     /* waits in the list of a conn, a listener or a tunnel's lookup */
+	CALL_HELD,     /* waits in the list of a conn, a listener or a copy */
 };
 
-enum call_kind { CALL_CONNECT, CALL_SO_ERROR, CALL_ACCEPT, CALL_QUESTION };
+enum call_kind { CALL_CONNECT, CALL_SO_ERROR, CALL_ACCEPT, CALL_QUESTION, CALL_OPEN };
 
 struct call {
 	struct slot slot;
@@ -141,7 +165,7 @@ struct call {
 	bool known;       /* whether it is promised one; not asked again when it is held again */
 	uint32_t program;
 	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
-	uint32_t owner;          /* the conn, listener or tunnel that it waits for */
+	uint32_t owner;          /* the conn, listener or copy that it waits for */
 	uint32_t next, previous; /* in the owner's list */
 	uint64_t deadline;       /* monotonic ns; 0: none */
 	uint64_t args[6];        /* as a 64-bit program would pass them */
@@ -237,7 +261,6 @@ enum hand_op {
 	HAND_FIND_SOCKET,
 	HAND_COMM,
 	HAND_FIND_HOLDER,
-	HAND_HOSTS,
 	HAND_OWNER
 };
 #define HAND_DATA 1024
@@ -351,6 +374,9 @@ struct state {
 	int kept[KEPT_MAX]; /* descriptors that are neither an object's nor left over */
 	uint32_t buckets[COOKIE_BUCKETS];               /* connects, by cookie */
 	struct lookup lookups[MAX_TUNNELS + MAX_NAMES]; /* of tunnels, then of names */
+	uint32_t copy_top;   /* places below it have been used at some time */
+	uint64_t copy_turns; /* that were given */
+	struct copy copies[MAX_COPIES];
 	struct tunnel tunnels[MAX_TUNNELS];
 	struct name names[MAX_NAMES];
 	struct program programs[MAX_PROGRAMS];

@@ -116,6 +116,8 @@ bool supervisor_interrupted(struct supervisor *s, const struct call *call, uint3
 
 uint32_t *supervisor_list_of(struct supervisor *s, const struct call *call)
 {
+	if (call->kind == CALL_OPEN)
+		return &s->state->copies[call->owner].calls;
 	return call->kind == CALL_ACCEPT ? &s->state->listeners[call->owner].calls
 					 : &s->state->conns[call->owner].calls;
 }
@@ -130,6 +132,7 @@ void supervisor_sweep(struct supervisor *s)
 		supervisor_release(s, i, supervisor_list_of(s, call));
 		notify_forget(s->state, i);
 	}
+	open_sweep(s);
 	bool more = connect_sweep(s);
 	more |= accept_sweep(s);
 	/* where nothing happens, less and less often; and never for more than a part of the time */
@@ -315,6 +318,7 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 		return;
 	case OBJECT_WAKE:
 		wake_event(s);
+		open_wake(s);
 		control_upgraded(s);
 		s->state->beat = (uint32_t)s->state->beat_wanted;
 		return;
@@ -358,6 +362,8 @@ static void call_deadline(struct supervisor *s, uint32_t index, uint64_t now)
 		return;
 	if (call->kind == CALL_ACCEPT)
 		accept_call_deadline(s, index);
+	else if (call->kind == CALL_OPEN)
+		open_deadline(s, index);
 	else
 		connect_call_deadline(s, index);
 }

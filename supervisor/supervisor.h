@@ -71,6 +71,11 @@ void connect_lookup_over(struct supervisor *s, uint32_t lookup);
 void connect_look(struct supervisor *s, uint32_t conn);
 bool connect_sweep(struct supervisor *s); /* true: more to look after later */
 
+/* open.c: copies are made; one was not made in time; whose calls are gone, are left. */
+void open_wake(struct supervisor *s);
+void open_deadline(struct supervisor *s, uint32_t call);
+void open_sweep(struct supervisor *s);
+
 /* accept.c: a socket that was bound to a tunnel's port will listen, and its events. */
 void accept_expect(struct supervisor *s, const struct call *call, int fd,
 		   const union address *address);
@@ -89,6 +94,7 @@ void connect_recover_conn(struct supervisor *s, uint32_t conn);
 void connect_resume(struct supervisor *s, uint32_t conn);
 void accept_recover_conn(struct supervisor *s, uint32_t conn);
 void accept_recover_listener(struct supervisor *s, uint32_t listener);
+void open_recover(struct supervisor *s);
 uint32_t *supervisor_list_of(struct supervisor *s, const struct call *call);
 void supervisor_dispatch(struct supervisor *s, uint32_t call);
 

@@ -47,7 +47,7 @@ FAILED = "connect.failing connect.failed connect.disconnected".split()
 FAILED_POLLED = FAILED + ["connect.result-written"]
 LOOKUP = "connect.retrying connect.lookup lookup.wanting lookup.wanted lookup.reading lookup.read lookup.taken lookup.over".split()
 START = "target.pidfd-opened bind.noted listener.added question.answered".split()
-OPEN = "open.made open.injected".split()
+OPEN = "open.taken open.held open.wanted open.made open.injected open.answered".split()
 CONTROL = "control.peeked control.half-taken control.taken control.answered control.dropped".split()
 
 
@@ -130,7 +130,8 @@ def faults(lab):
 
 
 def descriptors(pid):
-    """How many a process has, without pidfds: a supervisor keeps those of the latest callers."""
+    """How many a process has, without pidfds: a supervisor keeps those of the latest callers; nor those that
+    keep the first numbers taken."""
     found = []
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -139,7 +140,7 @@ def descriptors(pid):
             pass
     pidfds = sum("pidfd" in what for what in found)
     assert pidfds < 20, found
-    return len(found) - pidfds
+    return len(found) - pidfds - found.count("/dev/null")
 
 
 class Counted:

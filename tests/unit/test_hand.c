@@ -4,10 +4,15 @@
 #include "supervisor/hand.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/copy.h"
 #include "supervisor/lookup.h"
+#include "supervisor/names.h"
 #include "tests/unit/suite.h"
 
 static struct state *state;
@@ -51,9 +56,28 @@ START_TEST(not_past_the_names)
 	ck_assert_uint_eq(lookup_next(state, MAX_TUNNELS + MAX_NAMES - 1), NONE);
 	memset(state->names[0].host, 'x', sizeof(state->names[0].host));
 	state->names[0].tunnel[0] = UINT32_MAX;
-	int fd = ask(HAND_HOSTS, getppid(), NULL, 0);
-	ck_assert_int_ge(fd, 0);
+	int fd = memfd_create("hosts", MFD_CLOEXEC);
+	ck_assert_int_eq(names_write_hosts(state, fd), 0);
 	close(fd);
+}
+END_TEST
+
+/* Copies past the last one; and processes that are not the keeper's are not its to end. */
+START_TEST(not_past_the_copies)
+{
+	state->copy_top = UINT32_MAX;
+	pid_t child = fork();
+	if (child == 0)
+		_exit(pause());
+	state->copies[0] = (struct copy){.stage = COPY_RUNNING, .pid = child, .fd = -1};
+	state->copies[1] = (struct copy){.stage = COPY_RUNNING, .pid = -1, .fd = -1};
+	copy_stop(state);
+	copy_run(state);
+	ck_assert_int_eq(state->copies[0].stage, COPY_IDLE);
+	ck_assert_int_eq(state->copies[1].stage, COPY_IDLE);
+	ck_assert_int_eq(waitpid(child, NULL, WNOHANG), 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 END_TEST
 
@@ -65,6 +89,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, not_into_the_keeper_itself);
 	tcase_add_test(tcase, not_more_than_there_is_room_for);
 	tcase_add_test(tcase, not_past_the_names);
+	tcase_add_test(tcase, not_past_the_copies);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

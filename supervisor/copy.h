@@ -1,0 +1,67 @@
+#ifndef GS_COPY_H
+#define GS_COPY_H
+
+/*
+ * Copies of a program's /etc/hosts with our names before it. The file is whatever the program has
+ * made of its root, so it is read in a child of the keeper's that has the program's root, user,
+ * groups and no capability, no descriptor of ours and none of our secrets, and that may hang for
+ * ever: nobody waits for it. The child writes into memory that it shares with the keeper.
+ *
+ *     the supervisor     takes a copy, holds the call, and says that it is wanted …
+ *     the keeper         starts a child when its turn comes, and has the result when that has ended …
+ *     the supervisor     answers the call, and says that it is not wanted any more …
+ *     the keeper         closes what it had opened; a child that runs still is killed first
+ *
+ * Only the supervisor writes `wanted`, only the keeper `stage`.
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include "supervisor/state.h"
+
+#define COPY_SECONDS 30      /* that a call may wait for its copy */
+#define COPY_SIGNAL  SIGURG /* of a child that has ended; one that is blocked in the keeper */
+
+/* The flags of open(2) that say how a regular file is read. With others the call is another one. */
+#define COPY_FLAGS                                                                                 \
+	(O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_APPEND | O_NOATIME | O_NOFOLLOW | O_SYNC | O_DSYNC)
+
+/* A result: the kernel has to make the call, since it would not read a regular file. */
+#define COPY_PASS 1
+
+/* For the supervisor: a free copy, for what the caller asked for (flags of open(2)); NONE: too many
+ * are wanted, by all or by that launch. */
+uint32_t copy_take(struct state *state, const struct call *call, int flags);
+void copy_want(struct state *state, uint32_t copy);
+void copy_leave(struct state *state, uint32_t copy); /* it is not wanted any more */
+
+/* For the keeper, in each turn: start what is wanted, as far as the bounds allow, and take what
+ * children have made. */
+void copy_run(struct state *state);
+
+/* For the keeper: kill all children. They are not waited for. */
+void copy_stop(struct state *state);
+
+/* For a keeper that took the place of one whose processes and descriptors are gone. */
+void copy_begin_again(struct state *state);
+
+/* --- copy_child.c --- */
+
+/* Where the child writes, memory that the keeper shares. */
+struct copy_area {
+	char *text;
+	size_t len, most; /* what stands there, ours; and what there is room for */
+	struct copy_note *note;
+};
+
+/* What the child leaves behind. */
+struct copy_note {
+	int32_t result; /* 0: text has len bytes now; COPY_PASS; or -errno */
+	uint64_t len;
+};
+
+/* In the child, which still has all rights of the keeper. */
+_Noreturn void copy_child(int tid, int flags, struct copy_area *area, pid_t keeper);
+
+#endif
