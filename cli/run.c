@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -127,6 +128,10 @@ static int run(struct run_options *options, struct launch *launch)
 		run_error("cannot start: %s", strerror(-err));
 		return 1;
 	}
+	launch->trying = mmap(NULL, sizeof(*launch->trying), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (launch->trying == MAP_FAILED)
+		launch->trying = NULL;
 	launch->report_fd = report[1];
 	launch->warn_fd = options->debug ? -1 : warn[1];
 	run_block_signals(launch);
@@ -146,6 +151,7 @@ static int run(struct run_options *options, struct launch *launch)
 	return run_wait(&(struct run_wait){.keeper = keeper,
 					   .report_fd = report[0],
 					   .warn_fd = warn[0],
+					   .trying = launch->trying,
 					   .command = launch->command[0]});
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/run_elf.h"
+#include "cli/run_need.h"
 #include "cli/run_setup.h"
 #include "protocol/control.h"
 #include "supervisor/pass.h"
@@ -134,8 +135,9 @@ static void end(struct waiting *waiting, int status)
 
 /* The keeper was killed. We are a subreaper: the command is our child now, and its supervisor goes
  * on as long as nothing happens to it. */
-static void keeper_ended(struct waiting *waiting)
+static void keeper_ended(struct waiting *waiting, int status)
 {
+	uint8_t trying = waiting->wait->trying ? *waiting->wait->trying : NEED_NONE;
 	waiting->orphaned = true;
 	if (waiting->command) {
 		run_error(
@@ -143,7 +145,10 @@ static void keeper_ended(struct waiting *waiting)
 			"is not replaced");
 		return;
 	}
-	run_error("gs-keeper was ended: the command was not started");
+	if (trying && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		run_explain_need(trying, EPERM, false);
+	else
+		run_error("gs-keeper was ended: the command was not started");
 	end(waiting, 1);
 }
 
@@ -154,8 +159,11 @@ static void look_after_children(struct waiting *waiting)
 	waiting->child_ended = false;
 	if (waiting->over)
 		return;
-	if (!waiting->orphaned && waitpid(waiting->wait->keeper, NULL, WNOHANG) > 0)
-		keeper_ended(waiting);
+	/* no signal is read yet where the command is not there: a keeper that ends closes its
+	 * reports before it can be waited for */
+	int how = waiting->at_end && waiting->pidfd < 0 ? 0 : WNOHANG;
+	if (!waiting->orphaned && waitpid(waiting->wait->keeper, &status, how) > 0)
+		keeper_ended(waiting, status);
 	if (!waiting->orphaned || waiting->over ||
 	    waitpid(waiting->command, &status, WNOHANG | WUNTRACED) != waiting->command)
 		return;
@@ -229,6 +237,10 @@ static int explain_failure(const struct waiting *waiting, const struct report *r
 		else
 			run_error("the kernel does not let us look into the command: %s",
 				  strerror(report->value));
+		return 1;
+	case STAGE_NEED:
+	case STAGE_SERVED:
+		run_explain_need(report->need, report->value, report->stage == STAGE_SERVED);
 		return 1;
 	default:
 		run_error("cannot start: %s", strerror(report->value));

@@ -12,6 +12,7 @@ struct run_wait {
 	int report_fd; /* the keeper's reports */
 	int warn_fd;   /* lines for stderr */
 	const char *command;
+	const _Atomic uint8_t *trying; /* needs.h; NULL: not known */
 };
 
 /* Block all signals before the keeper is forked; the launch remembers how they were. */

@@ -13,7 +13,8 @@
  *    A launcher inside a supervised program puts two questions the same way, by connect() and by
  *    bind(), as far as the filter hands these over: a struct control_reply with the op
  *    CONTROL_STATUS (is anybody there?), and a struct control_tunnel, further down: take this
- *    tunnel. Both are answered by a struct control_reply, written over the start.
+ *    tunnel. Both are answered by a struct control_reply, written over the start. The child of a
+ * launcher that is to become the command asks with a struct control_trial whether it can be served.
  *
  * 2. The keeper's reports to the launcher, one a SOCK_SEQPACKET message.
  *
@@ -73,11 +74,35 @@ enum report_stage {
 	STAGE_FILTER, /* installing the filter */
 	STAGE_EXEC,   /* execvp() of the command */
 	STAGE_PTRACE, /* looking into the command */
+	STAGE_NEED,   /* a call that redirecting needs: enum need says which */
+	STAGE_SERVED, /* the same, but by the supervisor that the launch is attached to */
+};
+
+/* What keeper and supervisor do to the programs, and a filter or a container may forbid. */
+enum need {
+	NEED_NONE,
+	NEED_PIDFD_OPEN,
+	NEED_PIDFD_GETFD,
+	NEED_READ,    /* process_vm_readv */
+	NEED_WRITE,   /* process_vm_writev */
+	NEED_KCMP,    /* only where pidfds of threads cannot be opened */
+	NEED_STATUS,  /* reading /proc/PID/status */
+	NEED_MEM,     /* opening /proc/PID/mem for writing */
+	NEED_RECEIVE, /* ioctl()s on the filter's listener descriptor … */
+	NEED_VALID,
+	NEED_ADDFD,
+	NEED_SEND,
+	NEED_ANSWER, /* the supervisor has not answered in time */
+	NEED_COUNT
 };
 
 struct report {
 	uint8_t version, op, stage;
-	uint8_t last; /* EXITED: no process of the command is left, and the keeper ends too */
+	union {
+		uint8_t last; /* EXITED: no process of the command is left, and the keeper ends too
+			       */
+		uint8_t need; /* FAILED at NEED or SERVED: enum need */
+	};
 	int32_t value;
 };
 static_assert(sizeof(struct report) == 8, "wire size");
@@ -106,6 +131,7 @@ enum control_op {
 				cannot be replaced; EALREADY: another asks for it */
 	CONTROL_LIMIT = 8,   /* struct control_limit: the limit of that index; answered by the same,
 				or by ENOENT in a reply */
+	CONTROL_TRIAL = 9,   /* struct control_trial, not over the control socket but as in 1 */
 };
 
 struct control_header {
@@ -133,6 +159,16 @@ struct control_attach {
 	struct control_header header;
 	int32_t pid;    /* of the command */
 	uint32_t again; /* 1: another supervisor served it, which is gone with what it knew */
+};
+
+/* Can the asker be served? All that is done to programs was done to it by the time of the answer,
+ * which is written over the question, with op CONTROL_REPLY. */
+struct control_trial {
+	struct control_header header;
+	int32_t fd; /* asked: a descriptor of the asker's. Answered: one that it was given, or -1 */
+	int32_t error; /* 0, or a positive errno and … */
+	uint32_t need; /* … what failed with it: enum need */
+	uint32_t reserved;
 };
 
 /* Why connections through tunnels were refused, there or here. */
@@ -180,7 +216,8 @@ struct control_limit {
 	char name[32];
 };
 
-static_assert(sizeof(struct control_limit) == 64, "wire size");
+static_assert(sizeof(struct control_limit) == 64 && sizeof(struct control_trial) == 24,
+	      "wire sizes");
 static_assert(sizeof(struct control_header) == 8 && sizeof(struct control_reply) == 16 &&
 		      sizeof(struct control_attach) == 16 && sizeof(struct control_status) == 184,
 	      "wire sizes");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "supervisor/filter.h"
@@ -12,7 +13,7 @@
 
 static void say(int socket, int stage, int error, int fd)
 {
-	struct command_word word = {stage, error};
+	struct command_word word = {.stage = stage, .error = error};
 	if (pass_send(socket, &word, sizeof(word), fd) < 0)
 		_exit(1);
 }
@@ -21,7 +22,7 @@ int command_listener(int socket, struct command_word *word)
 {
 	int fd;
 	if (pass_receive(socket, word, sizeof(*word), &fd) != sizeof(*word))
-		*word = (struct command_word){STAGE_KEEPER, ECHILD};
+		*word = (struct command_word){.stage = STAGE_KEEPER, .error = ECHILD};
 	return fd;
 }
 
@@ -49,6 +50,26 @@ int command_preload(const char *shim)
 	return setenv("LD_PRELOAD", all, 1);
 }
 
+/* One call that is seen, which the supervisor answers by all the means that it has. */
+static void try_to_be_served(const struct filter_wants *wants, int socket)
+{
+	struct control_trial trial = {
+		{CONTROL_VERSION, CONTROL_TRIAL, 0, sizeof(trial)}, socket, 0, 0, 0};
+	struct command_word word = {0};
+	if (syscall(wants->initiates ? SYS_connect : SYS_bind, QUESTION_FD, &trial, sizeof(trial)) <
+	    0)
+		word = (struct command_word){STAGE_NEED, errno,
+					     errno == EBADF ? NEED_READ : NEED_WRITE};
+	else if (trial.header.op != CONTROL_REPLY)
+		word = (struct command_word){STAGE_NEED, EPROTO, NEED_ANSWER};
+	else if (trial.error)
+		word = (struct command_word){STAGE_NEED, trial.error, (int)trial.need};
+	else if (close(trial.fd) < 0)
+		word = (struct command_word){STAGE_NEED, errno, NEED_ADDFD};
+	if (send(socket, &word, sizeof(word), MSG_NOSIGNAL) < 0 || word.stage)
+		_exit(1);
+}
+
 _Noreturn void command_run(const struct launch *launch, int socket)
 {
 	bool no_new_privs;
@@ -65,6 +86,7 @@ _Noreturn void command_run(const struct launch *launch, int socket)
 	}
 	say(socket, STAGE_NONE, 0, fd);
 	close(fd);
+	try_to_be_served(&launch->wants, socket);
 	if (recv(socket, &go, sizeof(go), 0) != sizeof(go))
 		_exit(1);
 	sigaction(SIGCHLD, &launch->child_action, NULL);

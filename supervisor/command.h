@@ -6,10 +6,11 @@
 #include "supervisor/launch.h"
 
 /* What it tells the keeper over their SOCK_SEQPACKET pair: stage STAGE_NONE and the listener
- * descriptor (SCM_RIGHTS) once the filter is in place, or where and why it failed (a positive
- * errno). It goes on to exec when it is sent a byte, and the socket closes with exec. */
+ * descriptor (SCM_RIGHTS) once the filter is in place, then, when a supervisor has served a call of
+ * it, STAGE_NONE again; or where and why it failed (a positive errno, and an enum need). It goes on
+ * to exec when it is sent a byte, and the socket closes with exec. */
 struct command_word {
-	int stage, error;
+	int stage, error, need;
 };
 
 /* Have the programs of this environment load the shim first. 0, or -1: errno. */

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "supervisor/attach.h"
@@ -102,7 +103,11 @@ static int may_look(pid_t pid)
 {
 	char byte;
 	int got = hand_own_read(pid, 0, &byte, 1); /* nothing is at 0: EFAULT is a yes */
-	return got == -EPERM ? -EPERM : 0;
+	if (got == -EPERM || got == -ENOSYS)
+		return got;
+	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	cleanup_fd int fd = pidfd < 0 ? -errno : hand_own_getfd(pidfd, 0);
+	return fd == -EPERM || fd == -ENOSYS ? fd : 0;
 }
 
 static bool has_program(const struct state *state, uint32_t client)

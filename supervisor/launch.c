@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,23 +18,25 @@
 #include "supervisor/command.h"
 #include "supervisor/copy.h"
 #include "supervisor/fd.h"
-#include "supervisor/hand.h"
 #include "supervisor/keeper.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/loop.h"
+#include "supervisor/needs.h"
 #include "supervisor/pass.h"
 #include "supervisor/reissue.h"
 #include "supervisor/upgrade.h"
 
 #define RETURN_LIMIT   (500 * MILLISECOND) /* for a supervisor that ended to come back … */
 #define RETURN_SECONDS 1                   /* … and for each of its answers */
+#define TRIAL_LIMIT    (10 * SECOND)       /* for a supervisor to serve the first call */
 
 struct running {
 	const struct launch *launch; /* only while it starts */
 	struct keeper keeper;
 	struct keeping *keeping; /* the keeper's */
 	int command_socket;
+	int command_fd; /* the other end's number in the command's process */
 };
 
 /* --- reports to the launcher --- */
@@ -41,28 +44,33 @@ struct running {
 static void report(const struct running *running, uint8_t op, uint8_t stage, int value,
 		   uint8_t last)
 {
-	struct report message = {CONTROL_VERSION, op, stage, last, value};
+	struct report message = {CONTROL_VERSION, op, stage, {last}, value};
 	if (send(running->keeping->report_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
 		return; /* the launcher is gone: nobody to tell */
 }
 
 static void report_started(const struct running *running)
 {
-	struct report message = {CONTROL_VERSION, REPORT_STARTED, STAGE_NONE, 0,
-				 running->keeping->command};
+	struct report message = {
+		CONTROL_VERSION, REPORT_STARTED, STAGE_NONE, {0}, running->keeping->command};
 	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, running->keeping->command, 0);
 	if (pass_send(running->keeping->report_fd, &message, sizeof(message), pidfd) < 0)
 		return;
 }
 
-/* Tell the launcher what failed and end. */
-_Noreturn static void give_up(struct running *running, int stage, int error)
+/* Tell the launcher what failed and end. need: what was forbidden. */
+_Noreturn static void give_up_for(struct running *running, int stage, int error, enum need need)
 {
-	report(running, REPORT_FAILED, (uint8_t)stage, error, 1);
+	report(running, REPORT_FAILED, (uint8_t)stage, error, (uint8_t)need);
 	keeper_stop_supervisor(&running->keeper);
 	if (running->keeping->command > 0)
 		kill(running->keeping->command, SIGKILL);
 	_exit(1);
+}
+
+_Noreturn static void give_up(struct running *running, int stage, int error)
+{
+	give_up_for(running, stage, error, NEED_NONE);
 }
 
 /* --- start --- */
@@ -84,18 +92,23 @@ static int fork_command(struct running *running)
 	}
 	madvise(state, sizeof(*state), MADV_DOFORK);
 	running->keeping->command = command;
+	running->command_fd = ends[1];
 	close(ends[1]);
 	running->command_socket = ends[0];
 	return command < 0 ? -errno : 0;
 }
 
-/* May we look into what we started? Yama's ptrace_scope 2 and 3 say no, also to an ancestor. */
-static int probe_ptrace(const struct running *running)
+/* May we do to what we started all that its calls will need? Yama's ptrace_scope 2 and 3 say no,
+ * also to an ancestor, and so may a container's filter. */
+static void try_needs(struct running *running)
 {
-	static const char probe = 1;
-	char found = 0;
-	int got = hand_own_read(running->keeping->command, (uint64_t)(uintptr_t)&probe, &found, 1);
-	return got == 1 && found == 1 ? 0 : got < 0 ? got : -EFAULT;
+	struct needs needs = {.child = running->keeping->command,
+			      .child_fd = running->command_fd,
+			      .notify_fd = running->keeping->notify_fd,
+			      .trying = running->launch->trying};
+	int err = needs_try(&needs);
+	if (err < 0)
+		give_up_for(running, needs.failed ? STAGE_NEED : STAGE_PTRACE, -err, needs.failed);
 }
 
 static void detach(struct running *running)
@@ -133,6 +146,116 @@ static void serve(struct running *running)
 	serve_ourselves(running, false);
 }
 
+/* --- who serves --- */
+
+/* Has the supervisor that served us come back, in the place of the one that ended? Then it serves
+ * us again. Calls wait for that long in the kernel. */
+static bool attach_again(struct running *running)
+{
+	struct state *state = running->keeper.state;
+	const struct timeval limit = {.tv_sec = RETURN_SECONDS};
+	cleanup_fd int channel = attach_open(running->keeping->socket_path);
+	if (channel < 0)
+		return false;
+	setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	int err = attach_tunnels(channel, state);
+	if (err == 0)
+		err = attach_program(channel, running->keeping->notify_fd,
+				     running->keeping->command, true);
+	if (err < 0) {
+		log_debug("the new supervisor does not take us: %s", strerror(-err));
+		return false;
+	}
+	state->channel_fd = steal_fd(&channel);
+	return true;
+}
+
+static void try_return(struct running *running)
+{
+	struct keeping *keeping = running->keeping;
+	if (attach_again(running)) {
+		log_debug("attached again");
+		keeping->return_until = 0;
+	} else if (loop_now() > keeping->return_until) {
+		log_warn("the supervisor that this command was attached to has ended: it has its "
+			 "own now");
+		keeping->return_until = 0;
+		serve_ourselves(running, true);
+	}
+}
+
+/* The supervisor that served us has ended. */
+static void channel_ended(struct running *running)
+{
+	keeper_close(&running->keeper, &running->keeper.state->channel_fd);
+	int count = reissue();
+	log_debug("the supervisor has ended: %d calls of it come again", count);
+	running->keeping->return_until = loop_now() + RETURN_LIMIT;
+	try_return(running);
+}
+
+/* An answer comes twice where a supervisor ended after it had answered. */
+static bool channel_is_over(int channel)
+{
+	char byte;
+	ssize_t got;
+	while ((got = recv(channel, &byte, sizeof(byte), MSG_DONTWAIT)) > 0)
+		;
+	return got == 0 || errno != EAGAIN;
+}
+
+/* Somebody has to serve the programs; channel: what poll() says of the one that we are attached to.
+ */
+static void look_after_service(struct running *running, short channel)
+{
+	struct state *state = running->keeper.state;
+	if (channel && channel_is_over(state->channel_fd))
+		channel_ended(running);
+	else if (running->keeping->return_until)
+		try_return(running);
+	else if (running->keeper.supervisor < 0 && state->channel_fd < 0)
+		keeper_start_supervisor(&running->keeper);
+}
+
+/* --- start --- */
+
+/* Help the supervisor until the command's process has said something. */
+static void wait_for_word(struct running *running, struct command_word *word)
+{
+	const struct itimerspec limit = {.it_value = {.tv_sec = TRIAL_LIMIT / SECOND}};
+	enum { WORD, LATE, CHANNEL, COUNT };
+	cleanup_fd int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	timerfd_settime(timer, 0, &limit, NULL);
+	for (;;) {
+		struct pollfd fds[COUNT] = {
+			[WORD] = {running->command_socket, POLLIN, 0},
+			[LATE] = {timer, POLLIN, 0},
+			[CHANNEL] = {running->keeper.state->channel_fd, POLLIN, 0},
+		};
+		keeper_turn(&running->keeper, fds, COUNT);
+		if (fds[WORD].revents) {
+			if (recv(running->command_socket, word, sizeof(*word), 0) != sizeof(*word))
+				give_up(running, STAGE_KEEPER, ECHILD);
+			return;
+		}
+		if (fds[LATE].revents)
+			give_up_for(running, STAGE_NEED, ETIMEDOUT, NEED_ANSWER);
+		look_after_service(running, fds[CHANNEL].revents);
+	}
+}
+
+/* The command's process has a call served, by whoever is to serve it. */
+static void try_service(struct running *running)
+{
+	struct command_word word;
+	wait_for_word(running, &word);
+	if (word.stage == STAGE_NONE)
+		return;
+	bool attached = running->keeper.state->channel_fd >= 0;
+	give_up_for(running, attached ? STAGE_SERVED : word.stage, word.error,
+		    (enum need)word.need);
+}
+
 static void start(struct running *running)
 {
 	struct command_word word;
@@ -144,20 +267,21 @@ static void start(struct running *running)
 	running->keeping->notify_fd = command_listener(running->command_socket, &word);
 	if (running->keeping->notify_fd < 0)
 		give_up(running, word.stage, word.error);
-	err = probe_ptrace(running);
-	if (err < 0)
-		give_up(running, STAGE_PTRACE, -err);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigaddset(&child, SIGUSR2);
 	sigaddset(&child, COPY_SIGNAL);
+	if (running->launch->trying)
+		*running->launch->trying = NEED_PIDFD_OPEN; /* of a thread */
 	err = keeper_init(&running->keeper, &child);
 	if (err < 0)
 		give_up(running, STAGE_KEEPER, -err);
 	detach(running);
+	try_needs(running);
 	serve(running);
 	if (running->keeper.supervisor < 0 && running->keeper.state->channel_fd < 0)
 		give_up(running, STAGE_KEEPER, EAGAIN);
+	try_service(running);
 	if (send(running->command_socket, &go, sizeof(go), MSG_NOSIGNAL) < 0)
 		give_up(running, STAGE_KEEPER, errno);
 	/* nothing more comes when exec succeeds */
@@ -234,62 +358,6 @@ static void launcher_ended(struct running *running)
 		kill(running->keeping->command, SIGKILL);
 }
 
-/* Has the supervisor that served us come back, in the place of the one that ended? Then it serves
- * us again. Calls wait for that long in the kernel. */
-static bool attach_again(struct running *running)
-{
-	struct state *state = running->keeper.state;
-	const struct timeval limit = {.tv_sec = RETURN_SECONDS};
-	cleanup_fd int channel = attach_open(running->keeping->socket_path);
-	if (channel < 0)
-		return false;
-	setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	int err = attach_tunnels(channel, state);
-	if (err == 0)
-		err = attach_program(channel, running->keeping->notify_fd,
-				     running->keeping->command, true);
-	if (err < 0) {
-		log_debug("the new supervisor does not take us: %s", strerror(-err));
-		return false;
-	}
-	state->channel_fd = steal_fd(&channel);
-	return true;
-}
-
-static void try_return(struct running *running)
-{
-	struct keeping *keeping = running->keeping;
-	if (attach_again(running)) {
-		log_debug("attached again");
-		keeping->return_until = 0;
-	} else if (loop_now() > keeping->return_until) {
-		log_warn("the supervisor that this command was attached to has ended: it has its "
-			 "own now");
-		keeping->return_until = 0;
-		serve_ourselves(running, true);
-	}
-}
-
-/* The supervisor that served us has ended. */
-static void channel_ended(struct running *running)
-{
-	keeper_close(&running->keeper, &running->keeper.state->channel_fd);
-	int count = reissue();
-	log_debug("the supervisor has ended: %d calls of it come again", count);
-	running->keeping->return_until = loop_now() + RETURN_LIMIT;
-	try_return(running);
-}
-
-/* An answer comes twice where a supervisor ended after it had answered. */
-static bool channel_is_over(int channel)
-{
-	char byte;
-	ssize_t got;
-	while ((got = recv(channel, &byte, sizeof(byte), MSG_DONTWAIT)) > 0)
-		;
-	return got == 0 || errno != EAGAIN;
-}
-
 _Noreturn static void loop(struct running *running)
 {
 	struct state *state = running->keeper.state;
@@ -314,12 +382,8 @@ _Noreturn static void loop(struct running *running)
 		bool gone = all_gone(running);
 		if (running->keeping->command_gone && gone)
 			finish(running);
-		if (fds[CHANNEL].revents && !gone && channel_is_over(state->channel_fd))
-			channel_ended(running);
-		else if (running->keeping->return_until && !gone)
-			try_return(running);
-		else if (running->keeper.supervisor < 0 && state->channel_fd < 0 && !gone)
-			keeper_start_supervisor(&running->keeper);
+		if (!gone)
+			look_after_service(running, fds[CHANNEL].revents);
 	}
 }
 

@@ -5,6 +5,7 @@
  * with the filter is gone. */
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "protocol/control.h"
@@ -21,6 +22,7 @@ struct launch {
 	pid_t launcher;
 	sigset_t mask;                 /* the command's signal mask … */
 	struct sigaction child_action; /* … and what it does on SIGCHLD */
+	_Atomic uint8_t *trying;       /* shared with the launcher: needs.h */
 	char *title;                   /* see keeper.h */
 	size_t title_room;
 };

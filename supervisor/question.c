@@ -91,6 +91,8 @@ void question_call(struct supervisor *s, uint32_t index)
 	uint64_t size = s->state->calls[index].args[2];
 	if (size == sizeof(struct question))
 		answer(s, index);
+	else if (size == sizeof(struct control_trial))
+		trial_call(s, index);
 	else if (size == sizeof(struct control_reply) || size == sizeof(struct control_tunnel))
 		answer_launcher(s, index, (size_t)size);
 	else

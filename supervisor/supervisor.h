@@ -61,6 +61,7 @@ void accept_call(struct supervisor *s, uint32_t call);
 void bind_call(struct supervisor *s, uint32_t call);
 void open_call(struct supervisor *s, uint32_t call);
 void question_call(struct supervisor *s, uint32_t call);
+void trial_call(struct supervisor *s, uint32_t call); /* needs.h */
 void socketcall_call(struct supervisor *s, uint32_t call);
 
 /* connect.c: its events. */

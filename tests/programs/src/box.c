@@ -3,6 +3,8 @@
  *
  *     no-listener ERRNO   seccomp() refuses user notification with this error number
  *     has-listener        the command already has a filter with a listener, which someone holds
+ *     deny CALL ERRNO     CALL is refused with this error number, or ends its process where that is
+ *                         "kill"; one of the ioctl()s for listeners by its name: RECV, SEND …
  */
 
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -27,6 +30,33 @@ static void refuse_listeners(int error)
 	int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)error), SCMP_SYS(seccomp), 1,
 				  SCMP_A1(SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER,
 					  SECCOMP_FILTER_FLAG_NEW_LISTENER));
+	if (rc == 0)
+		rc = seccomp_load(filter);
+	if (rc < 0)
+		die("filter", -rc);
+	seccomp_release(filter);
+}
+
+static const struct {
+	const char *name;
+	unsigned long request;
+} requests[] = {{"RECV", SECCOMP_IOCTL_NOTIF_RECV},
+		{"SEND", SECCOMP_IOCTL_NOTIF_SEND},
+		{"ID_VALID", SECCOMP_IOCTL_NOTIF_ID_VALID},
+		{"ADDFD", SECCOMP_IOCTL_NOTIF_ADDFD}};
+
+static void deny(const char *call, const char *error)
+{
+	uint32_t action = strcmp(error, "kill") == 0 ? SCMP_ACT_KILL_PROCESS
+						     : SCMP_ACT_ERRNO((unsigned)atoi(error));
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int number = seccomp_syscall_resolve_name(call), rc = -EINVAL;
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+		if (strcmp(call, requests[i].name) == 0)
+			rc = seccomp_rule_add(filter, action, SCMP_SYS(ioctl), 1,
+					      SCMP_A1_32(SCMP_CMP_EQ, requests[i].request));
+	if (number != __NR_SCMP_ERROR)
+		rc = seccomp_rule_add(filter, action, number, 0);
 	if (rc == 0)
 		rc = seccomp_load(filter);
 	if (rc < 0)
@@ -63,6 +93,8 @@ int main(int argc, char **argv)
 		refuse_listeners(atoi(argv[at++]));
 	else if (argc > 2 && !strcmp(argv[1], "has-listener"))
 		take_listener();
+	else if (argc > 4 && !strcmp(argv[1], "deny"))
+		deny(argv[2], argv[3]), at = 4;
 	else
 		return 2;
 	execvp(argv[at], argv + at);

@@ -1,0 +1,58 @@
+/* A launcher's child asks, before its command starts, whether it can be served: needs.h. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/needs.h"
+#include "supervisor/notify.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/target.h"
+
+/* The first of the calls behind an operation that is forbidden to us, or else the last. */
+static enum need blame(enum need first, enum need last)
+{
+	for (enum need need = first; need < last; need++)
+		if (needs_try_own(need) < 0)
+			return need;
+	return last;
+}
+
+static enum need try_all(struct supervisor *s, const struct call *call, int number, int *added,
+			 int *err)
+{
+	cleanup_fd int fd = target_descriptor(s->state, call, number);
+	*err = fd;
+	if (fd < 0)
+		return blame(NEED_PIDFD_OPEN, NEED_PIDFD_GETFD);
+	*err = target_group(s->state, (int)call->notif.pid);
+	if (*err < 0)
+		return NEED_STATUS;
+	*err = *added = notify_inject(s->state, call, fd, true);
+	if (*err < 0)
+		return NEED_ADDFD;
+	*err = notify_valid(s->state, call) ? 0 : -ENOENT;
+	return *err < 0 ? NEED_VALID : NEED_NONE;
+}
+
+void trial_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	struct control_trial trial;
+	int err;
+	if (target_read(s->state, call, call->args[1], &trial, sizeof(trial)) < 0 ||
+	    trial.header.version != CONTROL_VERSION || trial.header.op != CONTROL_TRIAL) {
+		notify_fail(s->state, index, EBADF);
+		return;
+	}
+	trial.header.op = CONTROL_REPLY;
+	int number = trial.fd;
+	trial.fd = -1;
+	trial.need = try_all(s, call, number, &trial.fd, &err);
+	trial.error = trial.need ? -err : 0;
+	err = target_write(s->state, call, call->args[1], &trial, sizeof(trial));
+	if (err < 0)
+		notify_fail(s->state, index, err == -EBADF ? EIO : -err);
+	else
+		notify_return(s->state, index, 0);
+}

@@ -1,0 +1,79 @@
+"""A command that could not be served does not start: filters, containers, what is missing."""
+
+import pytest
+
+from lab import PROGRAMS, RUN, SUPERVISOR, one_warning, warnings, write_conf
+from processes import wait_for
+from test_bad_conf import GOOD
+from test_survive_ends import Daemon
+
+BOX, STORM = PROGRAMS / "box", PROGRAMS / "storm"
+CALLS = ["pidfd_open", "pidfd_getfd", "process_vm_readv", "process_vm_writev", "RECV", "ID_VALID", "ADDFD", "SEND"]
+HOW = ["docker", "podman", "systemd", "nspawn"]
+SIDES = {"initiator": {}, "listener": {"connector_contact_string": "", "listener_contact_string": "127.0.0.1:8"}}
+
+
+def launched(lab, base, tunnel, *around, options=()):
+    """The launcher with a command that leaves a file behind if it runs at all."""
+    started = lab.folder / "started"
+    here = lab.start(*around, RUN, "--base-dir", base, *options, tunnel, "--", "/bin/sh", "-c", f'>"{started}"')
+    return here, here.wait(), started.exists()
+
+
+@pytest.fixture
+def base(bare_lab):
+    return bare_lab.folder / "base"
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("error", [1, 38, "kill"], ids=["EPERM", "ENOSYS", "kill"])
+@pytest.mark.parametrize("call", CALLS)
+def test_filter_that_forbids_one_call(bare_lab, base, call, error, side):
+    """As docker's profile for root, nspawn's, or systemd's SystemCallFilter do."""
+    tunnel = write_conf(base, **(GOOD | SIDES[side]))
+    here, status, ran = launched(bare_lab, base, tunnel, BOX, "deny", call, error)
+    assert (status, ran) == (1, False), here
+    assert len(here.err.splitlines()) == 1, here
+    one_warning(here, f"{call}\\(?\\)", *HOW)
+
+
+@pytest.mark.parametrize("error", [1, 38])
+def test_filter_that_forbids_what_is_not_needed(bare_lab, base, error):
+    """Pidfds of threads can be opened where this runs (Linux 6.9), or kcmp() is needed."""
+    tunnel = write_conf(base, **GOOD)
+    here, status, ran = launched(bare_lab, base, tunnel, BOX, "deny", "kcmp", error)
+    if ran:
+        assert (status, here.err) == (0, "")
+    else:
+        one_warning(here, r"kcmp\(\)", *HOW)
+
+
+# --- a supervisor that is not ours ---
+
+@pytest.mark.parametrize("call", ["pidfd_getfd", "process_vm_readv"])
+def test_daemon_that_cannot_look(lab, tunnel, call):
+    """It says no before it is given the program, which is served by one of its own."""
+    daemon = Daemon(lab, program=BOX, words=["deny", call, 1, SUPERVISOR])
+    there = tunnel.listen(STORM, "serve", tunnel.port, 1)
+    here = tunnel.call(STORM, "ask", tunnel.name, tunnel.fake_port, options=["--attach", daemon.path], stdin="open")
+    wait_for("the program", lambda: here.out == "ready\n")
+    one_warning(here, "has its own")
+    here.process.stdin.write(b"\n")
+    here.process.stdin.flush()
+    wait_for("the answer", lambda: here.out == "ready\ngood\n")
+    here.end()
+    there.end()
+    daemon.program.end()
+
+
+@pytest.mark.parametrize("call", ["process_vm_writev", "ADDFD"])
+@pytest.mark.parametrize("side", SIDES)
+def test_daemon_that_cannot_serve(bare_lab, base, call, side):
+    """It has the program already: the command does not start."""
+    daemon = Daemon(bare_lab, program=BOX, words=["deny", call, 1, SUPERVISOR])
+    tunnel = write_conf(base, **(GOOD | SIDES[side]))
+    here, status, ran = launched(bare_lab, base, tunnel, options=["--attach", daemon.path])
+    assert (status, ran) == (1, False), here
+    assert len(warnings(here)) == 1, here
+    one_warning(here, f"{call}\\(?\\)", "attach", *HOW)
+    daemon.program.end()
