@@ -8,10 +8,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "supervisor/fd.h"
-#include "supervisor/hand.h"
+#include "supervisor/privileges.h"
 #include "supervisor/proc.h"
 #include "supervisor/target.h"
 
@@ -32,22 +33,19 @@ static int try_pidfd_open(pid_t pid)
 static int try_getfd(pid_t pid, int number)
 {
 	cleanup_fd int pidfd = pidfd_open(pid);
-	cleanup_fd int fd = pidfd < 0 ? -1 : hand_own_getfd(pidfd, number);
-	return pidfd < 0 ? pidfd : fd < 0 ? fd : 0;
+	if (pidfd < 0)
+		return pidfd;
+	cleanup_fd int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	return fd < 0 ? -errno : 0;
 }
 
-static int try_read(pid_t pid)
+static int try_memory(pid_t pid, enum need need)
 {
-	char found;
-	int got = hand_own_read(pid, (uint64_t)(uintptr_t)&word, &found, 1);
-	return got < 0 ? got : 0;
-}
-
-static int try_write(pid_t pid)
-{
-	static const char same;
-	int put = hand_own_write(pid, (uint64_t)(uintptr_t)&word, &same, 1);
-	return put < 0 ? put : 0;
+	char own;
+	struct iovec here = {&own, 1}, there = {&word, 1};
+	ssize_t moved = need == NEED_READ ? process_vm_readv(pid, &here, 1, &there, 1, 0)
+					  : process_vm_writev(pid, &there, 1, &there, 1, 0);
+	return moved < 0 ? -errno : 0;
 }
 
 static int try_kcmp(pid_t pid)
@@ -57,12 +55,24 @@ static int try_kcmp(pid_t pid)
 	return syscall(SYS_kcmp, pid, pid, KCMP_FILES, 0, 0) < 0 ? -errno : 0;
 }
 
-static int try_mem(pid_t pid)
+static int open_mem(pid_t pid)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
 	cleanup_fd int fd = open(path, O_RDWR | O_CLOEXEC);
 	return fd < 0 ? -errno : 0;
+}
+
+/* Without CAP_SYS_PTRACE what is permitted has to be in effect for it. */
+static int try_mem(pid_t pid)
+{
+	int err = open_mem(pid);
+	if (err != -EACCES && err != -EPERM)
+		return err;
+	privileges_raise();
+	err = open_mem(pid);
+	int dropped = privileges_drop(true);
+	return dropped < 0 ? dropped : err;
 }
 
 static int try_status(pid_t pid)
@@ -94,9 +104,8 @@ static int try_on(const struct needs *needs, enum need need, pid_t pid)
 	case NEED_PIDFD_GETFD:
 		return try_getfd(pid, needs->child_fd);
 	case NEED_READ:
-		return try_read(pid);
 	case NEED_WRITE:
-		return try_write(pid);
+		return try_memory(pid, need);
 	case NEED_KCMP:
 		return try_kcmp(pid);
 	case NEED_STATUS:

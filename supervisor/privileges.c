@@ -19,10 +19,26 @@ static int keep(cap_t caps, cap_t before, cap_value_t wanted, bool effective)
 	return 0;
 }
 
+/* The kernel lets us look into a program that is permitted no more than we are (ptrace(2)): what is
+ * permitted stays, and nothing of it is in effect. */
+static cap_t without_ptrace(cap_t before)
+{
+	cap_t caps = cap_dup(before);
+	if (caps && cap_clear_flag(caps, CAP_EFFECTIVE) == 0 &&
+	    cap_clear_flag(caps, CAP_INHERITABLE) == 0)
+		return caps;
+	cap_free(caps);
+	return NULL;
+}
+
 static int keep_only(bool keeper)
 {
-	cap_t before = cap_get_proc(), caps = cap_init();
-	int err = before && caps ? 0 : -errno;
+	cap_flag_value_t ptrace = CAP_CLEAR;
+	cap_t before = cap_get_proc();
+	if (before)
+		cap_get_flag(before, CAP_SYS_PTRACE, CAP_PERMITTED, &ptrace);
+	cap_t caps = !before ? NULL : ptrace ? cap_init() : without_ptrace(before);
+	int err = caps ? 0 : -errno;
 	if (err == 0)
 		err = keep(caps, before, CAP_SYS_PTRACE, true);
 	if (err == 0 && keeper)

@@ -1,10 +1,15 @@
 """A command that could not be served does not start: filters, containers, what is missing."""
 
+import os
+import signal
+
 import pytest
 
-from lab import PROGRAMS, RUN, SUPERVISOR, one_warning, warnings, write_conf
+from lab import PROGRAMS, RUN, SUPERVISOR, need, one_warning, wait_listening, warnings, write_conf
 from processes import wait_for
 from test_bad_conf import GOOD
+from test_secure_confined import status_of
+from test_secure_others import tools_of
 from test_survive_ends import Daemon
 
 BOX, STORM = PROGRAMS / "box", PROGRAMS / "storm"
@@ -77,3 +82,46 @@ def test_daemon_that_cannot_serve(bare_lab, base, call, side):
     assert len(warnings(here)) == 1, here
     one_warning(here, f"{call}\\(?\\)", "attach", *HOW)
     daemon.program.end()
+
+
+# --- root that may do less ---
+
+def lesser(*words):
+    if os.geteuid() != 0:
+        pytest.skip("only root can be a lesser root")
+    return [need("setpriv"), *words]
+
+
+def run_as(who, lab, base, tunnel, *command, **options):
+    return lab.start(*who, RUN, "--base-dir", base, tunnel.id, "--", *command, **options)
+
+
+@pytest.mark.parametrize("less", ["-sys_ptrace", "-all,+chown,+dac_override,+kill,+setuid,+setgid,+net_bind_service"],
+                         ids=["without ptrace", "like a container"])
+def test_root_without_ptrace(lab, tunnel, less):
+    """Both ends work: what is permitted, and not in effect, lets the kernel trust keeper and supervisor."""
+    who = lesser(f"--bounding-set={less}")
+    there = run_as(who, lab, tunnel.listener, tunnel, STORM, "serve", tunnel.port, 1)
+    wait_listening(tunnel.port, there)
+    here = run_as(who, lab, tunnel.initiator, tunnel, STORM, "call", tunnel.name, tunnel.fake_port, 1, 20, 3)
+    tools = tools_of(there)
+    assert here.wait() == 0, here
+    assert warnings(here) == [], here
+    for name, pid in tools.items():
+        may = status_of(pid)
+        assert int(may["CapEff"], 16) == (1 << 5 if name == "gs-keeper" else 0), (name, may)  # CAP_KILL
+        assert int(may["CapPrm"], 16) & 1 << 19 == 0
+    there.process.send_signal(signal.SIGTERM)
+    there.wait()
+    assert warnings(there) == [], there
+
+
+def test_program_of_another_user_without_ptrace(lab, tunnel):
+    """The kernel lets nobody look into it: its connects to the tunnel fail, and a line says why."""
+    who = lesser("--bounding-set=-sys_ptrace")
+    there = tunnel.listen(STORM, "serve", tunnel.port, 1)
+    here = run_as(who, lab, tunnel.initiator, tunnel, *lesser("--reuid=65534", "--regid=65534", "--clear-groups"),
+                  STORM, "call", tunnel.name, tunnel.fake_port, 1, 1, 3)
+    assert here.wait(60) != 0, here
+    assert any("cannot be looked into" in line for line in warnings(here)), here
+    there.end()
