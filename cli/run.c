@@ -38,6 +38,8 @@ static const struct option_spec specs[] = {
 	 offsetof(struct run_options, attach)},
 	{0, "hosts", NULL, "names also for position-independent static programs", OPTION_FLAG,
 	 offsetof(struct run_options, hosts)},
+	{0, "no-shim", NULL, "leave LD_PRELOAD alone: dynamic programs do not find the names",
+	 OPTION_FLAG, offsetof(struct run_options, no_shim)},
 	{0, "allow-io-uring", NULL, "let programs use io_uring, past the tunnel", OPTION_FLAG,
 	 offsetof(struct run_options, allow_io_uring)},
 	{0, "limit", "NAME=N", "a limit; see globus-streams-run(1)", OPTION_LIST,

@@ -5,15 +5,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cleanup.h"
 
 #define MAX_SEGMENTS 64
 
+/* Nothing but a regular file is opened: a FIFO would hold us up, a device may do anything. */
+static int open_file(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 static int open_command(const char *command)
 {
 	if (strchr(command, '/'))
-		return open(command, O_RDONLY | O_CLOEXEC);
+		return open_file(command);
 	const char *list = getenv("PATH");
 	cleanup_free char *copy = strdup(list ? list : "/bin:/usr/bin");
 	char *next = copy;
@@ -21,8 +32,9 @@ static int open_command(const char *command)
 		cleanup_free char *path = NULL;
 		if (asprintf(&path, "%s/%s", *dir ? dir : ".", command) < 0)
 			return -1;
-		if (access(path, X_OK) == 0)
-			return open(path, O_RDONLY | O_CLOEXEC);
+		int fd = access(path, X_OK) == 0 ? open_file(path) : -1;
+		if (fd >= 0)
+			return fd;
 	}
 	return -1;
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,13 +14,13 @@
 #include "cli/conf_file.h"
 #include "cli/run_elf.h"
 #include "cli/run_inside.h"
+#include "cli/run_shim.h"
 #include "supervisor/attach.h"
 #include "supervisor/limit.h"
 #include "supervisor/log_target.h"
 #include "supervisor/tunnel.h"
 
 #define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
-#define SHIM      "libglobus_streams_shim.so"
 
 extern char **environ;
 
@@ -174,47 +173,10 @@ static int add_tunnels(const struct setup *setup)
 
 /* --- paths --- */
 
-/* A path beside the launcher's own: in the build folder or where it is installed. NULL: not there.
- */
-static char *beside(const char *relative)
-{
-	char own[4096];
-	char *path = NULL, *whole = NULL;
-	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	if (len <= 0)
-		return NULL;
-	own[len] = '\0';
-	char *slash = strrchr(own, '/');
-	if (!slash)
-		return NULL;
-	*slash = '\0';
-	if (asprintf(&path, "%s/%s", own, relative) < 0)
-		return NULL;
-	whole = realpath(path, NULL);
-	free(path);
-	return whole;
-}
-
-static const char *find_shim(void)
-{
-	char *shim = beside("../shim/" SHIM);
-	if (!shim)
-		shim = beside(GS_LIBDIR_FROM_BINDIR "/" SHIM);
-	if (!shim)
-		run_error("%s is not there: dynamic programs will not find the tunnels' names",
-			  SHIM);
-	else if (strpbrk(shim, ": "))
-		run_error(
-			"%s: LD_PRELOAD cannot hold this path: dynamic programs will not find the "
-			"tunnels' names",
-			shim);
-	return shim;
-}
-
 static int set_paths(struct setup *setup)
 {
 	cleanup_free char *base = conf_file_base(setup->options->base_dir);
-	cleanup_free char *cli = beside("globus-streams");
+	cleanup_free char *cli = run_beside("globus-streams");
 	if (!base) {
 		run_error("no folder for conf files: %s", strerror(errno));
 		return 1;
@@ -312,6 +274,8 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 		status = find_supervisor(&setup);
 	if (status == 0)
 		status = add_tunnels(&setup);
+	if (status == 0 && state->initiates)
+		status = run_find_shim(options, outer, &launch->preload);
 	if (status == 0 && outer)
 		status = inside_tell(state, outer);
 	else if (status == 0)
@@ -319,8 +283,6 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 	if (status)
 		return status;
 	launch->command = options->command;
-	if (state->initiates)
-		launch->preload = find_shim();
 	if (outer) {
 		ignore_inside(options);
 		return 0;

@@ -1,11 +1,13 @@
 """A command that could not be served does not start: filters, containers, what is missing."""
 
 import os
+import shutil
 import signal
+import socket
 
 import pytest
 
-from lab import PROGRAMS, RUN, SUPERVISOR, need, one_warning, wait_listening, warnings, write_conf
+from lab import PROGRAMS, RUN, SHIM, SUPERVISOR, need, one_warning, wait_listening, warnings, write_conf
 from processes import wait_for
 from test_bad_conf import GOOD
 from test_secure_confined import status_of
@@ -125,3 +127,93 @@ def test_program_of_another_user_without_ptrace(lab, tunnel):
     assert here.wait(60) != 0, here
     assert any("cannot be looked into" in line for line in warnings(here)), here
     there.end()
+
+
+# --- what is no command ---
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "folder"])
+@pytest.mark.parametrize("how", ["path", "PATH"])
+def test_command_that_is_no_file(bare_lab, base, kind, how):
+    """Nobody waits for a FIFO's writer; what a shell says of it is said."""
+    tunnel = write_conf(base, **GOOD)
+    folder = bare_lab.folder / "bin"
+    folder.mkdir()
+    path = folder / "command"
+    with socket.socket(socket.AF_UNIX) as listening:
+        if kind == "fifo":
+            os.mkfifo(path, 0o777)
+        elif kind == "socket":
+            listening.bind(str(path))
+        elif kind == "device":
+            path.symlink_to("/dev/tty")
+        else:
+            path.mkdir()
+        here = bare_lab.start(RUN, "--base-dir", base, tunnel, "--", path if how == "path" else "command",
+                              env={"PATH": f"{folder}:{bare_lab.env['PATH']}"})
+        assert here.wait(10) == 126, here
+    one_warning(here, "command: Permission denied")
+
+
+# --- the shim ---
+
+@pytest.fixture
+def installed(bare_lab):
+    """A copy of the launcher, with the shim where it belongs if it is put there."""
+    def install(folder="tree", shim=True):
+        root = bare_lab.folder / folder
+        (root / "cli").mkdir(parents=True)
+        shutil.copy(RUN, root / "cli")
+        if shim:
+            (root / "shim").mkdir()
+            shutil.copy(SHIM, root / "shim")
+        return root / "cli" / RUN.name
+    return install
+
+
+FAULTS = {"missing": {"shim": False}, "blank": {"folder": "a tree"}, "colon": {"folder": "a:tree"}}
+
+
+def launch_from(lab, base, tunnel, launcher, *options):
+    started = lab.folder / "started"
+    here = lab.start(launcher, "--base-dir", base, *options, tunnel, "--", "/bin/sh", "-c",
+                     f'echo "$LD_PRELOAD"; >"{started}"')
+    return here, here.wait(), started.exists()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_shim_that_cannot_be_loaded(bare_lab, base, installed, fault):
+    """A mapped name would lead to its real host, in clear: the command does not start."""
+    tunnel, launcher = write_conf(base, **GOOD), installed(**FAULTS[fault])
+    here, status, ran = launch_from(bare_lab, base, tunnel, launcher)
+    assert (status, ran) == (1, False), here
+    assert len(here.err.splitlines()) == 1, here
+    one_warning(here, "libglobus_streams_shim", "--hosts", "--no-shim")
+    here, status, ran = launch_from(bare_lab, base, tunnel, launcher, "--hosts")
+    assert (status, ran) == (0, True), here
+    one_warning(here, "libglobus_streams_shim", "/etc/hosts")
+
+
+def test_shim_that_cannot_be_read(bare_lab, base, installed):
+    if os.geteuid() == 0:
+        pytest.skip("root may read it")
+    tunnel, launcher = write_conf(base, **GOOD), installed()
+    (launcher.parent.parent / "shim" / SHIM.name).chmod(0)
+    here, status, ran = launch_from(bare_lab, base, tunnel, launcher)
+    assert (status, ran) == (1, False), here
+    one_warning(here, "cannot be read")
+
+
+def test_listener_needs_no_shim(bare_lab, base, installed):
+    tunnel = write_conf(base, **(GOOD | SIDES["listener"]))
+    here, status, ran = launch_from(bare_lab, base, tunnel, installed(shim=False))
+    assert (status, ran, here.err) == (0, True, "")
+
+
+def test_without_the_shim(bare_lab, base):
+    """An option of its own, whose line says what is lost; nothing is where the names are found otherwise."""
+    tunnel = write_conf(base, **GOOD)
+    here, status, ran = launch_from(bare_lab, base, tunnel, RUN, "--no-shim")
+    assert (status, ran, here.out) == (0, True, "\n"), here
+    one_warning(here, "--no-shim", "past the tunnels")
+    here, status, ran = launch_from(bare_lab, base, tunnel, RUN, "--no-shim", "--hosts")
+    assert (status, ran, here.out, here.err) == (0, True, "\n", ""), here
