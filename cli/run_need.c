@@ -16,7 +16,6 @@ static const struct {
 	[NEED_PIDFD_OPEN] = {"pidfd_open()", "pidfd_open"},
 	[NEED_PIDFD_GETFD] = {"pidfd_getfd()", "pidfd_getfd", PTRACE},
 	[NEED_READ] = {"process_vm_readv()", "process_vm_readv", PTRACE},
-	[NEED_WRITE] = {"process_vm_writev()", "process_vm_writev", PTRACE},
 	[NEED_KCMP] = {"kcmp()", "kcmp", PTRACE},
 	[NEED_STATUS] = {"reading /proc/PID/status", NULL},
 	[NEED_MEM] = {"opening /proc/PID/mem for writing", NULL},

@@ -84,7 +84,6 @@ enum need {
 	NEED_PIDFD_OPEN,
 	NEED_PIDFD_GETFD,
 	NEED_READ,    /* process_vm_readv */
-	NEED_WRITE,   /* process_vm_writev */
 	NEED_KCMP,    /* only where pidfds of threads cannot be opened */
 	NEED_STATUS,  /* reading /proc/PID/status */
 	NEED_MEM,     /* opening /proc/PID/mem for writing */

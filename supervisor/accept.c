@@ -22,6 +22,7 @@
 
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
+#include "supervisor/chore.h"
 #include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
@@ -36,6 +37,7 @@
 
 #define AT_A_TIME 64            /* connections taken off a queue at once */
 #define PROMISE   (2 * SECOND)  /* an accept() that follows select() is held at most */
+#define SLOW      (60 * SECOND) /* for which a launch is known as slow to take what it is given */
 #define LOST      (10 * SECOND) /* a listener that nobody known has any more */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
@@ -66,12 +68,11 @@ static int write_peer(struct supervisor *s, const struct call *call, const struc
 	int err = target_read(s->state, call, call->args[2], &room, sizeof(room));
 	if (err == 0 && room < 0)
 		err = -EINVAL;
-	if (err == 0 && room > 0)
-		err = target_write(s->state, call, call->args[1], &peer,
-				   (uint32_t)(room < len ? room : len));
-	if (err == 0)
-		err = target_write(s->state, call, call->args[2], &len, sizeof(len));
-	return err;
+	if (err < 0)
+		return err;
+	struct hand_piece address = {call->args[1], &peer, (uint32_t)(room < len ? room : len)},
+			  size = {call->args[2], &len, sizeof(len)};
+	return target_write_two(s->state, call, address, size);
 }
 
 /* It is in the program's table: tell it the number. Our own descriptor is closed by then: the
@@ -112,8 +113,48 @@ static void set_nonblocking(struct conn *conn, bool on)
 	fcntl(conn->fd, F_SETFL, on ? O_NONBLOCK : 0);
 }
 
+static void back_to_queue(struct supervisor *s, uint32_t index)
+{
+	uint32_t listener = s->state->conns[index].listener;
+	at(s, listener)->owed--;
+	listener_queue_first(s, listener, index);
+}
+
+static void injected(struct supervisor *s, uint32_t call, uint32_t index, int number)
+{
+	struct conn *conn = &s->state->conns[index];
+	if (number < 0) {
+		back_to_queue(s, index);
+		notify_fail(s->state, call, -number); /* -ENOENT: it is gone, and this too */
+		return;
+	}
+	conn->number = number;
+	fault_point("accept.numbered");
+	tell(s, call, index);
+}
+
+/* A thread that does not get to run has us wait; once one of a launch has, a chore does it. */
+static void inject(struct supervisor *s, uint32_t call_index, uint32_t index)
+{
+	struct call *call = &s->state->calls[call_index];
+	struct conn *conn = &s->state->conns[index];
+	struct program *program = &s->state->programs[call->program];
+	bool cloexec = call->args[3] & SOCK_CLOEXEC;
+	int number = -EINTR;
+	if (program->slow_until < loop_now())
+		number = notify_inject(program->notify_fd, call->notif.id, conn->fd, cloexec);
+	fault_point("accept.injected");
+	if (number == -EINTR) {
+		program->slow_until = loop_now() + SLOW;
+		number = chore_inject(s->state, index, conn->fd, call_index, cloexec);
+		if (number == 0)
+			return; /* accept_injected() goes on */
+	}
+	injected(s, call_index, index, number);
+}
+
 /* Hand the oldest ready connection of a listener to a call, which is in no list; it is answered, or
- * gone. */
+ * gone, or a chore is about it. */
 static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener)
 {
 	struct call *call = &s->state->calls[call_index];
@@ -138,17 +179,7 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 	set_nonblocking(conn, call->args[3] & SOCK_NONBLOCK);
 	if (conn->linger.l_onoff)
 		socket_set_linger(conn->fd, conn->linger);
-	int number = notify_inject(s->state, call, conn->fd, call->args[3] & SOCK_CLOEXEC);
-	fault_point("accept.injected");
-	if (number < 0) {
-		at(s, listener)->owed--;
-		listener_queue_first(s, listener, index);
-		notify_fail(s->state, call_index, -number); /* -ENOENT: it is gone, and this too */
-		return;
-	}
-	conn->number = number;
-	fault_point("accept.numbered");
-	tell(s, call_index, index);
+	inject(s, call_index, index);
 }
 
 /* What is owed to the process of this call: true if that answers it. */
@@ -157,9 +188,10 @@ static bool deliver_owed(struct supervisor *s, uint32_t call_index, uint32_t lis
 	struct call *call = &s->state->calls[call_index];
 	for (uint32_t i = 0; at(s, listener)->owed && i < s->state->conn_pool.top; i++) {
 		struct conn *conn = &s->state->conns[i];
-		if (!conn->slot.used || conn->state != CONN_INJECTED || conn->listener != listener)
+		if (!conn->slot.used || conn->state != CONN_INJECTED ||
+		    conn->listener != listener || conn->number < 0)
 			continue;
-		cleanup_fd int fd = target_descriptor(s->state, call, conn->number);
+		cleanup_socket int fd = target_descriptor(s->state, call, conn->number);
 		if (fd < 0 || socket_cookie(fd) != conn->cookie)
 			continue;
 		if (write_peer(s, call, conn, at(s, listener)->family) < 0)
@@ -195,6 +227,38 @@ static void keep_promises(struct supervisor *s, uint32_t index, bool at_once)
 	listener->dead = NONE;
 	supervisor_release(s, call, &listener->calls);
 	deliver(s, call, index);
+}
+
+/* It is in that process's table, and nobody is there to be told. */
+static void owe(struct supervisor *s, struct conn *conn, int number)
+{
+	conn->number = number;
+	close_fd(&conn->fd);
+	conn->group = target_group(s->state, conn->tid);
+}
+
+/* A chore has put it there, or has not. The call may have been looked at anew meanwhile, by another
+ * supervisor. */
+void accept_injected(struct supervisor *s, struct chore *chore)
+{
+	struct conn *conn = &s->state->conns[chore->conn];
+	struct call *call = &s->state->calls[chore->call];
+	if (!conn->slot.used || conn->state != CONN_INJECTED || conn->number >= 0)
+		return;
+	if (!call->slot.used || call->notif.id != chore->id) {
+		call = NULL;
+	} else if (call->state == CALL_HELD) {
+		supervisor_release(s, chore->call, supervisor_list_of(s, call));
+	}
+	uint32_t listener = conn->listener;
+	if (call)
+		injected(s, chore->call, chore->conn, chore->result);
+	else if (chore->result >= 0)
+		owe(s, conn, chore->result);
+	else
+		back_to_queue(s, chore->conn);
+	offer(s, listener);
+	listener_tidy(s, listener);
 }
 
 /* --- the call --- */
@@ -297,7 +361,7 @@ void accept_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	union address address;
-	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd < 0)
 		supervisor_no_descriptor(s, index, fd);
 	else if (socket_name(fd, &address, NULL) < 0 ||
@@ -344,6 +408,10 @@ static void recover_telling(struct supervisor *s, uint32_t index)
 static void recover_injected(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
+	if (chore_injects(s->state, index)) {
+		at(s, conn->listener)->owed++;
+		return; /* accept_injected() goes on */
+	}
 	if (conn->number < 0)
 		conn->number = target_find_socket(s->state, conn->tid, conn->fd);
 	if (conn->number >= 0) {
@@ -444,7 +512,7 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 static void visit(struct supervisor *s, uint32_t index, bool certain)
 {
 	struct listener *listener = at(s, index);
-	cleanup_fd int fd = listener_borrow(s, listener);
+	cleanup_socket int fd = listener_borrow(s, listener);
 	if (fd >= 0) {
 		listener->lost = 0;
 		if (socket_is_listening(fd)) {
@@ -484,22 +552,18 @@ static void sweep_owed(struct supervisor *s, uint32_t index)
 	}
 }
 
-bool accept_sweep(struct supervisor *s)
+bool accept_sweep(struct supervisor *s, uint32_t index)
 {
-	bool more = false;
-	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
-		if (!at(s, i)->slot.used)
-			continue;
-		more = true;
-		sweep_owed(s, i);
-		listener_tidy(s, i);
-		if (at(s, i)->fd < 0) {
-			visit(s, i, false);
-			continue;
-		}
-		loop_watch(&s->loop, at(s, i)->fd, EPOLLIN, false,
-			   supervisor_id(s, OBJECT_LISTENER, i));
-		offer(s, i);
+	if (!at(s, index)->slot.used)
+		return false;
+	sweep_owed(s, index);
+	listener_tidy(s, index);
+	if (at(s, index)->fd < 0) {
+		visit(s, index, false);
+		return true;
 	}
-	return more;
+	loop_watch(&s->loop, at(s, index)->fd, EPOLLIN, false,
+		   supervisor_id(s, OBJECT_LISTENER, index));
+	offer(s, index);
+	return true;
 }

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/chore.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
@@ -52,7 +53,7 @@ void bind_call(struct supervisor *s, uint32_t index)
 	    tunnel_any_port(s->state, address_port(&bound))) {
 		/* a duplicate that a call left behind would keep the port in use */
 		supervisor_sweep(s);
-		cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+		cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 		if (fd >= 0 && socket_is_tcp(fd) && notify_valid(s->state, call)) {
 			check_reachable(s->state, &bound);
 			accept_expect(s, call, fd, &bound);

@@ -59,7 +59,7 @@ static void try_to_be_served(const struct filter_wants *wants, int socket)
 	if (syscall(wants->initiates ? SYS_connect : SYS_bind, QUESTION_FD, &trial, sizeof(trial)) <
 	    0)
 		word = (struct command_word){STAGE_NEED, errno,
-					     errno == EBADF ? NEED_READ : NEED_WRITE};
+					     errno == EBADF ? NEED_READ : NEED_MEM};
 	else if (trial.header.op != CONTROL_REPLY)
 		word = (struct command_word){STAGE_NEED, EPROTO, NEED_ANSWER};
 	else if (trial.error)

@@ -30,8 +30,8 @@
 /* Whatever their arguments are. */
 static const int plain[] = {
 	/* descriptors that are there */
-	SYS_read, SYS_write, SYS_writev, SYS_close, SYS_fcntl, SYS_getdents64, SYS_readlinkat,
-	SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll,
+	SYS_read, SYS_write, SYS_writev, SYS_close, SYS_fcntl, SYS_fstat, SYS_lseek, SYS_getdents64,
+	SYS_readlinkat, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll,
 #ifdef SYS_epoll_wait
 	SYS_epoll_wait, SYS_poll,
 #endif
@@ -40,7 +40,7 @@ static const int plain[] = {
 	SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_sendto, SYS_recvfrom, SYS_sendmsg,
 	SYS_recvmsg,
 	/* programs */
-	SYS_pidfd_open, SYS_pidfd_getfd, SYS_process_vm_readv, SYS_process_vm_writev,
+	SYS_pidfd_open, SYS_pidfd_getfd, SYS_process_vm_readv,
 	/* itself */
 	SYS_brk, SYS_munmap, SYS_madvise, SYS_futex, SYS_getrandom, SYS_clock_gettime,
 	SYS_clock_nanosleep, SYS_nanosleep, SYS_sched_yield, SYS_getpid, SYS_getppid, SYS_gettid,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "supervisor/address.h"
+#include "supervisor/chore.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/limit.h"
@@ -68,7 +69,7 @@ void conn_drop_socket(struct supervisor *s, struct conn *conn)
 	conn_unwatch(s, conn);
 	if (conn->fd >= 0)
 		socket_end_handshake(conn);
-	close_fd(&conn->fd);
+	chore_cleanup(&(int){steal_fd(&conn->fd)});
 	fault_point("connect.closed");
 }
 
@@ -103,10 +104,9 @@ bool conn_answer_so_error(struct supervisor *s, uint32_t index, int error)
 	int32_t value = error, room = 0;
 	int err = room_of(s, call, &room);
 	bool asked = err == 0;
-	if (err == 0 && room > 0 &&
-	    target_write(s->state, call, call->args[3], &value, (uint32_t)room) < 0)
-		err = -EFAULT;
-	if (err == 0 && target_write(s->state, call, call->args[4], &room, sizeof(room)) < 0)
+	struct hand_piece result = {call->args[3], &value, (uint32_t)room},
+			  size = {call->args[4], &room, sizeof(room)};
+	if (err == 0 && target_write_two(s->state, call, result, size) < 0)
 		err = -EFAULT;
 	fault_point("connect.result-written");
 	if (err == 0)
@@ -155,34 +155,39 @@ void conn_pass(struct supervisor *s, struct conn *conn)
 	}
 }
 
-/* Who began to connect has it no more; another may have got it from him, by fork() or SCM_RIGHTS.
- */
-static bool inherited(struct supervisor *s, struct conn *conn)
+static bool has_it(struct supervisor *s, const struct conn *conn, int tid)
 {
-	int holder = target_find_holder(s->state, conn->fd);
-	if (holder < 0)
-		return false;
-	conn->tid = conn->group = holder; /* conn_wanted() finds its number */
-	return true;
+	return target_has_socket(s->state, conn->program, tid, conn->number, conn->cookie);
 }
 
-bool conn_wanted(struct supervisor *s, struct conn *conn)
+/* Another may have got it, by fork() or SCM_RIGHTS, or it has another number. */
+static enum wanted search_for(struct supervisor *s, struct conn *conn)
+{
+	if (conn->search == SEARCH_NOBODY)
+		return UNWANTED;
+	if (conn->search == SEARCH_NONE || conn->search == SEARCH_FOUND) {
+		conn->inode = socket_inode(conn->fd);
+		conn->search = SEARCH_WANTED;
+		supervisor_search(s);
+	}
+	return SEARCHED_FOR;
+}
+
+enum wanted conn_wanted(struct supervisor *s, struct conn *conn)
 {
 	uint64_t now = loop_now();
 	if (conn->calls != NONE && now - conn->seen < MILLISECOND)
-		return true;
+		return WANTED;
 	for (uint32_t call = conn->calls; call != NONE; call = s->state->calls[call].next) {
 		if (notify_valid(s->state, &s->state->calls[call])) {
 			conn->seen = now;
-			return true;
+			return WANTED;
 		}
 	}
-	if (target_has_socket(s->state, conn->tid, conn->number, conn->cookie, conn->fd))
-		return true;
-	if (conn->group != conn->tid &&
-	    target_has_socket(s->state, conn->group, conn->number, conn->cookie, conn->fd))
-		return true;
-	return inherited(s, conn);
+	if (has_it(s, conn, conn->tid) ||
+	    (conn->group != conn->tid && has_it(s, conn, conn->group)))
+		return WANTED;
+	return search_for(s, conn);
 }
 
 /* What a user can do about an error. */

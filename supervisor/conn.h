@@ -35,9 +35,10 @@ void conn_pass(struct supervisor *s, struct conn *conn);
  * question was wrong, so that the error is still to be told. */
 bool conn_answer_so_error(struct supervisor *s, uint32_t call, int error);
 
-/* Has the program still the socket? A call of it waits, or did a moment ago; or a descriptor of it
- * is there. */
-bool conn_wanted(struct supervisor *s, struct conn *conn);
+/* Has a program still the socket? A call of it waits, or did a moment ago; or a descriptor of it is
+ * there. Where who began has it no more, all others are looked through meanwhile (search.h). */
+enum wanted { UNWANTED, WANTED, SEARCHED_FOR };
+enum wanted conn_wanted(struct supervisor *s, struct conn *conn);
 
 /* Say in one line what went wrong and what to do. why: a few words, or NULL. */
 void conn_report(const struct supervisor *s, const struct conn *conn, int error, const char *why);

@@ -74,6 +74,32 @@ static void give_up_unwanted(struct supervisor *s, uint32_t index)
 	conn_forget(s, index);
 }
 
+/* A program that has given up must not call the far listener: true, if it has not. Where it is
+ * searched for, connect_searched() goes on. */
+static bool go_on(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	enum wanted wanted = conn_wanted(s, conn);
+	if (wanted == SEARCHED_FOR) {
+		conn_unwatch(s, conn);
+		conn->waits_for_search = true;
+	} else if (wanted == UNWANTED) {
+		give_up_unwanted(s, index);
+	}
+	return wanted == WANTED;
+}
+
+void connect_searched(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = at(s, index);
+	bool waits = conn->waits_for_search;
+	conn->waits_for_search = false;
+	if (waits)
+		connect_event(s, index);
+	else if (conn->search == SEARCH_NOBODY && conn->calls == NONE)
+		give_up_unwanted(s, index);
+}
+
 /* Where the socket is hushed, what comes does not wake us either. The longer it has taken the less
  * a pause adds to it; and all looks together take a small part of our time. */
 static void look_later(struct supervisor *s, uint32_t index)
@@ -104,10 +130,8 @@ static void drive(struct supervisor *s, uint32_t index)
 		return;
 	}
 	/* before RESPONSE, which makes the access point call on */
-	if (!lan_committed(conn) && !conn_wanted(s, conn)) {
-		give_up_unwanted(s, index);
+	if (!lan_committed(conn) && !go_on(s, index))
 		return;
-	}
 	int err = lan_drive(s->state, conn, &events, &why);
 	if (err == -EAGAIN) {
 		watch(s, index, events);
@@ -150,11 +174,8 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 	conn_debug(s, conn, "TCP is up");
 	if (conn->tunnel != NONE)
 		s->state->tunnels[conn->tunnel].slow = now - conn->began > HOLD_NONBLOCKING;
-	/* a program that has given up must not call the far listener */
-	if (!conn_wanted(s, conn)) {
-		give_up_unwanted(s, index);
+	if (!go_on(s, index))
 		return;
-	}
 	if (conn->plain) {
 		connect_succeed(s, index);
 		return;
@@ -337,22 +358,16 @@ void connect_deadline(struct supervisor *s, uint32_t index)
 }
 
 /* Programs that died, or closed the socket while it connects. */
-bool connect_sweep(struct supervisor *s)
+bool connect_sweep(struct supervisor *s, uint32_t index)
 {
-	bool more = false;
-	for (uint32_t i = 0; s->state->connecting && i < s->state->conn_pool.top; i++) {
-		struct conn *conn = at(s, i);
-		if (!conn->slot.used || conn->state > CONN_AUTH || conn->fd < 0)
-			continue;
-		if (conn->calls != NONE || conn_wanted(s, conn)) {
-			more = true;
-			continue;
-		}
-		/* ours is the last descriptor, and close() must not wait for the peer */
-		socket_set_linger(conn->fd, (struct linger){0});
-		conn_forget(s, i);
+	const struct conn *conn = at(s, index);
+	if (!conn->slot.used || conn->state > CONN_AUTH || conn->fd < 0)
+		return false;
+	if (conn->calls == NONE && conn_wanted(s, at(s, index)) == UNWANTED) {
+		give_up_unwanted(s, index);
+		return false;
 	}
-	return more;
+	return true;
 }
 
 /* --- taking over --- */

@@ -6,6 +6,7 @@
 
 #include "protocol/control.h"
 #include "supervisor/address.h"
+#include "supervisor/chore.h"
 #include "supervisor/conn.h"
 #include "supervisor/connect.h"
 #include "supervisor/fault.h"
@@ -136,6 +137,8 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 	conn->asked = *asked;
 	conn->tid = conn->group = (int)s->state->calls[call].notif.pid;
 	conn->number = (int)s->state->calls[call].args[0];
+	conn->program = s->state->calls[call].program;
+	conn->uid = socket_owner(conn->fd);
 	conn->nonblocking = socket_is_nonblocking(conn->fd);
 	conn->family = facts->family;
 	conn->here = facts->here;
@@ -161,7 +164,7 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 {
 	struct call *call = &s->state->calls[index];
 	struct facts facts = {0};
-	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd < 0) {
 		supervisor_no_descriptor(s, index, fd);
 	} else if (!notify_valid(s->state, call)) {
@@ -187,7 +190,7 @@ static void connect_unspec(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	if (s->state->connecting) {
-		cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+		cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 		uint32_t conn = fd < 0 ? NONE : conn_find(s->state, socket_cookie(fd));
 		if (conn != NONE && notify_valid(s->state, call)) {
 			conn_answer(s, at(s, conn), ECONNABORTED);
@@ -237,7 +240,7 @@ void so_error_call(struct supervisor *s, uint32_t index)
 		notify_pass(s->state, index);
 		return;
 	}
-	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd < 0) {
 		supervisor_no_descriptor(s, index, fd);
 		return;

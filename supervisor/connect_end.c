@@ -21,6 +21,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/refusal.h"
 #include "supervisor/socket.h"
+#include "supervisor/work.h"
 
 #define LOOKUP_LIMIT (5 * SECOND)        /* fetching a contact anew, with an error to tell */
 #define KEEP_TOLD    (100 * MILLISECOND) /* a success that was told */
@@ -231,7 +232,9 @@ void connect_lookup_over(struct supervisor *s, uint32_t lookup)
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
 		struct conn *conn = at(s, i);
 		uint32_t its = conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name);
-		if (conn->slot.used && conn->state == CONN_LOOKUP && its == lookup)
-			lookup_over_for(s, i, text);
+		if (!conn->slot.used || conn->state != CONN_LOOKUP || its != lookup)
+			continue;
+		work_on_conn(s->state, i);
+		lookup_over_for(s, i, text);
 	}
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
+#include "supervisor/chore.h"
 #include "supervisor/conn.h"
 #include "supervisor/fd.h"
 #include "supervisor/lan.h"
@@ -53,8 +54,8 @@ bool inherit_so_error(struct supervisor *s, uint32_t call)
 	union address peer;
 	if (!is_inherited(s, call))
 		return false;
-	cleanup_fd int fd = target_descriptor(s->state, &s->state->calls[call],
-					      (int)s->state->calls[call].args[0]);
+	cleanup_socket int fd = target_descriptor(s->state, &s->state->calls[call],
+						  (int)s->state->calls[call].args[0]);
 	if (fd < 0 || !socket_is_tcp(fd) || conn_find(s->state, socket_cookie(fd)) != NONE ||
 	    socket_tcp_state(fd) != TCP_ESTABLISHED || socket_peer(fd, &peer) < 0)
 		return false;

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "supervisor/chore.h"
 #include "supervisor/copy.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
@@ -30,11 +31,13 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 #include "supervisor/upgrade.h"
+#include "supervisor/watchdog.h"
 
 #define RETRY_MS     20 /* where supervisors cannot be started, or die at once … */
 #define MAX_FAILURES 50 /* … so often in a row */
 #define AT_ONCE      (5 * MILLISECOND)
-#define MAX_FDS      8
+#define MAX_FDS      10
+#define LOST_MS      200 /* between two looks at those that do not end */
 
 void keeper_set_name(const struct keeper *keeper, const char *name)
 {
@@ -71,8 +74,10 @@ int keeper_init(struct keeper *keeper, const sigset_t *signals)
 	state->pidfd_thread = target_probe_pidfd_thread();
 	state->supervisor_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	state->keeper_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	state->ticks = watchdog_open();
 	keeper->keeping.signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return state->supervisor_wakes < 0 || state->keeper_wakes < 0 || keeper->keeping.signals < 0
+	return state->supervisor_wakes < 0 || state->keeper_wakes < 0 || state->ticks < 0 ||
+			       keeper->keeping.signals < 0
 		       ? -errno
 		       : 0;
 }
@@ -135,11 +140,8 @@ void keeper_start_supervisor(struct keeper *keeper)
 
 void keeper_stop_supervisor(struct keeper *keeper)
 {
-	if (keeper->supervisor <= 0)
-		return;
-	kill(keeper->supervisor, SIGKILL);
-	waitpid(keeper->supervisor, NULL, __WCLONE);
-	keeper->supervisor = -1;
+	watchdog_end_supervisor(keeper);
+	hand_end(keeper);
 }
 
 /* It wanted to do what it must not. That is an error in it, or somebody's doing. */
@@ -236,12 +238,13 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 {
 	struct state *state = keeper->state;
 	int *kept = state->kept;
-	assert(count + 4 <= KEPT_MAX);
+	assert(count + 5 <= KEPT_MAX);
 	memcpy(kept, ours, count * sizeof(*ours));
 	kept[count++] = keeper->keeping.memory;
 	kept[count++] = keeper->keeping.signals;
 	kept[count++] = state->supervisor_wakes;
 	kept[count++] = state->keeper_wakes;
+	kept[count++] = state->ticks;
 	close_inherited(kept);
 	leave();
 	numbers_fill();
@@ -253,7 +256,20 @@ void keeper_adopt(struct keeper *keeper)
 	lookup_init(keeper->keeping.cli);
 	outlive_the_log();
 	keeper->supervisor = keeper->asked = -1;
+	hand_adopt(keeper->state);
+	chore_adopt(keeper->state);
+	keeper->state->ticking = false;
 	keeper->state->counters.restarts++; /* there is something to take over */
+}
+
+/* A timer is not stored. */
+static void open_ticks(struct state *state)
+{
+	int before = state->ticks;
+	state->ticks = watchdog_open();
+	for (int i = 0; i < KEPT_MAX; i++)
+		if (state->kept[i] == before)
+			state->kept[i] = state->ticks;
 }
 
 void keeper_replace(struct keeper *keeper)
@@ -264,6 +280,7 @@ void keeper_replace(struct keeper *keeper)
 	leave_standard_streams();
 	leave();
 	numbers_fill();
+	open_ticks(keeper->state);
 	keeper_log(keeper);
 	keeper_adopt(keeper);
 }
@@ -291,7 +308,9 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 		(struct pollfd){.fd = keeper->supervisor < 0 ? -1 : keeper->state->supervisor_pidfd,
 				.events = POLLIN};
 	all[count + 2] = (struct pollfd){.fd = keeper->asked, .events = POLLIN};
-	if (poll(all, (nfds_t)count + 3, missing ? RETRY_MS : -1) < 0) {
+	all[count + 3] = (struct pollfd){.fd = keeper->state->ticks, .events = POLLIN};
+	bool lost = watchdog_reap(keeper);
+	if (poll(all, (nfds_t)count + 4, missing ? RETRY_MS : lost ? LOST_MS : -1) < 0) {
 		/* where the limit for descriptors was lowered to less than these, there is nothing
 		 * to wait for */
 		struct timespec pause = {.tv_nsec = RETRY_MS * (long)MILLISECOND};
@@ -302,13 +321,16 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 	}
 	if (all[count].revents) {
 		eventfd_read(keeper->state->keeper_wakes, &wakes);
-		hand_serve(keeper->state);
+		hand_look_after(keeper);
 		lookup_run(keeper->state);
+		chore_run(keeper);
 		upgrade_begin(keeper);
 	}
 	copy_run(keeper->state); /* after each signal too */
 	if (all[count + 2].revents)
 		upgrade_answered(keeper);
+	if (all[count + 3].revents)
+		watchdog_tick(keeper);
 	look_after_supervisor(keeper);
 	memcpy(fds, all, count * sizeof(*fds));
 }

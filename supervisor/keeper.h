@@ -15,12 +15,17 @@
 
 struct keeper {
 	struct state *state;
-	struct keeping keeping; /* ours alone, once it was copied from the state */
-	char *title;            /* where the command line stands that ps shows … */
-	size_t title_room;      /* … and its length in bytes */
-	pid_t supervisor;       /* -1: none */
-	uint64_t started;       /* when that was tried last, monotonic ns */
-	int failures;           /* to start one that lives, in a row */
+	struct keeping keeping;         /* ours alone, once it was copied from the state */
+	char *title;                    /* where the command line stands that ps shows … */
+	size_t title_room;              /* … and its length in bytes */
+	pid_t supervisor;               /* -1: none */
+	pid_t hand;                     /* hand.h; 0, -1: none, or … */
+	bool hand_is_thread;            /* … it is a thread of ours */
+	pid_t chores[MAX_CHORES];       /* chore.h; 0: none */
+	uint32_t watched, hand_watched; /* watchdog.h: what was seen … */
+	int stands, hand_stands;        /* … and for how many ticks */
+	uint64_t started;               /* when that was tried last, monotonic ns */
+	int failures;                   /* to start one that lives, in a row */
 	int asked; /* upgrade.h: a pipe from the new binary; -1: nothing is asked … */
 	char answer[LAYOUT_TEXT + 1]; /* … and what it has said */
 	size_t answer_len;
@@ -53,7 +58,7 @@ void keeper_close(struct keeper *keeper, int *fd);
  * the programs are let go: their calls fail with ENOSYS, none hangs. */
 void keeper_start_supervisor(struct keeper *keeper);
 
-/* Kill it and wait for it. */
+/* Kill it, and the hand, and wait for them, but not for what no signal ends. */
 void keeper_stop_supervisor(struct keeper *keeper);
 
 /* Is there any other child? None: nothing that the command has left behind is alive, since it would

@@ -5,6 +5,7 @@
 
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
+#include "supervisor/chore.h"
 #include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
@@ -37,6 +38,7 @@ static uint32_t add(struct state *state, int fd, const union address *address, u
 	listener->cookie = cookie;
 	listener->address = *address;
 	listener->family = socket_family(fd);
+	listener->uid = socket_owner(fd);
 	return index;
 }
 
@@ -100,7 +102,7 @@ void listener_tidy(struct supervisor *s, uint32_t index)
 		return;
 	if (listener->fd >= 0)
 		loop_unwatch(&s->loop, listener->fd);
-	close_fd(&listener->fd);
+	chore_cleanup(&(int){steal_fd(&listener->fd)});
 	supervisor_sweep_later(s);
 }
 
@@ -179,8 +181,9 @@ int listener_borrow(struct supervisor *s, const struct listener *listener)
 		uint32_t holder = (listener->holder + HOLDERS - i) % HOLDERS;
 		if (listener->tid[holder] == 0)
 			continue;
-		cleanup_fd int fd = target_descriptor_of(s->state, listener->tid[holder],
-							 listener->number[holder]);
+		cleanup_socket int fd =
+			target_descriptor_of(s->state, listener->program, listener->tid[holder],
+					     listener->number[holder]);
 		if (fd >= 0 && socket_cookie(fd) == listener->cookie)
 			return steal_fd(&fd);
 	}

@@ -22,6 +22,7 @@ enum object {
 	OBJECT_CONTROL,  /* the control socket */
 	OBJECT_CLIENT,   /* a connection to it */
 	OBJECT_SWEEP,    /* time to look after held calls */
+	OBJECT_SEARCH,   /* time to search for who has what */
 	OBJECT_TIMER,    /* the loop's own: a deadline has come */
 };
 

@@ -39,12 +39,11 @@ static int try_getfd(pid_t pid, int number)
 	return fd < 0 ? -errno : 0;
 }
 
-static int try_memory(pid_t pid, enum need need)
+static int try_read(pid_t pid)
 {
 	char own;
 	struct iovec here = {&own, 1}, there = {&word, 1};
-	ssize_t moved = need == NEED_READ ? process_vm_readv(pid, &here, 1, &there, 1, 0)
-					  : process_vm_writev(pid, &there, 1, &there, 1, 0);
+	ssize_t moved = process_vm_readv(pid, &here, 1, &there, 1, 0);
 	return moved < 0 ? -errno : 0;
 }
 
@@ -104,8 +103,7 @@ static int try_on(const struct needs *needs, enum need need, pid_t pid)
 	case NEED_PIDFD_GETFD:
 		return try_getfd(pid, needs->child_fd);
 	case NEED_READ:
-	case NEED_WRITE:
-		return try_memory(pid, need);
+		return try_read(pid);
 	case NEED_KCMP:
 		return try_kcmp(pid);
 	case NEED_STATUS:

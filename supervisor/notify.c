@@ -76,15 +76,11 @@ int notify_pass(struct state *state, uint32_t call)
 	return answer(state, call, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
-int notify_inject(const struct state *state, const struct call *call, int fd, bool cloexec)
+int notify_inject(int notify_fd, uint64_t id, int fd, bool cloexec)
 {
-	struct seccomp_notif_addfd add = {.id = call->notif.id,
-					  .srcfd = (uint32_t)fd,
-					  .newfd_flags = cloexec ? O_CLOEXEC : 0};
-	int number;
-	do
-		number = ioctl(descriptor(state, call), SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-	while (number < 0 && errno == EINTR);
+	struct seccomp_notif_addfd add = {
+		.id = id, .srcfd = (uint32_t)fd, .newfd_flags = cloexec ? O_CLOEXEC : 0};
+	int number = ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 	return number < 0 ? -errno : number;
 }
 

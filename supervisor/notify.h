@@ -31,10 +31,12 @@ int notify_pass(struct state *state, uint32_t call);
 /* Free a call that cannot be answered any more. */
 void notify_forget(struct state *state, uint32_t call);
 
-/* Put a copy of fd into the caller's table: its number there, or -errno (-EMFILE: the table is
- * full; -ENOENT). The call still waits. It is not told the number in the same step
- * (ADDFD_FLAG_SEND): that makes the call return 0 where it is interrupted in between. */
-int notify_inject(const struct state *state, const struct call *call, int fd, bool cloexec);
+/* Put a copy of fd into the table of who made the call of that id: its number there, or -errno
+ * (-EMFILE: the table is full; -ENOENT). The call still waits. It is not told the number in the
+ * same step (ADDFD_FLAG_SEND): that makes the call return 0 where it is interrupted in between.
+ * This waits until the thread has run, which one of low priority may not do for long: -EINTR, where
+ * a signal ends that; then nothing was put there. */
+int notify_inject(int notify_fd, uint64_t id, int fd, bool cloexec);
 
 /* Is it a listener descriptor at all? */
 bool notify_is_listener(int fd);

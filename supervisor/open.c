@@ -11,8 +11,10 @@
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
+#include "supervisor/chore.h"
 #include "supervisor/copy.h"
 #include "supervisor/fault.h"
+#include "supervisor/fd.h"
 #include "supervisor/i386.h"
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
@@ -74,13 +76,26 @@ void open_call(struct supervisor *s, uint32_t index)
 		notify_pass(s->state, index);
 }
 
+/* A thread that does not get to run would have us wait: open_injected() goes on then. */
+static bool inject_by_chore(struct supervisor *s, uint32_t index, const struct copy *copy)
+{
+	int fd = fcntl(copy->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0 && chore_inject(s->state, NONE, fd, index, copy->flags & O_CLOEXEC) == 0)
+		return true;
+	fd_cleanup(&fd);
+	return false;
+}
+
 /* A supervisor that died may have put it into the program's table already. */
 static void inject(struct supervisor *s, uint32_t index, struct copy *copy)
 {
-	struct call *call = &s->state->calls[index];
+	const struct call *call = &s->state->calls[index];
 	int number = copy->number;
 	if (number < 0)
-		number = notify_inject(s->state, call, copy->fd, copy->flags & O_CLOEXEC);
+		number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
+				       copy->fd, copy->flags & O_CLOEXEC);
+	if (number == -EINTR && inject_by_chore(s, index, copy))
+		return;
 	copy->number = number;
 	fault_point("open.injected");
 	log_debug("gave /etc/hosts to %d as %d", (int)call->notif.pid, number);
@@ -135,4 +150,16 @@ void open_recover(struct supervisor *s)
 	open_sweep(s);
 	open_wake(s);
 	eventfd_write(s->state->keeper_wakes, 1); /* who wanted one may have died before that */
+}
+
+/* The call may have been answered since, by another supervisor. */
+void open_injected(struct supervisor *s, const struct chore *chore)
+{
+	const struct call *call = &s->state->calls[chore->call];
+	if (!call->slot.used || call->notif.id != chore->id)
+		return;
+	if (chore->result < 0)
+		notify_fail(s->state, chore->call, -chore->result);
+	else
+		notify_return(s->state, chore->call, chore->result);
 }

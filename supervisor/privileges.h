@@ -18,4 +18,9 @@ int privileges_drop(bool keeper);
 int privileges_raise(void);
 int privileges_none(void);
 
+/* For the keeper's hand, a process of its own: without CAP_SYS_PTRACE what is permitted is put in
+ * force, since the kernel lets it open the files of programs that may no more than that (ptrace(2),
+ * PTRACE_MODE_FSCREDS). */
+void privileges_of_hand(void);
+
 #endif

@@ -1,6 +1,5 @@
 #include "supervisor/proc.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -16,18 +15,44 @@
 
 #define SEARCH (20 * MILLISECOND)
 
-/* From /proc/TID/status. */
+#define STATUS 4096 /* bytes of /proc/TID/status: more than it has up to the ids */
+
+/* A small file of a thread's: its length, or -ESRCH. */
+static int read_file(int tid, const char *name, char *text, size_t size)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (got < 0)
+		return -ESRCH;
+	text[got] = '\0';
+	return (int)got;
+}
+
+/* The numbers behind "key:" in status: how many there are of count, or -ESRCH. */
+static int read_status(int tid, const char *key, unsigned *numbers, int count)
+{
+	char text[STATUS];
+	int err = read_file(tid, "status", text, sizeof(text));
+	if (err < 0)
+		return err;
+	const char *at = strstr(text, key);
+	int found = 0;
+	for (char *end; at && found < count; at = end, found++) {
+		if (found == 0)
+			at += strlen(key);
+		numbers[found] = (unsigned)strtoul(at, &end, 10);
+		if (end == at)
+			break;
+	}
+	return found ? found : -ESRCH;
+}
+
 int proc_group(int tid)
 {
-	char path[64], line[256];
-	int group = -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	FILE *status = fopen(path, "re");
-	while (status && group < 0 && fgets(line, sizeof(line), status))
-		sscanf(line, "Tgid: %d", &group);
-	if (status)
-		fclose(status);
-	return group;
+	unsigned group;
+	return read_status(tid, "\nTgid:", &group, 1) == 1 ? (int)group : -ESRCH;
 }
 
 int proc_table_group(int tid)
@@ -38,21 +63,68 @@ int proc_table_group(int tid)
 	return syscall(SYS_kcmp, group, tid, KCMP_FILES, 0, 0) == 0 ? group : -ENOTSUP;
 }
 
+bool proc_same_table(int pid)
+{
+	return syscall(SYS_kcmp, getpid(), pid, KCMP_FILES, 0, 0) == 0;
+}
+
+/* real, effective, saved, and of files */
 int proc_owner(int tid)
 {
-	char path[64], line[256];
-	unsigned real, effective, saved, fs, own = geteuid();
-	int owner = -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	FILE *status = fopen(path, "re");
-	while (status && owner == -ESRCH && fgets(line, sizeof(line), status))
-		if (sscanf(line, "Uid: %u %u %u %u", &real, &effective, &saved, &fs) == 4)
-			owner = real == own && effective == own && saved == own && fs == own
-					? 0
-					: -EPERM;
-	if (status)
-		fclose(status);
-	return owner;
+	unsigned ids[4], own = geteuid();
+	if (read_status(tid, "\nUid:", ids, 4) != 4)
+		return -ESRCH;
+	for (int i = 0; i < 4; i++)
+		if (ids[i] != own)
+			return -EPERM;
+	return 0;
+}
+
+int proc_uid(int tid)
+{
+	unsigned ids[4];
+	return read_status(tid, "\nUid:", ids, 4) == 4 ? (int)ids[3] : -ESRCH;
+}
+
+char proc_state(int tid)
+{
+	char text[512];
+	if (read_file(tid, "stat", text, sizeof(text)) < 0)
+		return 0;
+	const char *rest = strrchr(text, ')'); /* names may have brackets */
+	return rest && rest[1] == ' ' ? rest[2] : 0;
+}
+
+int proc_ptrace_scope(void)
+{
+	char text[16] = "";
+	cleanup_fd int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? (int)strtol(text, NULL, 10) : 0;
+}
+
+bool proc_socket_inode(const char *link, uint64_t *inode)
+{
+	static const char prefix[] = "socket:[";
+	if (strncmp(link, prefix, sizeof(prefix) - 1) != 0)
+		return false;
+	*inode = strtoull(link + sizeof(prefix) - 1, NULL, 10);
+	return true;
+}
+
+struct entry { /* getdents64(2) */
+	uint64_t inode, offset;
+	uint16_t len;
+	uint8_t type;
+	char name[];
+};
+
+static bool links_to(int dir, const char *name, uint64_t inode)
+{
+	char link[64];
+	uint64_t found;
+	ssize_t len = readlinkat(dir, name, link, sizeof(link) - 1);
+	link[len > 0 ? len : 0] = '\0';
+	return proc_socket_inode(link, &found) && found == inode;
 }
 
 uid_t proc_user(int tid)
@@ -70,42 +142,25 @@ uid_t proc_user(int tid)
 
 int proc_find_socket(int tid, int fd)
 {
-	char path[64], wanted[64], found[64];
+	char path[64];
+	_Alignas(struct entry) char entries[8192];
 	struct stat stat;
-	int number = -ENOENT;
+	uint64_t until = loop_now() + SEARCH;
 	if (fstat(fd, &stat) < 0)
 		return -errno;
 	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
-	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)stat.st_ino);
-	DIR *dir = opendir(path);
-	for (struct dirent *entry; dir && number < 0 && (entry = readdir(dir));) {
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, found, sizeof(found) - 1);
-		if (len > 0) {
-			found[len] = '\0';
-			if (strcmp(found, wanted) == 0)
-				number = (int)strtol(entry->d_name, NULL, 10);
+	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -ENOENT;
+	for (long got; loop_now() < until &&
+		       (got = syscall(SYS_getdents64, dir, entries, sizeof(entries))) > 0;)
+		for (long at = 0; at < got;) {
+			const struct entry *entry = (const void *)(entries + at);
+			if (links_to(dir, entry->name, stat.st_ino))
+				return (int)strtol(entry->name, NULL, 10);
+			at += entry->len;
 		}
-	}
-	if (dir)
-		closedir(dir);
-	return number;
-}
-
-int proc_find_holder(int except, int fd)
-{
-	DIR *dir = opendir("/proc");
-	uint64_t until = loop_now() + SEARCH;
-	int holder = -ENOENT;
-	for (struct dirent *entry; dir && holder < 0 && (entry = readdir(dir));) {
-		int pid = (int)strtol(entry->d_name, NULL, 10);
-		if (pid > 0 && pid != getpid() && pid != except && proc_find_socket(pid, fd) >= 0)
-			holder = pid;
-		else if (loop_now() > until)
-			break;
-	}
-	if (dir)
-		closedir(dir);
-	return holder;
+	return -ENOENT;
 }
 
 int proc_comm(int tid, char name[PROC_COMM])

@@ -1,7 +1,10 @@
 #ifndef GS_PROC_H
 #define GS_PROC_H
 
-/* What has to be read from files: the keeper does it, by the supervisor's leave (hand.h). */
+/* What has to be read from files: the keeper does it, or its hand (hand.h), which may be a thread
+ * of it: nothing here asks for memory. */
+
+#include <stdbool.h>
 
 #include "supervisor/state.h"
 
@@ -20,12 +23,23 @@ uid_t proc_user(int tid);
 /* The number under which the thread's table has the socket that we have as fd, or -ENOENT. */
 int proc_find_socket(int tid, int fd);
 
-/* A process that has that socket, neither this one nor the one named, or -ENOENT. The search
- * through all that there are ends after a fiftieth of a second. */
-int proc_find_holder(int except, int fd);
+/* The socket's inode as "socket:[…]" in a link of /proc; false: the link says something else. */
+bool proc_socket_inode(const char *link, uint64_t *inode);
 
 /* The name of a program: its length, or -errno. name has room for PROC_COMM bytes. */
 #define PROC_COMM 16
 int proc_comm(int tid, char name[PROC_COMM]);
+
+/* Has that process our descriptor table? Where the kernel cannot say (kcmp(2)): no. */
+bool proc_same_table(int pid);
+
+/* The state letter of a process or thread, proc(5): R, S, D, T, t, Z; 0: not known. */
+char proc_state(int tid);
+
+/* The user id by which a thread's files are opened, or -ESRCH. */
+int proc_uid(int tid);
+
+/* Yama's ptrace_scope; 0 where there is no Yama. */
+int proc_ptrace_scope(void);
 
 #endif

@@ -7,6 +7,9 @@
  *     an injection  whether the socket is in the program's table (accept_recover_conn)
  *     an accept     a socket that no conn owns, while a listener's queue was being taken in
  *
+ * Where it never came back from a call, and was ended for it, whatever else belongs to those whose
+ * fault that was is let go without being looked at (abandon).
+ *
  * Lists, chains and counts are made anew from the objects. All other descriptors that nobody owns
  * were open for the length of one function, and are closed.
  */
@@ -18,13 +21,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "supervisor/chore.h"
 #include "supervisor/fd.h"
+#include "supervisor/hand.h"
 #include "supervisor/incoming.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/mark.h"
 #include "supervisor/notify.h"
 #include "supervisor/socket.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/target.h"
+#include "supervisor/work.h"
 
 #define MAX_FD       65536
 #define MAX_ATTEMPTS 8 /* at a call whose supervisors die */
@@ -35,6 +43,7 @@ static void forget_lists(struct state *state)
 		state->copies[i].calls = NONE;
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
 	state->connecting = state->held = 0;
+	state->refused = NONE;
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
 		state->conns[i].watched = 0;
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
@@ -70,21 +79,93 @@ static void suspect(struct state *state)
 	conn->slot.used = false;
 }
 
+/* --- what the one before never came back from --- */
+
+static bool is_blamed(const struct state *state, uint32_t program, uint32_t uid)
+{
+	return program == state->blamed.program &&
+	       (mark_holds(state, program, uid, loop_now()) || uid == state->blamed.uid);
+}
+
+/* Their sockets are left as they are; the one that it was at is kept, to be put away when it has
+ * come back (lost). */
+static void abandon_conn(struct state *state, uint32_t index)
+{
+	struct conn *conn = &state->conns[index];
+	int fd = conn->fd;
+	for (uint32_t i = 0; index == state->blamed.conn && i < MAX_LOST; i++)
+		if (state->lost[i].pid == state->blamed_pid) {
+			state->lost[i].fd = fd;
+			fd = -1;
+		}
+	conn->fd = -1;
+	conn->slot.used = false;
+	chore_cleanup(&fd);
+}
+
+static void abandon_listener(struct state *state, uint32_t index)
+{
+	struct listener *listener = &state->listeners[index];
+	int fd = listener->fd;
+	listener->fd = -1;
+	listener->slot.used = false;
+	chore_cleanup(&fd);
+}
+
+/* Its call, and those that wait for what is abandoned, fail: nothing of theirs is looked at. */
+static void abandon_calls(struct state *state)
+{
+	for (uint32_t i = 0; i < state->call_pool.top; i++) {
+		const struct call *call = &state->calls[i];
+		if (!call->slot.used || i == state->receiving)
+			continue;
+		bool lost = i == state->blamed.call;
+		if (call->state == CALL_HELD && call->kind == CALL_ACCEPT)
+			lost |= !state->listeners[call->owner].slot.used;
+		else if (call->state == CALL_HELD && call->kind != CALL_REFUSED)
+			lost |= !state->conns[call->owner].slot.used;
+		if (lost)
+			notify_fail(state, i, EIO);
+	}
+}
+
+static void abandon(struct state *state)
+{
+	if (!state->blamed_pid)
+		return;
+	for (uint32_t i = 0; i < state->conn_pool.top; i++) {
+		const struct conn *conn = &state->conns[i];
+		if (conn->slot.used && conn->state < CONN_INCOMING &&
+		    (i == state->blamed.conn || is_blamed(state, conn->program, conn->uid)))
+			abandon_conn(state, i);
+	}
+	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
+		const struct listener *listener = &state->listeners[i];
+		if (listener->slot.used && (i == state->blamed.listener ||
+					    is_blamed(state, listener->program, listener->uid)))
+			abandon_listener(state, i);
+	}
+	abandon_calls(state);
+	state->blamed_pid = 0;
+}
+
 static void recover_conns(struct supervisor *s)
 {
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
 		struct conn *conn = &s->state->conns[i];
 		if (!conn->slot.used)
 			continue;
+		work_on_conn(s->state, i);
 		if (!whole(s->state, conn)) {
 			if (conn->fd > STDERR_FILENO) /* a fresh one is all zeros for a moment */
-				close_fd(&conn->fd);
+				chore_cleanup(&(int){steal_fd(&conn->fd)});
 			conn->slot.used = false;
 		} else if (conn->state >= CONN_INCOMING) {
 			accept_recover_conn(s, i);
 		} else {
 			connect_recover_conn(s, i);
 		}
+		work_on(s->state, work_of_nobody());
 	}
 }
 
@@ -107,6 +188,11 @@ static void mark_owned(const struct supervisor *s, bool *owned)
 	own(owned, state->supervisor_pidfd);
 	for (uint32_t i = 0; i < MAX_CLIENTS; i++)
 		own(owned, state->clients[i]);
+	for (uint32_t i = 0; i < MAX_LOST; i++)
+		own(owned, state->lost[i].fd);
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		if (state->chores[i].stage != CHORE_FREE)
+			own(owned, state->chores[i].fd);
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		own(owned, state->programs[i].notify_fd);
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
@@ -146,16 +232,18 @@ static void sort_out(struct supervisor *s, int fd, const char *what)
 	if (strncmp(what, "socket:", 7) == 0 && is_stray(s->state, fd))
 		incoming_stray(s, fd);
 	else
-		close(fd);
+		chore_release(fd);
 }
 
-static void recover_descriptors(struct supervisor *s)
+void recover_descriptors(struct supervisor *s)
 {
 	bool *owned = calloc(MAX_FD, sizeof(*owned));
 	DIR *dir = s->descriptors;
 	if (owned && dir) {
 		mark_owned(s, owned);
+		target_own(owned, MAX_FD);
 		own(owned, dirfd(dir));
+		rewinddir(dir);
 		for (struct dirent *entry; (entry = readdir(dir));) {
 			char what[64];
 			int fd = (int)strtol(entry->d_name, NULL, 10);
@@ -176,9 +264,11 @@ static void recover_descriptors(struct supervisor *s)
 static bool hold_again(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
-	if (call->state != CALL_HELD || call->owner == NONE)
+	if (call->state != CALL_HELD || (call->owner == NONE && call->kind != CALL_REFUSED))
 		return false;
-	if (call->kind == CALL_ACCEPT) {
+	if (call->kind == CALL_REFUSED) {
+		;
+	} else if (call->kind == CALL_ACCEPT) {
 		const struct listener *listener = &s->state->listeners[call->owner];
 		/* what may be owed to it is found by looking from the start */
 		if (!listener->slot.used || listener->fd < 0 || listener->owed)
@@ -227,14 +317,17 @@ static void go_on(struct supervisor *s)
 	open_recover(s);
 	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
 		struct conn *conn = &s->state->conns[i];
+		work_on_conn(s->state, i);
 		if (conn->slot.used && conn->state <= CONN_FAILED)
 			connect_resume(s, i);
 		else if (conn->slot.used && conn->state == CONN_INCOMING)
 			incoming_resume(s, i);
 	}
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
-		if (s->state->listeners[i].slot.used)
+		if (s->state->listeners[i].slot.used) {
+			work_on_listener(s->state, i);
 			accept_recover_listener(s, i);
+		}
 }
 
 void recover(struct supervisor *s)
@@ -242,6 +335,8 @@ void recover(struct supervisor *s)
 	if (s->state->counters.restarts == 0)
 		return;
 	log_debug("taking over");
+	hand_settle(s->state);
+	abandon(s->state);
 	recover_receiving(s->state);
 	lookup_recover(s->state);
 	suspect(s->state);
@@ -252,8 +347,5 @@ void recover(struct supervisor *s)
 	recover_descriptors(s);
 	go_on(s);
 	recover_calls(s, false);
-	if (s->descriptors)
-		closedir(s->descriptors);
-	s->descriptors = NULL;
 	supervisor_sweep_later(s);
 }

@@ -11,7 +11,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "supervisor/address.h"
 
@@ -60,6 +63,24 @@ static int option(int fd, int level, int name)
 int socket_family(int fd)
 {
 	return option(fd, SOL_SOCKET, SO_DOMAIN);
+}
+
+/* libc's fstat() calls newfstatat(), which takes paths too and is not for us (confine.h). */
+static int file_status(int fd, struct stat *stat)
+{
+	return (int)syscall(SYS_fstat, fd, stat);
+}
+
+uint32_t socket_owner(int fd)
+{
+	struct stat stat;
+	return file_status(fd, &stat) == 0 ? stat.st_uid : UNKNOWN_UID;
+}
+
+uint64_t socket_inode(int fd)
+{
+	struct stat stat;
+	return file_status(fd, &stat) == 0 ? stat.st_ino : 0;
 }
 
 bool socket_is_tcp(int fd)

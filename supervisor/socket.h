@@ -15,6 +15,12 @@ void socket_init(void);
 /* SO_DOMAIN; 0: not a socket. */
 int socket_family(int fd);
 
+/* Whose it is: the user id of who made it; UNKNOWN_UID: not known. */
+uint32_t socket_owner(int fd);
+
+/* Its number as /proc has it; 0: not known. */
+uint64_t socket_inode(int fd);
+
 /* A TCP or MPTCP socket? */
 bool socket_is_tcp(int fd);
 

@@ -11,6 +11,7 @@
 
 #include "supervisor/layout.h" /* of the headers that say what a state is */
 #include "supervisor/limit.h"
+#include "supervisor/work.h"
 
 #ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
 #define MFD_NOEXEC_SEAL 8U
@@ -100,10 +101,16 @@ struct state *state_create(void)
 	find_self(state);
 	state->upgrade.client = NONE;
 	state->control_fd = state->channel_fd = state->supervisor_wakes = state->keeper_wakes =
-		state->supervisor_pidfd = -1;
+		state->supervisor_pidfd = state->directory = -1;
 	state->program_pool.free = state->call_pool.free = NONE;
 	state->conn_pool.free = state->listener_pool.free = NONE;
-	state->receiving = state->accepting = state->working = NONE;
+	state->receiving = state->accepting = state->working = state->refused = NONE;
+	state->ticks = -1;
+	state->work.item = work_of_nobody();
+	for (size_t i = 0; i < MAX_LOST; i++)
+		state->lost[i].fd = -1;
+	for (size_t i = 0; i < MAX_CHORES; i++)
+		state->chores[i].fd = -1;
 	memset(state->kept, 0xff, sizeof(state->kept));       /* -1 */
 	memset(state->clients, 0xff, sizeof(state->clients)); /* -1 */
 	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
@@ -197,6 +204,8 @@ uint32_t conn_take(struct state *state)
 	struct conn *conn = &state->conns[index];
 	conn->fd = conn->number = -1;
 	conn->tunnel = conn->name = conn->listener = conn->calls = conn->next = NONE;
+	conn->program = NONE;
+	conn->uid = UNKNOWN_UID;
 	return index;
 }
 
@@ -209,6 +218,8 @@ uint32_t listener_take(struct state *state)
 	listener->fd = listener->bell = -1;
 	listener->calls = listener->dead = NONE;
 	listener->ready.first = listener->ready.last = NONE;
+	listener->program = NONE;
+	listener->uid = UNKNOWN_UID;
 	return index;
 }
 

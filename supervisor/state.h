@@ -46,7 +46,11 @@
 #define VIRTUAL_ADDRESSES (1 << 17) /* 198.18.0.0/15 */
 #define BASE_PATH_MAX     CONTROL_PATH_MAX
 #define LOOKUP_TEXT_MAX   512
-#define KEPT_MAX          12
+#define KEPT_MAX          16
+#define MAX_MARKS         64
+#define MAX_LOST          16 /* supervisors that do not end */
+#define MAX_CHORES        64
+#define UNKNOWN_UID       UINT32_MAX
 
 #define NANOSECOND  1ull
 #define MILLISECOND (1000000 * NANOSECOND)
@@ -145,6 +149,40 @@ struct program {
 	int notify_fd;   /* its filter's listener descriptor */
 	uint32_t client; /* whose connection attached it; NONE: a launch's own, or that has ended */
 	uint64_t inherited; /* when it came from a supervisor that is gone with what it knew, ns */
+	uint64_t marked_until; /* somebody of it is marked (mark.h) */
+	uint64_t
+		slow_until; /* a thread of it did not run for a while when it was given something */
+	uint32_t chores;    /* that are done for it and not done yet */
+};
+
+/* One user's programs within one launch that have held the supervisor up: mark.h. */
+struct mark {
+	uint32_t program, gen; /* gen: of the program's slot */
+	uint32_t uid;          /* UNKNOWN_UID: anybody's */
+	uint32_t times;        /* 0: a free place */
+	uint64_t until;
+};
+
+/* --- what the supervisor is at: work.h --- */
+
+struct work_item {
+	uint32_t program;              /* whose, or NONE */
+	int tid;                       /* the thread, 0: not known … */
+	uint32_t uid;                  /* … and its user, or UNKNOWN_UID */
+	uint32_t call, conn, listener; /* or NONE */
+};
+
+struct work {
+	_Atomic uint32_t number; /* odd: something is worked on; each has another */
+	bool asks;               /* and waits for the hand */
+	struct work_item item;
+};
+
+/* A supervisor that was ended and is still in a call that nothing ends: its pid, and what it is at,
+ * which is left alone until it has ended. */
+struct lost {
+	pid_t pid; /* 0: none */
+	int fd;    /* -1: none */
 };
 
 /* --- calls --- */
@@ -154,7 +192,14 @@ enum call_state {
 	CALL_HELD,     /* waits in the list of a conn, a listener or a copy */
 };
 
-enum call_kind { CALL_CONNECT, CALL_SO_ERROR, CALL_ACCEPT, CALL_QUESTION, CALL_OPEN };
+enum call_kind {
+	CALL_CONNECT,
+	CALL_SO_ERROR,
+	CALL_ACCEPT,
+	CALL_QUESTION,
+	CALL_OPEN,
+	CALL_REFUSED, /* its error is told after a moment */
+};
 
 struct call {
 	struct slot slot;
@@ -168,6 +213,7 @@ struct call {
 	uint32_t owner;          /* the conn, listener or copy that it waits for */
 	uint32_t next, previous; /* in the owner's list */
 	uint64_t deadline;       /* monotonic ns; 0: none */
+	int error;               /* REFUSED: that it is told */
 	uint64_t args[6];        /* as a 64-bit program would pass them */
 	struct seccomp_notif notif;
 };
@@ -188,6 +234,8 @@ enum conn_state {
 	CONN_TELLING,  /* it is being told */
 	CONN_DEAD,     /* a stranger's, shut down */
 };
+
+enum search { SEARCH_NONE, SEARCH_WANTED, SEARCH_RUNNING, SEARCH_FOUND, SEARCH_NOBODY };
 
 struct conn {
 	struct slot slot;
@@ -211,8 +259,12 @@ struct conn {
 	uint32_t listener; /* of an accepted one */
 	uint32_t calls;    /* first of those that wait; INJECTED, TELLING: the one that gets it */
 	uint32_t next;     /* in the bucket of its cookie, or in the listener's queue */
+	uint32_t program, uid; /* being made: whose, the socket's owner */
 	uint64_t cookie, began, deadline;
 	uint64_t seen;                /* when a call that waits was known to stand */
+	uint8_t search;               /* enum search: for a process that has the socket */
+	bool waits_for_search;        /* it goes on then */
+	uint64_t inode;               /* of the socket, while it is searched for */
 	uint64_t looks_from, look_at; /* when its hushed socket is looked at, next; 0: never */
 	uint64_t ready_at;            /* when it was authenticated: its place in the queue */
 	uint32_t watched;    /* epoll's events that its socket is watched for; 0: it is not */
@@ -228,6 +280,7 @@ struct conn {
 struct listener {
 	struct slot slot;
 	uint64_t cookie;
+	uint32_t program, uid; /* whose, the socket's owner */
 	union address address; /* what getsockname() says */
 	int family;            /* of the socket: an IPv6 one may take IPv4 connections too */
 	bool defers;           /* TCP_DEFER_ACCEPT: a connection without data wakes nobody */
@@ -250,6 +303,32 @@ struct listener {
 	uint32_t owed; /* conns that were added to a process's table and not told */
 };
 
+/* --- chores: what may take for ever, each done by a process of its own (chore.h) --- */
+
+enum chore_stage { CHORE_FREE, CHORE_WANTED, CHORE_RUNNING, CHORE_DONE };
+
+enum chore_op {
+	CHORE_CLOSE,   /* fd, which is the chore's own */
+	CHORE_DISCARD, /* the same of a socket, which is disconnected first */
+	CHORE_INJECT,  /* a conn's socket into the table of a call's program */
+	CHORE_SEARCH,  /* who has the sockets of the conns that are searched for? */
+};
+
+struct chore {
+	_Atomic uint8_t stage; /* enum chore_stage */
+	uint8_t op;            /* enum chore_op */
+	bool cloexec;          /* INJECT */
+	bool blamed;           /* CLOSE: who had us do it is marked if it takes long; and was */
+	uint32_t program, uid; /* for whom; NONE, UNKNOWN_UID */
+	int fd;
+	uint32_t conn, call; /* INJECT; conn NONE: the descriptor is the chore's own */
+	int notify_fd;
+	uint64_t id;
+	int tid; /* CLOSE: who had us do it */
+	int result;
+	uint64_t began;
+};
+
 /* --- the keeper's hand: what needs an ancestor's rights (Yama), or files --- */
 
 enum hand_op {
@@ -260,18 +339,26 @@ enum hand_op {
 	HAND_TABLE_GROUP,
 	HAND_FIND_SOCKET,
 	HAND_COMM,
-	HAND_FIND_HOLDER,
-	HAND_OWNER
+	HAND_OWNER,
+	HAND_UID,
+	HAND_SCOPE
 };
 #define HAND_DATA 1024
 
 struct hand {
 	_Atomic uint32_t asked, done; /* counters; futexes */
+	_Atomic uint32_t turn;        /* whose: even; odd while it tells */
+	_Atomic bool there;           /* somebody serves */
+	bool threaded;                /* a thread of the keeper, as Yama wants it … */
+	pid_t thread;                 /* … this one … */
+	_Atomic int lost_threads;     /* … and those that were given up and are still there */
 	pid_t keeper;                 /* whose hand it is */
 	uint8_t op;
 	int tid, pidfd, number;
-	uint64_t address;
-	uint32_t len;
+	int notify_fd; /* of the call of that thread for which it is written … */
+	uint64_t id;   /* … and its id */
+	uint64_t address, address2;
+	uint32_t len, len2; /* of WRITE: two pieces of the data, one after the other */
 	int result;
 	uint8_t data[HAND_DATA];
 };
@@ -331,7 +418,7 @@ struct limits {
 /* --- counters --- */
 
 struct counters {
-	uint64_t notifications, connects, accepts, restarts, upgrades;
+	uint64_t notifications, connects, accepts, restarts, upgrades, marks;
 	uint64_t refused[REFUSAL_COUNT];
 };
 
@@ -344,6 +431,7 @@ struct state {
 	int channel_fd;       /* a supervisor that runs already serves this launch; -1: ours does */
 	int supervisor_wakes; /* eventfd: for the supervisor */
 	int supervisor_pidfd; /* the keeper's, of the supervisor */
+	int directory;        /* the supervisor's, of its descriptors */
 	int forbidden_call;   /* that the supervisor wanted to make, and died of (confine.h) */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
@@ -351,7 +439,18 @@ struct state {
 	bool stopping;            /* the daemon ends once no program is left */
 	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
 	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
-	bool yama;                /* only the keeper may look into the programs */
+	int ticks;                /* a timer: for the keeper's watchdog … */
+	_Atomic bool ticking;     /* … and whether it runs */
+	struct work work;
+	struct work_item blamed; /* what the supervisor before this one never came back from … */
+	pid_t blamed_pid;        /* … which it was; 0: none */
+	struct lost lost[MAX_LOST];
+	_Atomic bool lost_ended; /* one of those has ended */
+	struct mark marks[MAX_MARKS];
+	uint32_t refused; /* first of the calls that are refused in a moment */
+	struct chore chores[MAX_CHORES];
+	uint64_t search_after; /* the next search is not to begin before */
+	bool yama;             /* only the keeper may look into the programs */
 	struct keeping keeping;
 	struct log_shape log;
 	_Atomic uint32_t beat_wanted; /* ticks of the keeper's watchdog … */

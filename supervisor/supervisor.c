@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/chore.h"
 #include "supervisor/confine.h"
 #include "supervisor/control.h"
 #include "supervisor/fd.h"
@@ -20,14 +21,22 @@
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/mark.h"
 #include "supervisor/notify.h"
 #include "supervisor/privileges.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
+#include "supervisor/work.h"
 
-#define EVENTS     64
-#define SWEEP      (125 * MILLISECOND)
-#define SWEEP_REST (500 * MILLISECOND)
+#define EVENTS      64
+#define SWEEP       (125 * MILLISECOND)
+#define SWEEP_REST  (500 * MILLISECOND)
+#define SWEEP_PART  (200 * MILLISECOND / 1000) /* of it, at a time … */
+#define SWEEP_SHARE 50                         /* … which is one in so many */
+#define SWEEP_STEP  8                          /* places between two looks at the clock */
+
+#define REFUSE       (10 * MILLISECOND)
+#define REFUSED_MOST (MAX_CALLS / 4)
 
 struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index)
 {
@@ -118,30 +127,168 @@ uint32_t *supervisor_list_of(struct supervisor *s, const struct call *call)
 {
 	if (call->kind == CALL_OPEN)
 		return &s->state->copies[call->owner].calls;
+	if (call->kind == CALL_REFUSED)
+		return &s->state->refused;
 	return call->kind == CALL_ACCEPT ? &s->state->listeners[call->owner].calls
 					 : &s->state->conns[call->owner].calls;
 }
 
+static bool sweep_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	if (!call->slot.used || call->state != CALL_HELD)
+		return false;
+	if (!notify_valid(s->state, call)) {
+		supervisor_release(s, index, supervisor_list_of(s, call));
+		notify_forget(s->state, index);
+	}
+	return true;
+}
+
+/* One place of the pools, one after the other. True: there is something to look after later. */
+static bool sweep_place(struct supervisor *s, uint32_t place)
+{
+	struct state *state = s->state;
+	if (place < state->call_pool.top)
+		return sweep_call(s, place);
+	place -= state->call_pool.top;
+	if (place < state->conn_pool.top) {
+		work_on_conn(state, place);
+		return connect_sweep(s, place);
+	}
+	work_on_listener(state, place - state->conn_pool.top);
+	return accept_sweep(s, place - state->conn_pool.top);
+}
+
+static uint32_t places(const struct state *state)
+{
+	return state->call_pool.top + state->conn_pool.top + state->listener_pool.top;
+}
+
+/* Up to the end, or for as long as a part may take. */
+static void sweep(struct supervisor *s, uint64_t limit)
+{
+	uint64_t began = loop_now(), took = 0;
+	struct work_item before = s->state->work.item;
+	while (s->sweep_at < places(s->state) && took < limit) {
+		s->sweep_more |= sweep_place(s, s->sweep_at++);
+		took = s->sweep_at % SWEEP_STEP ? took : loop_now() - began;
+	}
+	work_go_on(s->state, before);
+	took = loop_now() - began;
+	if (s->sweep_at < places(s->state)) {
+		s->sweep_pace = SWEEP_SHARE * took;
+		supervisor_sweep_later(s);
+		return;
+	}
+	/* where nothing happens, less and less often */
+	s->sweep_pace = s->sweep_pace < SWEEP_REST ? 2 * s->sweep_pace : SWEEP_REST;
+	if (s->sweep_pace < SWEEP)
+		s->sweep_pace = SWEEP;
+	s->sweep_at = 0;
+	open_sweep(s);
+	if (s->sweep_more || s->state->held)
+		supervisor_sweep_later(s);
+	s->sweep_more = false;
+}
+
 void supervisor_sweep(struct supervisor *s)
 {
-	uint64_t began = loop_now();
-	for (uint32_t i = 0; s->state->held && i < s->state->call_pool.top; i++) {
-		struct call *call = &s->state->calls[i];
-		if (!call->slot.used || call->state != CALL_HELD || notify_valid(s->state, call))
-			continue;
-		supervisor_release(s, i, supervisor_list_of(s, call));
-		notify_forget(s->state, i);
+	s->sweep_at = 0;
+	sweep(s, UINT64_MAX);
+}
+
+/* --- what goes on beside us --- */
+
+void supervisor_search(struct supervisor *s)
+{
+	uint64_t now = loop_now();
+	if (s->state->search_after <= now) {
+		chore_search(s->state);
+	} else if (!s->search_set) {
+		s->search_set = true;
+		loop_at(&s->loop, s->state->search_after,
+			(struct object_id){.kind = OBJECT_SEARCH});
 	}
-	open_sweep(s);
-	bool more = connect_sweep(s);
-	more |= accept_sweep(s);
-	/* where nothing happens, less and less often; and never for more than a part of the time */
-	uint64_t took = loop_now() - began;
-	s->sweep_pace = s->sweep_pace < SWEEP_REST ? 2 * s->sweep_pace : SWEEP_REST;
-	if (s->sweep_pace < 50 * took)
-		s->sweep_pace = 50 * took;
-	if (more || s->state->held)
-		supervisor_sweep_later(s);
+}
+
+static void searched(struct supervisor *s)
+{
+	bool more = false;
+	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
+		struct conn *conn = &s->state->conns[i];
+		if (!conn->slot.used || conn->search == SEARCH_NONE)
+			continue;
+		if (conn->search == SEARCH_RUNNING)
+			conn->search = SEARCH_WANTED;
+		more |= conn->search == SEARCH_WANTED;
+		if (conn->search == SEARCH_FOUND || conn->search == SEARCH_NOBODY) {
+			work_on_conn(s->state, i);
+			connect_searched(s, i);
+		}
+	}
+	if (more)
+		supervisor_search(s);
+}
+
+static void chores_event(struct supervisor *s)
+{
+	for (struct chore *chore; (chore = chore_done(s->state));) {
+		struct chore done = *chore;
+		uint8_t op = chore->op;
+		if (op == CHORE_INJECT && chore->conn != NONE)
+			accept_injected(s, &done);
+		else if (op == CHORE_INJECT)
+			open_injected(s, &done);
+		chore_give(chore);
+		if (op == CHORE_SEARCH)
+			searched(s);
+	}
+}
+
+/* A supervisor that did not end has, and left its call: what that came to is put away. */
+static void lost_event(struct supervisor *s)
+{
+	if (!atomic_exchange(&s->state->lost_ended, false))
+		return;
+	recover_descriptors(s);
+	for (uint32_t i = 0; i < MAX_LOST; i++) {
+		struct lost *lost = &s->state->lost[i];
+		if (lost->pid == 0 && lost->fd >= 0)
+			chore_discard(steal_fd(&lost->fd));
+	}
+}
+
+/* --- refusing --- */
+
+void supervisor_refuse(struct supervisor *s, uint32_t index, int error)
+{
+	struct call *call = &s->state->calls[index];
+	if (s->state->held >= REFUSED_MOST) {
+		notify_fail(s->state, index, error);
+		return;
+	}
+	supervisor_hold(s, index, CALL_REFUSED, &s->state->refused, NONE);
+	call->error = error;
+	call->deadline = loop_now() + REFUSE;
+	loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, index));
+}
+
+static void refuse_now(struct supervisor *s, uint32_t index)
+{
+	int error = s->state->calls[index].error;
+	supervisor_release(s, index, &s->state->refused);
+	notify_fail(s->state, index, error);
+}
+
+/* Somebody who has held us up: neither memory nor descriptors of his are looked at. */
+static bool is_marked(struct supervisor *s, const struct call *call)
+{
+	uint64_t now = loop_now();
+	if (!mark_any(s->state, call->program, now))
+		return false;
+	int uid = hand_proc(s->state, HAND_UID, (int)call->notif.pid, -1);
+	return mark_holds(s->state, call->program, uid < 0 ? UNKNOWN_UID : (uint32_t)uid, now);
 }
 
 static void blind(struct supervisor *s, uint32_t index, int error)
@@ -224,12 +371,31 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 	}
 }
 
+static void dispatch_marked(struct supervisor *s, uint32_t index, const struct call *call)
+{
+	int nr = call->notif.data.nr;
+	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
+	bool pass = i386 ? nr == I386_BIND || nr == I386_OPEN || nr == I386_OPENAT ||
+				    nr == I386_GETSOCKOPT
+			 : nr == SYS_bind || nr == SYS_openat || nr == SYS_getsockopt;
+#ifdef SYS_open
+	pass |= !i386 && nr == SYS_open;
+#endif
+	if (pass)
+		notify_pass(s->state, index);
+	else
+		supervisor_refuse(s, index, EACCES);
+}
+
 void supervisor_dispatch(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	for (size_t i = 0; i < 6; i++)
 		call->args[i] = call->notif.data.args[i];
-	if (call->notif.data.arch == AUDIT_ARCH_I386)
+	work_on_call(s->state, index);
+	if (s->state->programs[call->program].marked_until && is_marked(s, call))
+		dispatch_marked(s, index, call);
+	else if (call->notif.data.arch == AUDIT_ARCH_I386)
 		dispatch_i386(s, index, call);
 	else
 		dispatch_native(s, index, call);
@@ -291,6 +457,7 @@ static void lookup_event(struct supervisor *s, uint32_t index)
 
 static void conn_event(struct supervisor *s, uint32_t index)
 {
+	work_on_conn(s->state, index);
 	s->state->working = index;
 	if (s->state->conns[index].state >= CONN_INCOMING)
 		accept_event(s, index);
@@ -320,21 +487,26 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 		wake_event(s);
 		open_wake(s);
 		control_upgraded(s);
+		chores_event(s);
+		lost_event(s);
 		s->state->beat = (uint32_t)s->state->beat_wanted;
 		return;
 	case OBJECT_CONN:
 		conn_event(s, id.index);
 		return;
 	case OBJECT_LISTENER:
+		work_on_listener(s->state, id.index);
 		accept_listener_event(s, id.index);
 		return;
 	case OBJECT_BELL:
+		work_on_listener(s->state, id.index);
 		accept_bell_event(s, id.index);
 		return;
 	case OBJECT_LOOKUP:
 		lookup_event(s, id.index);
 		return;
 	case OBJECT_CALL:
+	case OBJECT_SEARCH:
 	case OBJECT_SWEEP:
 	case OBJECT_TIMER:
 		return; /* deadlines */
@@ -345,6 +517,7 @@ static void conn_deadline(struct supervisor *s, uint32_t index, uint64_t now)
 {
 	const struct conn *conn = &s->state->conns[index];
 	bool over = conn->deadline && conn->deadline <= now;
+	work_on_conn(s->state, index);
 	if (!over && conn->look_at && conn->look_at <= now)
 		connect_look(s, index);
 	if (!over)
@@ -360,7 +533,10 @@ static void call_deadline(struct supervisor *s, uint32_t index, uint64_t now)
 	const struct call *call = &s->state->calls[index];
 	if (call->state != CALL_HELD || call->deadline == 0 || call->deadline > now)
 		return;
-	if (call->kind == CALL_ACCEPT)
+	work_on_call(s->state, index);
+	if (call->kind == CALL_REFUSED)
+		refuse_now(s, index);
+	else if (call->kind == CALL_ACCEPT)
 		accept_call_deadline(s, index);
 	else if (call->kind == CALL_OPEN)
 		open_deadline(s, index);
@@ -381,7 +557,10 @@ static void deadlines(struct supervisor *s)
 			call_deadline(s, id.index, now);
 		} else if (id.kind == OBJECT_SWEEP) {
 			s->sweep_set = false;
-			supervisor_sweep(s);
+			sweep(s, SWEEP_PART);
+		} else if (id.kind == OBJECT_SEARCH) {
+			s->search_set = false;
+			supervisor_search(s);
 		}
 	}
 }
@@ -403,8 +582,9 @@ _Noreturn void supervisor_run(struct state *state)
 	socket_init();
 	if (privileges_drop(false) < 0 || loop_init(&s.loop, deadline_stands, &s) < 0)
 		_exit(1);
-	if (state->counters.restarts)
-		s.descriptors = opendir("/proc/self/fd");
+	close_fd(&state->directory); /* of the one before */
+	s.descriptors = opendir("/proc/self/fd");
+	state->directory = s.descriptors ? dirfd(s.descriptors) : -1;
 	lan_warm_up(); /* libcrypto reads its configuration */
 	if (confine(state) < 0)
 		_exit(1);
@@ -413,13 +593,17 @@ _Noreturn void supervisor_run(struct state *state)
 			supervisor_watch_program(&s, i);
 	loop_watch(&s.loop, state->supervisor_wakes, EPOLLIN, false,
 		   (struct object_id){.kind = OBJECT_WAKE});
+	work_on(state, work_of_nobody());
 	control_recover(&s);
 	recover(&s);
 	watch_lookups(&s);
+	chores_event(&s);
 	for (;;) {
 		int count = loop_wait(&s.loop, events, EVENTS);
+		work_on(state, work_of_nobody());
 		for (int i = 0; i < count; i++)
 			event(&s, loop_object(events[i].data.u64), events[i].events);
 		deadlines(&s);
+		work_over(state);
 	}
 }

@@ -22,9 +22,12 @@ struct held_thread {
 struct supervisor {
 	struct state *state;
 	struct loop loop;
-	DIR *descriptors;    /* /proc/self/fd, while taking over */
+	DIR *descriptors;    /* /proc/self/fd, for what nobody owns */
 	uint64_t netns;      /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
+	bool search_set;     /* a search is due */
 	bool sweep_set;      /* a sweep is due */
+	bool sweep_more;     /* the one that is under way has found what needs another */
+	uint32_t sweep_at;   /* and how far it is */
 	uint64_t sweep_pace; /* ns until the next one */
 	bool warned_blind;   /* it was said that a program cannot be looked into */
 	struct held_thread held_threads[HELD_THREADS];
@@ -42,8 +45,17 @@ void supervisor_release(struct supervisor *s, uint32_t call, uint32_t *list);
  */
 bool supervisor_interrupted(struct supervisor *s, const struct call *call, uint32_t *list);
 
+/* What programs have closed, or left with their end, is looked for from time to time, a part of it
+ * each time; all of it at once by supervisor_sweep(). */
 void supervisor_sweep_later(struct supervisor *s);
-void supervisor_sweep(struct supervisor *s); /* now */
+void supervisor_sweep(struct supervisor *s);
+
+/* Have conns searched for whose search is SEARCH_WANTED. */
+void supervisor_search(struct supervisor *s);
+
+/* Refuse a call, after a moment: who is refused for what it did is not to have us do nothing else.
+ */
+void supervisor_refuse(struct supervisor *s, uint32_t call, int error);
 
 /* Receive what a program's filter hands over from now on. */
 void supervisor_watch_program(struct supervisor *s, uint32_t program);
@@ -70,7 +82,8 @@ void connect_deadline(struct supervisor *s, uint32_t conn);
 void connect_call_deadline(struct supervisor *s, uint32_t call);
 void connect_lookup_over(struct supervisor *s, uint32_t lookup);
 void connect_look(struct supervisor *s, uint32_t conn);
-bool connect_sweep(struct supervisor *s); /* true: more to look after later */
+void connect_searched(struct supervisor *s, uint32_t conn);
+bool connect_sweep(struct supervisor *s, uint32_t conn); /* true: to be looked after later */
 
 /* open.c: copies are made; one was not made in time; whose calls are gone, are left. */
 void open_wake(struct supervisor *s);
@@ -85,10 +98,16 @@ void accept_deadline(struct supervisor *s, uint32_t conn);
 void accept_call_deadline(struct supervisor *s, uint32_t call);
 void accept_listener_event(struct supervisor *s, uint32_t listener);
 void accept_bell_event(struct supervisor *s, uint32_t listener);
-bool accept_sweep(struct supervisor *s);
+bool accept_sweep(struct supervisor *s, uint32_t listener);
+void accept_injected(struct supervisor *s, struct chore *chore);
 
-/* recover.c: go on where the supervisor before this one stopped. */
+/* recover.c: go on where the supervisor before this one stopped; close descriptors that nobody
+ * owns, at a moment when no function holds one. */
 void recover(struct supervisor *s);
+void recover_descriptors(struct supervisor *s);
+
+/* open.c: a chore has put the copy there, or has not. */
+void open_injected(struct supervisor *s, const struct chore *chore);
 
 /* For recover.c. A conn that is known to be whole goes back to its place; then it goes on. */
 void connect_recover_conn(struct supervisor *s, uint32_t conn);

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/chore.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
@@ -37,11 +38,14 @@ int target_read(struct state *state, const struct call *call, uint64_t address, 
 int target_write(struct state *state, const struct call *call, uint64_t address, const void *data,
 		 uint32_t len)
 {
-	int tid = (int)call->notif.pid;
-	int put = state->yama ? -EPERM : hand_own_write(tid, address, data, len);
-	if (put == -EPERM)
-		put = hand_write(state, tid, address, data, len);
-	return moved(put, len);
+	struct hand_piece piece = {address, data, len}, none = {0};
+	return hand_write(state, call, piece, none);
+}
+
+int target_write_two(struct state *state, const struct call *call, struct hand_piece first,
+		     struct hand_piece second)
+{
+	return hand_write(state, call, first, second);
 }
 
 static int pidfd_open_flags(int pid, unsigned flags)
@@ -89,6 +93,13 @@ static struct recent {
 	int tid, fd;
 } recent[16];
 
+void target_own(bool *owned, int max)
+{
+	for (unsigned i = 0; i < sizeof(recent) / sizeof(*recent); i++)
+		if (recent[i].tid && recent[i].fd < max)
+			owned[recent[i].fd] = true;
+}
+
 static struct recent *recent_of(int tid)
 {
 	static unsigned oldest;
@@ -114,7 +125,7 @@ static int getfd_of_thread(struct state *state, int tid, int number)
 	return thread->fd < 0 ? thread->fd : getfd(state, thread->fd, number);
 }
 
-int target_descriptor_of(struct state *state, int tid, int number)
+static int duplicate(struct state *state, int tid, int number)
 {
 	if (tid <= 0)
 		return -EPERM; /* of another pid namespace */
@@ -124,9 +135,23 @@ int target_descriptor_of(struct state *state, int tid, int number)
 	return pidfd < 0 ? pidfd : getfd(state, pidfd, number);
 }
 
+/* Nothing else is any use, and close() of another file can wait for who serves it. */
+static int only_a_socket(uint32_t program, int tid, int fd)
+{
+	if (fd < 0 || socket_cookie(fd))
+		return fd;
+	chore_release_odd(program, tid, fd);
+	return -ENOTSOCK;
+}
+
+int target_descriptor_of(struct state *state, uint32_t program, int tid, int number)
+{
+	return only_a_socket(program, tid, duplicate(state, tid, number));
+}
+
 int target_descriptor(struct state *state, const struct call *call, int number)
 {
-	return target_descriptor_of(state, (int)call->notif.pid, number);
+	return target_descriptor_of(state, call->program, (int)call->notif.pid, number);
 }
 
 uint64_t socket_cookie(int fd)
@@ -141,11 +166,6 @@ int target_find_socket(struct state *state, int tid, int fd)
 	return hand_proc(state, HAND_FIND_SOCKET, tid, fd);
 }
 
-int target_find_holder(struct state *state, int fd)
-{
-	return hand_proc(state, HAND_FIND_HOLDER, getpid(), fd);
-}
-
 void target_comm(struct state *state, int tid, char name[TARGET_COMM])
 {
 	int len = hand_proc(state, HAND_COMM, tid, -1);
@@ -153,12 +173,10 @@ void target_comm(struct state *state, int tid, char name[TARGET_COMM])
 	name[TARGET_COMM - 1] = '\0';
 }
 
-bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate)
+bool target_has_socket(struct state *state, uint32_t program, int tid, int number, uint64_t cookie)
 {
-	cleanup_fd int fd = target_descriptor_of(state, tid, number);
-	if (fd >= 0 && socket_cookie(fd) == cookie)
-		return true;
-	return target_find_socket(state, tid, duplicate) >= 0;
+	cleanup_socket int fd = target_descriptor_of(state, program, tid, number);
+	return fd >= 0 && socket_cookie(fd) == cookie;
 }
 
 int target_owner(struct state *state, int tid)

@@ -7,6 +7,7 @@
  * was read counts only if notify_valid() says so afterwards.
  */
 
+#include "supervisor/hand.h"
 #include "supervisor/state.h"
 
 /* Read or write len bytes of the caller's memory. 0; -EFAULT: not all of it is there; -ESRCH: gone;
@@ -16,24 +17,26 @@ int target_read(struct state *state, const struct call *call, uint64_t address, 
 int target_write(struct state *state, const struct call *call, uint64_t address, const void *data,
 		 uint32_t len);
 
-/* A duplicate of the caller's descriptor, to be closed soon: a descriptor or -errno (-EBADF: none
- * of that number; -ESRCH gone; -EPERM cannot be looked into; -ENOTSUP: this kernel opens no pidfds
- * of threads and the thread has a descriptor table of its own). */
+/* Two pieces at once. What is written is the program's that made the call, and only where it may
+ * write itself (memory.h): -ENOENT: the call is over; -ETIMEDOUT: its memory keeps us waiting. */
+int target_write_two(struct state *state, const struct call *call, struct hand_piece first,
+		     struct hand_piece second);
+
+/* A duplicate of the caller's socket, to be given back soon (chore_release(), cleanup_socket): a
+ * descriptor or -errno (-EBADF: none of that number; -ENOTSOCK: no socket; -ESRCH gone; -EPERM
+ * cannot be looked into; -ENOTSUP: this kernel opens no pidfds of threads and the thread has a
+ * descriptor table of its own). */
 int target_descriptor(struct state *state, const struct call *call, int number);
 
 /* The same for a thread that is not in a call; it may have ended. */
-int target_descriptor_of(struct state *state, int tid, int number);
+int target_descriptor_of(struct state *state, uint32_t program, int tid, int number);
 
-/* Does number of that thread's process still name the socket with this cookie? Looks at all its
- * descriptors if not. Errors count as no. */
-bool target_has_socket(struct state *state, int tid, int number, uint64_t cookie, int duplicate);
+/* Does number of that thread's process still name the socket with this cookie? Errors count as no.
+ */
+bool target_has_socket(struct state *state, uint32_t program, int tid, int number, uint64_t cookie);
 
 /* The number under which the thread's table has the socket that we have as fd, or -errno. */
 int target_find_socket(struct state *state, int tid, int fd);
-
-/* A process that has the socket that we have as fd, if one is found quickly that may be looked
- * into; else -errno. */
-int target_find_holder(struct state *state, int fd);
 
 /* May that thread tell us what to do? 0: it is our user's; else -EPERM or -ESRCH. */
 int target_owner(struct state *state, int tid);
@@ -47,6 +50,9 @@ void target_comm(struct state *state, int tid, char name[TARGET_COMM]);
 
 /* Can pidfds of threads be opened? (Linux 6.9) */
 bool target_probe_pidfd_thread(void);
+
+/* The descriptors that this module keeps: owned[fd] is set for each below max. */
+void target_own(bool *owned, int max);
 
 /* SO_COOKIE of a socket; 0: not a socket. */
 uint64_t socket_cookie(int fd);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "supervisor/fd.h"
+#include "supervisor/chore.h"
 #include "supervisor/needs.h"
 #include "supervisor/notify.h"
 #include "supervisor/supervisor.h"
@@ -21,14 +21,15 @@ static enum need blame(enum need first, enum need last)
 static enum need try_all(struct supervisor *s, const struct call *call, int number, int *added,
 			 int *err)
 {
-	cleanup_fd int fd = target_descriptor(s->state, call, number);
+	cleanup_socket int fd = target_descriptor(s->state, call, number);
 	*err = fd;
 	if (fd < 0)
 		return blame(NEED_PIDFD_OPEN, NEED_PIDFD_GETFD);
 	*err = target_group(s->state, (int)call->notif.pid);
 	if (*err < 0)
 		return NEED_STATUS;
-	*err = *added = notify_inject(s->state, call, fd, true);
+	*err = *added = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id, fd,
+				      true);
 	if (*err < 0)
 		return NEED_ADDFD;
 	*err = notify_valid(s->state, call) ? 0 : -ENOENT;

@@ -80,6 +80,10 @@ void upgrade_begin(struct keeper *keeper)
 	if (keeper->state->upgrade.stage != UPGRADE_WANTED)
 		return;
 	keeper->state->upgrade.stage = UPGRADE_ASKING;
+	if (keeper->state->hand.lost_threads) { /* exec waits for threads (execve(2)) */
+		over(keeper, EBUSY);
+		return;
+	}
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
 		over(keeper, errno);
 		return;

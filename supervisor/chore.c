@@ -1,0 +1,264 @@
+#include "supervisor/chore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/hand.h"
+#include "supervisor/loop.h"
+#include "supervisor/notify.h"
+#include "supervisor/search.h"
+#include "supervisor/socket.h"
+#include "supervisor/watchdog.h"
+
+#define EACH_MOST 16 /* of one launch at a time: closing needs none then */
+
+static struct state *whose;
+
+void chore_init(struct state *state)
+{
+	whose = state;
+}
+
+static struct chore *find(struct state *state, enum chore_stage stage)
+{
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		if (state->chores[i].stage == stage)
+			return &state->chores[i];
+	return NULL;
+}
+
+static uint32_t count_of(const struct state *state, uint32_t program)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		count +=
+			state->chores[i].stage != CHORE_FREE && state->chores[i].program == program;
+	return count;
+}
+
+/* A place for one; those that nobody waits for are given back when their place is needed. */
+static struct chore *take(struct state *state, enum chore_op op, uint32_t program)
+{
+	struct chore *chore = find(state, CHORE_FREE);
+	if (program != NONE && count_of(state, program) >= EACH_MOST)
+		return NULL;
+	for (uint32_t i = 0; !chore && i < MAX_CHORES; i++)
+		if (state->chores[i].stage == CHORE_DONE && state->chores[i].op <= CHORE_DISCARD)
+			chore = &state->chores[i];
+	if (!chore)
+		return NULL;
+	*chore = (struct chore){.op = (uint8_t)op,
+				.program = program,
+				.uid = UNKNOWN_UID,
+				.fd = -1,
+				.conn = NONE,
+				.call = NONE,
+				.began = loop_now()};
+	return chore;
+}
+
+static void want(struct state *state, struct chore *chore)
+{
+	chore->stage = CHORE_WANTED;
+	eventfd_write(state->keeper_wakes, 1);
+}
+
+static bool close_by_chore(enum chore_op op, uint32_t program, uint32_t uid, int tid, int fd)
+{
+	struct chore *chore = take(whose, op, program);
+	if (!chore)
+		return false;
+	chore->uid = uid;
+	chore->tid = tid;
+	chore->blamed = program != NONE;
+	chore->fd = fd;
+	want(whose, chore);
+	return true;
+}
+
+/* close() of a socket waits where it is the last, and lingers. */
+static bool lingers(int fd)
+{
+	struct linger linger = socket_linger(fd);
+	return linger.l_onoff && linger.l_linger > 0;
+}
+
+void chore_release(int fd)
+{
+	/* without a place: the watchdog interrupts what waits */
+	if (!lingers(fd) || !close_by_chore(CHORE_CLOSE, NONE, UNKNOWN_UID, 0, fd))
+		close(fd);
+}
+
+void chore_release_odd(uint32_t program, int tid, int fd)
+{
+	int uid = hand_proc(whose, HAND_UID, tid, -1);
+	if (!close_by_chore(CHORE_CLOSE, program, uid < 0 ? UNKNOWN_UID : (uint32_t)uid, tid, fd))
+		close(fd);
+}
+
+void chore_discard(int fd)
+{
+	if (!close_by_chore(CHORE_DISCARD, NONE, UNKNOWN_UID, 0, fd))
+		chore_release(fd);
+}
+
+int chore_inject(struct state *state, uint32_t conn, int fd, uint32_t call, bool cloexec)
+{
+	struct chore *chore = take(state, CHORE_INJECT, NONE);
+	if (!chore)
+		return -EAGAIN;
+	chore->conn = conn;
+	chore->call = call;
+	chore->fd = fd;
+	chore->notify_fd = state->programs[state->calls[call].program].notify_fd;
+	chore->id = state->calls[call].notif.id;
+	chore->cloexec = cloexec;
+	want(state, chore);
+	return 0;
+}
+
+bool chore_injects(const struct state *state, uint32_t conn)
+{
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		if (state->chores[i].stage != CHORE_FREE && state->chores[i].op == CHORE_INJECT &&
+		    state->chores[i].conn == conn)
+			return true;
+	return false;
+}
+
+void chore_search(struct state *state)
+{
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		if (state->chores[i].stage != CHORE_FREE && state->chores[i].op == CHORE_SEARCH)
+			return; /* the next one begins when that is over */
+	struct chore *chore = take(state, CHORE_SEARCH, NONE);
+	if (chore)
+		want(state, chore);
+}
+
+struct chore *chore_done(struct state *state)
+{
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		if (state->chores[i].stage == CHORE_DONE && state->chores[i].op > CHORE_DISCARD)
+			return &state->chores[i];
+	return NULL;
+}
+
+void chore_give(struct chore *chore)
+{
+	if (chore->op == CHORE_INJECT && chore->conn == NONE)
+		close_fd(&chore->fd);
+	chore->stage = CHORE_FREE;
+}
+
+/* --- the process --- */
+
+static int do_it(struct state *state, struct chore *chore)
+{
+	switch ((enum chore_op)chore->op) {
+	case CHORE_DISCARD:
+		socket_disconnect(chore->fd);
+		close_fd(&chore->fd);
+		return 0;
+	case CHORE_CLOSE:
+		close_fd(&chore->fd);
+		return 0;
+	case CHORE_INJECT:
+		return notify_inject(chore->notify_fd, chore->id, chore->fd, chore->cloexec);
+	case CHORE_SEARCH:
+		search_holders(state);
+		return 0;
+	}
+	return -ENOSYS;
+}
+
+_Noreturn static void begin(struct keeper *keeper, struct chore *chore)
+{
+	struct state *state = keeper->state;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	keeper_set_name(keeper, "gs-chore");
+	chore->result = do_it(state, chore);
+	chore->stage = CHORE_DONE;
+	eventfd_write(chore->op > CHORE_DISCARD ? state->supervisor_wakes : state->keeper_wakes, 1);
+	_exit(0);
+}
+
+/* --- the keeper --- */
+
+void chore_run(struct keeper *keeper)
+{
+	for (struct chore *chore; (chore = find(keeper->state, CHORE_WANTED));) {
+		chore->stage = CHORE_RUNNING;
+		pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
+		if (child == 0)
+			begin(keeper, chore);
+		keeper->chores[chore - keeper->state->chores] = child;
+		if (child > 0)
+			continue;
+		chore->result = -EAGAIN;
+		chore->stage = CHORE_DONE;
+		eventfd_write(keeper->state->supervisor_wakes, 1);
+	}
+}
+
+/* A chore that was killed is over too. */
+static bool reap(struct keeper *keeper, uint32_t i)
+{
+	struct chore *chore = &keeper->state->chores[i];
+	if (keeper->chores[i] <= 0)
+		return false;
+	if (waitpid(keeper->chores[i], NULL, __WCLONE | WNOHANG) == 0)
+		return true;
+	keeper->chores[i] = 0;
+	if (chore->stage == CHORE_RUNNING) {
+		chore->result = -ECHILD;
+		chore->stage = CHORE_DONE;
+		eventfd_write(keeper->state->supervisor_wakes, 1);
+	}
+	return false;
+}
+
+bool chore_watch(struct keeper *keeper, uint64_t limit)
+{
+	bool some = false;
+	uint64_t now = loop_now();
+	for (uint32_t i = 0; i < MAX_CHORES; i++) {
+		struct chore *chore = &keeper->state->chores[i];
+		if (!reap(keeper, i))
+			continue;
+		bool stands = chore->stage == CHORE_RUNNING && now - chore->began > limit;
+		some |= !stands;
+		if (!stands || !chore->blamed)
+			continue;
+		chore->blamed = false;
+		const struct work_item item = {
+			.program = chore->program, .tid = chore->tid, .uid = chore->uid};
+		watchdog_blame(keeper->state, &item, "the close of a file");
+	}
+	return some;
+}
+
+void chore_adopt(struct state *state)
+{
+	for (uint32_t i = 0; i < MAX_CHORES; i++) {
+		struct chore *chore = &state->chores[i];
+		if (chore->stage != CHORE_RUNNING)
+			continue;
+		if (chore->op <= CHORE_DISCARD && chore->fd >= 0) {
+			chore->stage = CHORE_WANTED;
+			continue;
+		}
+		chore->result = -ECHILD;
+		chore->stage = chore->op == CHORE_INJECT ? CHORE_FREE : CHORE_DONE;
+	}
+}

@@ -1,0 +1,60 @@
+#ifndef GS_CHORE_H
+#define GS_CHORE_H
+
+/*
+ * Chores: what may take as long as a program likes, or long by itself, so that nobody can wait for
+ * it. The keeper starts a process for each, which shares the descriptor table and the mapping, does
+ * the one thing, and ends. One that never ends costs nobody anything but itself.
+ */
+
+#include "supervisor/keeper.h"
+
+/* --- the supervisor's side --- */
+
+/* Once, at start: whose chores they are. */
+void chore_init(struct state *state);
+
+/* Give back a duplicate of a program's socket, or what should have been one: closed here, or by a
+ * chore, where close() would wait: for the peer (SO_LINGER, socket(7)), or for the server of a file
+ * that is no socket (FUSE's FLUSH), which marks whoever had us take it. */
+void chore_release(int fd);
+void chore_release_odd(uint32_t program, int tid, int fd);
+
+/* The same at the end of a scope. */
+static inline void chore_cleanup(int *fd)
+{
+	if (*fd >= 0)
+		chore_release(*fd);
+}
+#define cleanup_socket __attribute__((cleanup(chore_cleanup)))
+
+/* Disconnect a program's socket, and close it. */
+void chore_discard(int fd);
+
+/* Have fd, a conn's socket, or with conn NONE the chore's own from then on, put into the table of
+ * the program that made a call: 0; -EAGAIN: not now. */
+int chore_inject(struct state *state, uint32_t conn, int fd, uint32_t call, bool cloexec);
+
+/* Is that under way for this conn? */
+bool chore_injects(const struct state *state, uint32_t conn);
+
+/* See that those are searched for who have search set to SEARCH_WANTED. */
+void chore_search(struct state *state);
+
+/* A chore that is done and whose end somebody waits for, or NULL; to be given back. */
+struct chore *chore_done(struct state *state);
+void chore_give(struct chore *chore);
+
+/* --- the keeper's side --- */
+
+/* Start those that are wanted. */
+void chore_run(struct keeper *keeper);
+
+/* In the place of another keeper: what it began is begun again, or was in vain. */
+void chore_adopt(struct state *state);
+
+/* Reap those that have ended, and mark for whom one takes longer than limit (ns) that ought not to.
+ * True: there are some. */
+bool chore_watch(struct keeper *keeper, uint64_t limit);
+
+#endif
