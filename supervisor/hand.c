@@ -209,7 +209,7 @@ static void tell(struct hand *hand, uint32_t turn, const struct task *task, int 
 			close(result);
 		return;
 	}
-	if (task->asked.op == HAND_READ || task->asked.op == HAND_COMM)
+	if (result > 0 && (task->asked.op == HAND_READ || task->asked.op == HAND_COMM))
 		memcpy(hand->data, task->data, sizeof(hand->data));
 	answer(hand, task->asked.asked, result);
 	hand->turn = turn;

@@ -9,6 +9,8 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
+#define PATIENCE 100 /* times that the watchdog interrupts us, each after 10 ms */
+
 /* The first of the calls behind an operation that is forbidden to us, or else the last. */
 static enum need blame(enum need first, enum need last)
 {
@@ -16,6 +18,16 @@ static enum need blame(enum need first, enum need last)
 		if (needs_try_own(need) < 0)
 			return need;
 	return last;
+}
+
+/* On a busy machine the process may not get to run for a while. */
+static int inject(struct supervisor *s, const struct call *call, int fd)
+{
+	int number = -EINTR;
+	for (int tries = 0; number == -EINTR && tries < PATIENCE; tries++)
+		number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
+				       fd, true);
+	return number;
 }
 
 static enum need try_all(struct supervisor *s, const struct call *call, int number, int *added,
@@ -28,8 +40,7 @@ static enum need try_all(struct supervisor *s, const struct call *call, int numb
 	*err = target_group(s->state, (int)call->notif.pid);
 	if (*err < 0)
 		return NEED_STATUS;
-	*err = *added = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id, fd,
-				      true);
+	*err = *added = inject(s, call, fd);
 	if (*err < 0)
 		return NEED_ADDFD;
 	*err = notify_valid(s->state, call) ? 0 : -ENOENT;

@@ -90,10 +90,25 @@ START_TEST(forbidden_calls_end_it)
 END_TEST
 
 #if defined(__x86_64__)
+/* Some kernels and virtual machines have no 32-bit calls: whoever tries dies of SIGSEGV. */
+static bool has_other_calls(void)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		long result = 20; /* getpid */
+		__asm__ volatile("int $0x80" : "+a"(result) : : "memory");
+		_exit(0);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status);
+}
+
 /* The same number means another call there. */
 START_TEST(other_architectures_end_it)
 {
 	int status;
+	if (!has_other_calls())
+		return;
 	pid_t pid = fork();
 	if (pid == 0) {
 		long result = 20; /* getpid */
