@@ -25,7 +25,7 @@ def open_for_all(folder):
 def tools_of(program):
     def both():
         tools = {name: pid for pid, (name, _) in program.children().items() if name.startswith("gs-")}
-        return tools if len(tools) == 2 else None
+        return tools if {"gs-keeper", "gs-supervisor"} <= set(tools) else None
     return wait_for("keeper and supervisor", both)
 
 
@@ -147,11 +147,11 @@ def test_the_program_itself(lab, tunnel):
         "    if open(f'/proc/{pid}/comm').read().startswith('gs-'):\n"
         f"        for what in {ATTEMPTS}:\n"
         "            words += [what, pid]\n"
-        f"assert len(words) == {4 * len(ATTEMPTS)}, words\n"
+        f"assert len(words) >= {4 * len(ATTEMPTS)}, words\n"
         "os.execv(sys.executable, [sys.executable, sys.argv[1], *words])\n")
     here = tunnel.call(*how, PYTHON, script, INTRUDE)
     results = dict(line.split("=", 1) for line in here.ok().splitlines())
-    assert len(results) == 2 * len(ATTEMPTS)
+    assert len(results) >= 2 * len(ATTEMPTS)
     assert {name for name, result in results.items() if not result.startswith("refused")} == set()
 
 
