@@ -15,6 +15,7 @@
 #include "supervisor/hand.h"
 #include "supervisor/loop.h"
 #include "supervisor/notify.h"
+#include "supervisor/privileges.h"
 #include "supervisor/search.h"
 #include "supervisor/socket.h"
 #include "supervisor/watchdog.h"
@@ -176,6 +177,7 @@ static int do_it(struct state *state, struct chore *chore)
 	case CHORE_INJECT:
 		return notify_inject(chore->notify_fd, chore->id, chore->fd, chore->cloexec);
 	case CHORE_SEARCH:
+		privileges_raise();
 		search_holders(state);
 		return 0;
 	}

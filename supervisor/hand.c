@@ -254,6 +254,7 @@ static void *thread(void *of)
 	const struct begun begun = *(struct begun *)of;
 	struct hand *hand = &begun.state->hand;
 	prctl(PR_SET_NAME, "gs-hand");
+	privileges_raise();
 	hand->thread = (pid_t)gettid();
 	work(begun.state, begun.turn);
 	hand->lost_threads--;
@@ -281,7 +282,7 @@ static int begin_process(struct keeper *keeper)
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		keeper_set_name(keeper, "gs-hand");
-		privileges_of_hand();
+		privileges_raise();
 		if (getppid() == state->hand.keeper)
 			work(state, turn);
 		_exit(0);

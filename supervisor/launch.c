@@ -329,7 +329,9 @@ static void command_changed(struct running *running, int status)
 			lookup_stop(running->keeper.state);
 			copy_stop(running->keeper.state);
 		}
-		report(running, REPORT_EXITED, STAGE_NONE, status, last);
+		/* a thread that does not end keeps us here (exit_group(2)): nobody is to wait */
+		report(running, REPORT_EXITED, STAGE_NONE, status,
+		       last && !running->keeper.state->hand.lost_threads);
 		if (last)
 			_exit(0);
 	}

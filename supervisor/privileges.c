@@ -31,6 +31,10 @@ static cap_t without_ptrace(cap_t before)
 	return NULL;
 }
 
+/* The keeper's children take on a program's ids to open its files, and open those that /proc has of
+ * it, which are its owner's alone. */
+static const cap_value_t of_children[] = {CAP_SETUID, CAP_SETGID, CAP_DAC_OVERRIDE};
+
 static int keep_only(bool keeper)
 {
 	cap_flag_value_t ptrace = CAP_CLEAR;
@@ -43,10 +47,9 @@ static int keep_only(bool keeper)
 		err = keep(caps, before, CAP_SYS_PTRACE, true);
 	if (err == 0 && keeper)
 		err = keep(caps, before, CAP_KILL, true);
-	if (err == 0 && keeper)
-		err = keep(caps, before, CAP_SETUID, false);
-	if (err == 0 && keeper)
-		err = keep(caps, before, CAP_SETGID, false);
+	for (size_t i = 0; err == 0 && keeper && i < sizeof(of_children) / sizeof(*of_children);
+	     i++)
+		err = keep(caps, before, of_children[i], false);
 	if (err == 0 && cap_set_proc(caps) < 0)
 		err = -errno;
 	cap_free(before);
@@ -85,13 +88,4 @@ int privileges_none(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return change(false);
-}
-
-void privileges_of_hand(void)
-{
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct data[WORDS] = {{0}};
-	if (syscall(SYS_capget, &header, data) == 0 &&
-	    !(data[0].permitted & CAP_TO_MASK(CAP_SYS_PTRACE)))
-		privileges_raise();
 }

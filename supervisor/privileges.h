@@ -13,14 +13,9 @@
 /* For good. 0 or -errno. */
 int privileges_drop(bool keeper);
 
-/* In a child of the keeper's: all that is permitted is in effect; and nothing any more, whatever it
+/* In a child of the keeper's, or its hand: all that is permitted is in effect; and nothing any more, whatever it
  * runs. System calls alone. 0 or -errno. */
 int privileges_raise(void);
 int privileges_none(void);
-
-/* For the keeper's hand, a process of its own: without CAP_SYS_PTRACE what is permitted is put in
- * force, since the kernel lets it open the files of programs that may no more than that (ptrace(2),
- * PTRACE_MODE_FSCREDS). */
-void privileges_of_hand(void);
 
 #endif
