@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cleanup.h"
 #include "cli/file.h"
+#include "cli/private.h"
 
 #define DEFAULT_FOLDER ".globus/streams"
 
@@ -86,6 +88,36 @@ __attribute__((format(printf, 3, 4))) static int explain(char **why, int err, co
 	return err;
 }
 
+static int explain_folder(char **why, const char *folder)
+{
+	struct stat st;
+	if (stat(folder, &st) == 0 && st.st_uid != 0 && st.st_uid != geteuid())
+		return explain(why, -EPERM,
+			       "%s belongs to user %u, who can replace the conf files in it: keep "
+			       "them in a folder of your own",
+			       folder, st.st_uid);
+	return explain(
+		why, -EPERM,
+		"others may write to %s and replace the conf files in it; run: chmod go-w %s",
+		folder, folder);
+}
+
+static int explain_private(char **why, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) == 0 && st.st_uid != geteuid() && st.st_uid != 0)
+		return explain(
+			why, -EPERM,
+			"%s holds a secret and belongs to user %u: run this as that user, or "
+			"make it yours: chown \"$USER\" and chmod 600, or initialize this "
+			"environment again with --force",
+			path, st.st_uid);
+	return explain(why, -EPERM,
+		       "%s holds a secret, and others may read or write it; make it yours alone: "
+		       "chown \"$USER\" and chmod 600, or initialize it again with --force",
+		       path);
+}
+
 static int explain_read(char **why, int err, const char *base, const char *path, const char *id)
 {
 	cleanup_free char *found = conf_file_option(base);
@@ -97,11 +129,7 @@ static int explain_read(char **why, int err, const char *base, const char *path,
 			       "here; run: globus-streams environment initialize %s%s",
 			       path, option, id);
 	case -EPERM:
-		return explain(why, err,
-			       "%s holds a secret, and others may read or write it or own it; make "
-			       "it yours alone: chown \"$USER\" and chmod 600, or initialize it "
-			       "again with --force",
-			       path);
+		return explain_private(why, path);
 	case -EFBIG:
 	case -EINVAL:
 		return explain(why, err,
@@ -117,11 +145,18 @@ int conf_file_read(const char *base, const char *id, struct conf *conf, char **w
 {
 	*conf = (struct conf){0};
 	cleanup_free char *path = conf_path(base, id);
+	cleanup_free char *folder = NULL;
 	if (!path)
 		return explain(why, -ENOMEM, "out of memory");
 	char *text = NULL;
 	size_t len = 0;
-	int err = file_read_private(path, CONF_SIZE_MAX, &text, &len);
+	off_t size = 0;
+	cleanup_fd int fd = file_open_private(path, &size);
+	int err = fd < 0 ? fd : private_check_folder(fd, path, &folder);
+	if (err && folder)
+		return explain_folder(why, folder);
+	if (!err)
+		err = file_read_opened(fd, size, CONF_SIZE_MAX, &text, &len);
 	if (!err) {
 		err = conf_parse(conf, text, len);
 		file_wipe(text, len);
@@ -142,14 +177,27 @@ static int explain_write(char **why, int err, const char *path)
 		       access(path, F_OK) == 0 ? "; the file was left as it was" : "");
 }
 
+/* The folder is there, and a file in it stays ours. */
+static int prepare_folder(const char *base, const char *path, char **why)
+{
+	cleanup_free char *folder = NULL;
+	int err = file_make_folder(base);
+	if (!err)
+		err = private_check_folder(-1, path, &folder);
+	if (err && folder)
+		return explain_folder(why, folder);
+	return err ? explain_write(why, err, path) : 0;
+}
+
 int conf_file_try_write(const char *base, const char *id, char **why)
 {
 	cleanup_free char *path = conf_path(base, id);
 	if (!path)
 		return explain(why, -ENOMEM, "out of memory");
-	int err = file_make_folder(base);
-	if (!err)
-		err = file_try_replace(path);
+	int err = prepare_folder(base, path, why);
+	if (err)
+		return err;
+	err = file_try_replace(path);
 	return err ? explain_write(why, err, path) : 0;
 }
 
@@ -160,9 +208,12 @@ int conf_file_write(const char *base, const char *id, const struct conf *conf, c
 	char *text = path ? conf_format(conf, &len) : NULL;
 	if (!text)
 		return explain(why, -ENOMEM, "out of memory");
-	int err = file_make_folder(base);
-	if (!err)
+	int err = prepare_folder(base, path, why);
+	if (!err) {
 		err = file_replace(path, text, len);
+		if (err)
+			explain_write(why, err, path);
+	}
 	conf_free_text(text, len);
-	return err ? explain_write(why, err, path) : 0;
+	return err;
 }

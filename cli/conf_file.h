@@ -17,9 +17,9 @@ char *conf_file_base(const char *dir);
  * or "" where it is the one that is taken anyhow. Free it; NULL: no memory. */
 char *conf_file_option(const char *base);
 
-/* Read <base>/<id>.conf. 0 or -errno: -ENOENT none, -EPERM others may read or write it or it is not
- * ours (root may read anybody's), -EINVAL not a conf file, -EISDIR …. *why: a clear sentence with
- * the path and what to do, to be freed, set on every error. */
+/* Read <base>/<id>.conf. 0 or -errno: -ENOENT none, -EPERM others may read, write or replace it or
+ * it is another's, -EINVAL not a conf file, -EISDIR …. *why: a clear sentence with the path and
+ * what to do, to be freed, set on every error. */
 int conf_file_read(const char *base, const char *id, struct conf *conf, char **why);
 
 /* Replace <base>/<id>.conf (0600) as a whole, making the folders (0700) where missing: written

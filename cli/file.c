@@ -12,6 +12,7 @@
 
 #include "cli/cleanup.h"
 #include "cli/clock.h"
+#include "cli/private.h"
 
 #define LOCK_POLL_NS (20 * 1000 * 1000)
 #define SUFFIX       ".XXXXXX"
@@ -68,10 +69,8 @@ static int check_private(int fd, off_t *size)
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	if ((st.st_mode & 077) || (st.st_uid != geteuid() && geteuid() != 0))
-		return -EPERM;
 	*size = st.st_size;
-	return 0;
+	return private_check_file(fd, &st);
 }
 
 static int read_all(int fd, char *data, size_t max, size_t *len)
@@ -89,27 +88,40 @@ static int read_all(int fd, char *data, size_t max, size_t *len)
 	return -EFBIG;
 }
 
-int file_read_private(const char *path, size_t max, char **data, size_t *len)
+int file_open_private(const char *path, off_t *size)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	off_t size = 0;
-	int err = check_private(fd, &size);
+	int err = check_private(fd, size);
 	if (err)
 		return err;
+	int taken = fd;
+	fd = -1;
+	return taken;
+}
+
+int file_read_opened(int fd, off_t size, size_t max, char **data, size_t *len)
+{
 	if (size < 0 || (size_t)size > max)
 		return -EFBIG;
 	*data = calloc(1, (size_t)size + 2);
 	if (!*data)
 		return -ENOMEM;
 	/* One byte more than it has, so that a file that grows meanwhile is noticed. */
-	err = read_all(fd, *data, (size_t)size + 1, len);
+	int err = read_all(fd, *data, (size_t)size + 1, len);
 	if (err) {
 		file_wipe(*data, *len);
 		*data = NULL;
 	}
 	return err;
+}
+
+int file_read_private(const char *path, size_t max, char **data, size_t *len)
+{
+	off_t size;
+	cleanup_fd int fd = file_open_private(path, &size);
+	return fd < 0 ? fd : file_read_opened(fd, size, max, data, len);
 }
 
 void file_wipe(char *data, size_t len)

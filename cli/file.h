@@ -13,11 +13,13 @@ char *file_home(void);
 /* Make the folder and those above it, 0700, where missing. 0 or -errno. */
 int file_make_folder(const char *path);
 
-/* Read a whole regular file of at most max bytes that belongs to us (root may read anybody's) and
- * that nobody else may read or write. *data gets a NUL after *len bytes; free it with file_wipe().
- * 0 or -errno: -ENOENT, -EPERM others may read or write it or it is another's, -EFBIG, -EISDIR,
- * -EINVAL not a regular file …. */
+/* Read a whole regular file of at most max bytes that is private (private.h). *data gets a NUL
+ * after *len bytes; free it with file_wipe(). 0 or -errno: -ENOENT, -EPERM others may read or write
+ * it or it is another's, -EFBIG, -EISDIR, -EINVAL not a regular file …. */
 int file_read_private(const char *path, size_t max, char **data, size_t *len);
+/* The same in two steps: a descriptor with the file's size in bytes, or -errno; and the rest. */
+int file_open_private(const char *path, off_t *size);
+int file_read_opened(int fd, off_t size, size_t max, char **data, size_t *len);
 void file_wipe(char *data, size_t len);
 
 /* Replace a file (0600) as a whole: written beside it, synced, renamed over it, its folder synced.

@@ -165,7 +165,7 @@ def test_a_full_disk(cli, far):
     before, secrets, copy = cli.files(), dict(far.secrets), cli.home / "copy"
     shutil.copytree(cli.base, copy)
     after = cli.home / "after"
-    script = (f'mount -t tmpfs -o size=64k none "{cli.base}" && cp -p "{copy}"/* "{cli.base}" && '
+    script = (f'mount -t tmpfs -o size=64k,mode=700 none "{cli.base}" && cp -p "{copy}"/* "{cli.base}" && '
               f'cat /dev/zero >"{cli.base}/filler" 2>"{cli.home}/filled"; "$@"; status=$?; rm "{cli.base}/filler"; '
               f'rm -rf "{after}"; cp -rp "{cli.base}" "{after}"; exit $status')
 
