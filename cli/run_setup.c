@@ -41,6 +41,7 @@ struct setup {
 	const struct run_options *options;
 	struct state *state;
 	char base[BASE_PATH_MAX]; /* folder of the conf files */
+	bool calls[MAX_TUNNELS];  /* the conf is one of the initiating side, which knows where to */
 };
 
 /* --- tunnels --- */
@@ -61,12 +62,15 @@ static int check_expiry(const struct setup *setup, const char *id, int64_t expir
 	return 1;
 }
 
-static int add_view(const struct setup *setup, const char *id, const struct conf_view *view)
+static int add_view(struct setup *setup, const char *id, const struct conf_view *view)
 {
 	int err = check_expiry(setup, id, view->expiration);
 	if (err)
 		return err;
 	err = tunnel_add(setup->state, id, setup->base, view);
+	if (err == 0)
+		setup->calls[setup->state->tunnel_count - 1] =
+			view->contact.port && !view->listener.port;
 	if (err == 0 || err == -EEXIST)
 		return 0;
 	if (err == -EDOM)
@@ -79,7 +83,7 @@ static int add_view(const struct setup *setup, const char *id, const struct conf
 }
 
 /* Read the conf of a tunnel and add it, once. */
-static int add_tunnel(const struct setup *setup, const char *text)
+static int add_tunnel(struct setup *setup, const char *text)
 {
 	struct state *state = setup->state;
 	uint8_t bytes[UUID_BYTES];
@@ -113,22 +117,41 @@ static int add_tunnel(const struct setup *setup, const char *text)
 	return err;
 }
 
-static int add_port(struct state *state, uint32_t tunnel, const char *text)
+static int add_port(const struct setup *setup, uint32_t tunnel, const char *text)
 {
 	long long port;
 	if (options_number(text, 1, UINT16_MAX, &port) < 0) {
 		run_error("%s is not a port", text);
 		return 2;
 	}
-	if (tunnel_listen(state, tunnel, (uint16_t)port) < 0) {
+	if (tunnel_listen(setup->state, tunnel, (uint16_t)port) < 0) {
 		run_error("too many ports for one tunnel");
 		return 1;
 	}
+	if (setup->calls[tunnel])
+		run_error("%s/%s.conf is for the initiating side: no access point will connect to "
+			  "port %s here; on the listening side run `globus-streams environment "
+			  "initialize --listener-contact-string HOST:PORT %s`",
+			  setup->base, setup->state->tunnels[tunnel].id, text,
+			  setup->state->tunnels[tunnel].id);
 	return 0;
 }
 
+/* A port of --port is for the tunnels that may listen, or for all if none may. */
+static int add_port_to_all(const struct setup *setup, const char *text)
+{
+	int status = 0;
+	bool may = false;
+	for (uint32_t i = 0; i < setup->state->tunnel_count; i++)
+		may |= !setup->calls[i];
+	for (uint32_t i = 0; status == 0 && i < setup->state->tunnel_count; i++)
+		if (!may || !setup->calls[i])
+			status = add_port(setup, i, text);
+	return status;
+}
+
 /* GLOBUS_STREAMS_INTERCEPT_PORT_<port>=<tunnel id> */
-static int add_intercepted(const struct setup *setup)
+static int add_intercepted(struct setup *setup)
 {
 	for (char **variable = environ; *variable; variable++) {
 		uint8_t bytes[UUID_BYTES];
@@ -146,15 +169,14 @@ static int add_intercepted(const struct setup *setup)
 		uuid_format(bytes, id);
 		int status = add_tunnel(setup, id);
 		if (status == 0)
-			status = add_port(setup->state, tunnel_find(setup->state, id, setup->base),
-					  port);
+			status = add_port(setup, tunnel_find(setup->state, id, setup->base), port);
 		if (status)
 			return status;
 	}
 	return 0;
 }
 
-static int add_tunnels(const struct setup *setup)
+static int add_tunnels(struct setup *setup)
 {
 	const struct run_options *options = setup->options;
 	for (size_t i = 0; i < options->tunnel_count; i++) {
@@ -162,12 +184,11 @@ static int add_tunnels(const struct setup *setup)
 		if (status)
 			return status;
 	}
-	for (size_t i = 0; i < options->ports.count; i++)
-		for (uint32_t tunnel = 0; tunnel < setup->state->tunnel_count; tunnel++) {
-			int status = add_port(setup->state, tunnel, options->ports.items[i]);
-			if (status)
-				return status;
-		}
+	for (size_t i = 0; i < options->ports.count; i++) {
+		int status = add_port_to_all(setup, options->ports.items[i]);
+		if (status)
+			return status;
+	}
 	return add_intercepted(setup);
 }
 

@@ -220,3 +220,52 @@ def test_without_the_shim(bare_lab, base):
     one_warning(here, "--no-shim", "past the tunnels")
     here, status, ran = launch_from(bare_lab, base, tunnel, RUN, "--no-shim", "--hosts")
     assert (status, ran, here.out, here.err) == (0, True, "\n", ""), here
+
+
+# --- /proc ---
+
+def test_memory_that_cannot_be_written(bare_lab, base):
+    """/proc is read-only, as in a bubblewrap of `--ro-bind / /`."""
+    tunnel, started = write_conf(base, **GOOD), bare_lab.folder / "started"
+    script = f'mount -o remount,ro,bind /proc && exec "{RUN}" --base-dir "{base}" {tunnel} -- /bin/sh -c \'>"{started}"\''
+    how = [need("unshare"), "-m" if os.geteuid() == 0 else "-Urm", "/bin/sh", "-c"]
+    if bare_lab.start(*how, "mount -o remount,ro,bind /proc").wait() != 0:
+        pytest.skip("no mount namespace can be made here")
+    here = bare_lab.start(*how, script)
+    assert here.wait() == 1, here
+    assert len(here.err.splitlines()) == 1, here
+    one_warning(here, "/proc/PID/mem for writing", "mount /proc")
+    assert not started.exists()
+
+
+# --- ports and sides ---
+
+def with_port(lab, base, tunnels, port, how, named=None):
+    options = ["--port", port] if how == "option" else []
+    env = {} if how == "option" else {f"GLOBUS_STREAMS_INTERCEPT_PORT_{port}": named or tunnels[0]}
+    here = lab.run(base, tunnels, "/bin/true", options=options, env=env)
+    assert here.wait() == 0, here
+    return here
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_port_for_the_side_that_calls(bare_lab, base, how):
+    """Scripts that always pass one are right, and are told: the port is for authenticated connections alone,
+    and nobody makes any."""
+    tunnel = write_conf(base, **GOOD)
+    here = with_port(bare_lab, base, [tunnel], 8888, how)
+    one_warning(here, f"{tunnel}.conf is for the initiating side", "port 8888", "--listener-contact-string")
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+@pytest.mark.parametrize("side", ["listener", "not known"])
+def test_port_for_a_side_that_may_listen(bare_lab, base, how, side):
+    values = SIDES["listener"] if side == "listener" else {"connector_contact_string": ""}
+    tunnel = write_conf(base, **(GOOD | values))
+    assert with_port(bare_lab, base, [tunnel], 8888, how).err == ""
+
+
+def test_port_beside_a_side_that_calls(bare_lab, base):
+    """It is for the tunnel that listens."""
+    calls, listens = write_conf(base, **GOOD), write_conf(base, **(GOOD | SIDES["listener"]))
+    assert with_port(bare_lab, base, [calls, listens], 8888, "option").err == ""
