@@ -136,19 +136,29 @@ int ended(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-void wait_state(pid_t pid, char state)
+static char state_of(pid_t pid)
 {
 	char path[64], found = 0;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	while (found != state) {
-		FILE *stat = fopen(path, "re");
-		expect(stat, "%s: %s", path, strerror(errno));
-		/* the name may hold anything but has none of these in our programs */
-		int got = fscanf(stat, "%*d (%*[^)]) %c", &found);
-		fclose(stat);
-		expect(got == 1, "%s cannot be read", path);
+	FILE *stat = fopen(path, "re");
+	expect(stat, "%s: %s", path, strerror(errno));
+	/* the name may hold anything but has none of these in our programs */
+	int got = fscanf(stat, "%*d (%*[^)]) %c", &found);
+	fclose(stat);
+	expect(got == 1, "%s cannot be read", path);
+	return found;
+}
+
+void wait_state(pid_t pid, char state)
+{
+	while (state_of(pid) != state)
 		sched_yield();
-	}
+}
+
+void wait_asleep(pid_t pid)
+{
+	while (!strchr("SD", state_of(pid)))
+		sched_yield();
 }
 
 void need_to_look_into_children(void)

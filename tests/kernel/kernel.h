@@ -55,6 +55,9 @@ int ended(pid_t pid);
 /* Wait until the process or thread is in this state: a letter of proc(5), as S, T or Z. */
 void wait_state(pid_t pid, char state);
 
+/* Wait until it sleeps, be it where signals wake it (S) or not (D). */
+void wait_asleep(pid_t pid);
+
 /* Become an ordinary user and stay one that others may look into. */
 void become(uid_t uid);
 
