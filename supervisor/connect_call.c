@@ -6,6 +6,7 @@
 
 #include "protocol/control.h"
 #include "supervisor/address.h"
+#include "supervisor/blind.h"
 #include "supervisor/chore.h"
 #include "supervisor/conn.h"
 #include "supervisor/connect.h"
@@ -14,6 +15,7 @@
 #include "supervisor/inherit.h"
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
+#include "supervisor/names.h"
 #include "supervisor/notify.h"
 #include "supervisor/route.h"
 #include "supervisor/socket.h"
@@ -158,26 +160,96 @@ static void refuse_port(struct supervisor *s, uint32_t call, const struct route 
 	notify_fail(s->state, call, ECONNREFUSED);
 }
 
+/* Its own rules may keep it from where we would connect it; one that another supervisor served may
+ * have some too. */
+static bool is_confined(const struct supervisor *s, const struct call *call)
+{
+	const struct program *program = &s->state->programs[call->program];
+	return program->confined || program->inherited;
+}
+
+static void refuse_really(struct supervisor *s, uint32_t call, const struct route *route,
+			  const union address *asked)
+{
+	log_warn("%s:%u leads into no tunnel, and a program of this command has restricted itself "
+		 "by "
+		 "landlock(7): nothing but tunnels is connected for it",
+		 s->state->names[route->name].host, (unsigned)address_port(asked));
+	notify_fail(s->state, call, EACCES);
+}
+
+/* There is no duplicate of the socket. What leads into a tunnel is not the kernel's all the same,
+ * and it says itself what is no socket at all. */
+static void connect_unseen(struct supervisor *s, uint32_t index, int error)
+{
+	const struct call *call = &s->state->calls[index];
+	if (!notify_valid(s->state, call))
+		notify_forget(s->state, index);
+	else if (error == -EBADF)
+		notify_fail(s->state, index, EBADF);
+	else if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+		notify_fail(s->state, index, ENFILE);
+	else
+		blind_refuse(s, index, error);
+}
+
+/* It is no socket, or of a family that has no such addresses: what the kernel says of that. */
+static void refuse_socket(struct supervisor *s, uint32_t index, int fd, int error)
+{
+	if (error == -ENOTSOCK)
+		notify_fail(s->state, index, ENOTSOCK);
+	else
+		notify_fail(s->state, index, socket_family(fd) == AF_UNIX ? EINVAL : EAFNOSUPPORT);
+}
+
+/* The socket is of the other of the two families: likewise. */
+static void refuse_family(struct supervisor *s, uint32_t index, int fd, int family)
+{
+	bool short_of_ipv6 = (int32_t)s->state->calls[index].args[2] <
+			     (int32_t)offsetof(struct sockaddr_in6, sin6_scope_id);
+	if (answer_used(s, index, fd))
+		return;
+	notify_fail(s->state, index, family == AF_INET6 && short_of_ipv6 ? EINVAL : EAFNOSUPPORT);
+}
+
+/* In another network, an access point's contact is another machine, or nobody. Virtual addresses
+ * and mapped ones mean the same everywhere. */
+static void connect_elsewhere(struct supervisor *s, uint32_t index, const struct route *route)
+{
+	if (route->name == NONE) {
+		notify_pass(s->state, index);
+		return;
+	}
+	log_warn("process %d is in a network namespace of its own, which is not served: its "
+		 "connection to %s is refused",
+		 (int)s->state->calls[index].notif.pid, s->state->names[route->name].host);
+	notify_fail(s->state, index, ENETUNREACH);
+}
+
 /* The address leads somewhere: look at the socket. */
 static void connect_matched(struct supervisor *s, uint32_t index, const struct route *route,
 			    const union address *asked, int family)
 {
 	struct call *call = &s->state->calls[index];
 	struct facts facts = {0};
+	int err;
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd < 0) {
-		supervisor_no_descriptor(s, index, fd);
+		connect_unseen(s, index, fd);
 	} else if (!notify_valid(s->state, call)) {
 		notify_forget(s->state, index);
-	} else if (socket_name(fd, &facts.here, &facts.family) < 0 ||
-		   (s->netns && socket_netns(fd) != s->netns)) {
-		notify_pass(s->state, index); /* of another family, or another network */
+	} else if ((err = socket_name(fd, &facts.here, &facts.family)) < 0) {
+		refuse_socket(s, index, fd, err);
 	} else if ((facts.tcp_state = socket_tcp_state(fd)) == 0) {
 		notify_fail(s->state, index, ECONNREFUSED); /* not TCP */
+	} else if (s->netns && socket_netns(fd) != s->netns) {
+		connect_elsewhere(s, index, route);
 	} else if (family != facts.family) {
-		notify_pass(s->state, index); /* the kernel refuses the address before it looks */
+		refuse_family(s, index, fd, facts.family);
 	} else if (route->kind == ROUTE_NO_PORT) {
 		refuse_port(s, index, route, asked);
+	} else if (route->kind == ROUTE_REALLY && is_confined(s, call)) {
+		refuse_really(s, index, route, asked);
 	} else if (limit_reached(s->state, LIMIT_CALLS, s->state->held)) {
 		notify_fail(s->state, index, ENOBUFS);
 	} else {
@@ -200,6 +272,16 @@ static void connect_unspec(struct supervisor *s, uint32_t index)
 	notify_pass(s->state, index);
 }
 
+static void refuse_forgotten(struct supervisor *s, uint32_t index, const union address *asked)
+{
+	char text[ADDRESS_TEXT];
+	address_format(asked, text);
+	log_warn("process %d connects to %s, which the supervisor that has ended may have given "
+		 "out: it is refused; start the command again",
+		 (int)s->state->calls[index].notif.pid, text);
+	notify_fail(s->state, index, ECONNREFUSED);
+}
+
 void connect_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
@@ -217,18 +299,38 @@ void connect_call(struct supervisor *s, uint32_t index)
 	}
 	int err = target_read(s->state, call, call->args[1], &raw, (uint32_t)len);
 	if (err < 0) {
-		supervisor_no_descriptor(s, index, err);
+		blind_answer(s, index, call->args[2], err);
 	} else if (raw.ss_family == AF_UNSPEC) {
 		connect_unspec(s, index);
 	} else if (address_from(&asked, &raw, (size_t)len) < 0) {
 		notify_pass(s->state, index);
 	} else {
 		struct route route = route_of(s->state, &asked);
-		if (route.kind == ROUTE_NONE)
-			notify_pass(s->state, index);
-		else
+		if (route.kind != ROUTE_NONE)
 			connect_matched(s, index, &route, &asked, raw.ss_family);
+		else if (route_is_given(s->state, call, &asked))
+			refuse_forgotten(s, index, &asked);
+		else
+			notify_pass(s->state, index);
 	}
+}
+
+/* The connection of a process that cannot be looked into, begun when it could be, by the number
+ * that its socket had then; NONE. */
+static uint32_t begun_as(struct supervisor *s, const struct call *call)
+{
+	int tid = (int)call->notif.pid, group = 0;
+	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
+		const struct conn *conn = at(s, i);
+		if (!conn->slot.used || conn->state >= CONN_INCOMING ||
+		    conn->number != (int)call->args[0])
+			continue;
+		if (!group)
+			group = target_group(s->state, tid);
+		if (conn->tid == tid || conn->tid == group || conn->group == group)
+			return i;
+	}
+	return NONE;
 }
 
 void so_error_call(struct supervisor *s, uint32_t index)
@@ -241,13 +343,14 @@ void so_error_call(struct supervisor *s, uint32_t index)
 		return;
 	}
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
-	if (fd < 0) {
+	if (fd == -EBADF || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
 		supervisor_no_descriptor(s, index, fd);
 		return;
 	}
-	uint64_t cookie = socket_cookie(fd);
-	uint32_t found = conn_find(s->state, cookie);
+	uint64_t cookie = fd < 0 ? 0 : socket_cookie(fd);
+	uint32_t found = fd < 0 ? begun_as(s, call) : conn_find(s->state, cookie);
 	if (found != NONE && at(s, found)->state == CONN_TCP) {
+		cookie = at(s, found)->cookie;
 		connect_tcp_event(s, found); /* TCP may be up, and its event not have come yet */
 		found = conn_find(s->state, cookie);
 	}
@@ -257,7 +360,8 @@ void so_error_call(struct supervisor *s, uint32_t index)
 	} else if (at(s, found)->state == CONN_FAILED) {
 		if (!conn_answer_so_error(s, index, at(s, found)->error))
 			return;
-		socket_take_error(fd);
+		if (fd >= 0)
+			socket_take_error(fd);
 		conn_forget(s, found);
 	} else {
 		connect_hold(s, index, CALL_SO_ERROR, found);

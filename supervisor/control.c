@@ -134,6 +134,7 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 		return err < 0 ? -err : ENOSPC;
 	fault_point("control.half-taken");
 	state->programs[index].client = client;
+	state->programs[index].command = pid;
 	state->programs[index].inherited = question->message.attach.again ? loop_now() : 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	state->programs[index].notify_fd = steal_fd(&question->fd);

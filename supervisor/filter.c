@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/net.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,6 +57,11 @@ static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_want
 							SCMP_A2_32(SCMP_CMP_EQ, SO_ERROR)};
 		sees(ctx, err, SCMP_SYS(connect));
 		rule(ctx, err, SCMP_ACT_NOTIFY, SCMP_SYS(getsockopt), 2, so_error);
+		const struct scmp_arg_cmp to_internet[] = {
+			SCMP_A4_64(SCMP_CMP_NE, 0),
+			SCMP_A5_32(SCMP_CMP_GE, sizeof(struct sockaddr_in))};
+		rule(ctx, err, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 2, to_internet);
+		sees(ctx, err, SCMP_SYS(landlock_restrict_self));
 		no_fastopen(ctx, err, SCMP_SYS(sendto), 3);
 		no_fastopen(ctx, err, SCMP_SYS(sendmsg), 2);
 		no_fastopen(ctx, err, SCMP_SYS(sendmmsg), 3);
@@ -65,8 +71,12 @@ static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_want
 		sees(ctx, err, SCMP_SYS(accept));
 		sees(ctx, err, SCMP_SYS(accept4));
 	}
-	if (!wants->allow_io_uring)
-		rule(ctx, err, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0, NULL);
+	if (wants->allow_io_uring)
+		return;
+	/* rings may be inherited */
+	rule(ctx, err, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0, NULL);
+	rule(ctx, err, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_enter), 0, NULL);
+	rule(ctx, err, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_register), 0, NULL);
 }
 
 #if defined(__x86_64__)
@@ -155,7 +165,8 @@ static int make_rules(const struct filter_wants *wants, scmp_filter_ctx *made)
  * Opens for reading that a static program makes itself: its text lies below 4 GiB unless it is
  * position-independent, and no shared libc does. Of 32-bit programs, static or not, all: the shim
  * is not for them. Whatever else falls through to libseccomp's program, which cannot ask for the
- * instruction pointer and so cannot hold this rule.
+ * instruction pointer and so cannot hold this rule. Nor does it tell socketcall's sends, whose
+ * flags and addresses lie in memory, from those that i386 has calls of their own for.
  */
 enum {
 	ARCH,
@@ -167,6 +178,11 @@ enum {
 	NUMBER_I386,
 	IS_OPENAT_I386,
 	IS_OPEN_I386,
+	IS_SOCKETCALL,
+	WHICH,
+	IS_SENDTO,
+	IS_SENDMSG,
+	IS_SENDMMSG,
 	FLAGS_OF_OPEN,
 	GO_ON,
 	FLAGS_OF_OPENAT,
@@ -194,7 +210,13 @@ static int with_opens(struct sock_fprog *prog, bool all_opens)
 		[NUMBER_I386] = LOAD(nr),
 		[IS_OPENAT_I386] =
 			JUMP(BPF_JEQ, I386_OPENAT, TO(FLAGS_OF_OPENAT, IS_OPENAT_I386), 0),
-		[IS_OPEN_I386] = JUMP(BPF_JEQ, I386_OPEN, 0, TO(OPENS, IS_OPEN_I386)),
+		[IS_OPEN_I386] = JUMP(BPF_JEQ, I386_OPEN, TO(FLAGS_OF_OPEN, IS_OPEN_I386), 0),
+		[IS_SOCKETCALL] = JUMP(BPF_JEQ, I386_SOCKETCALL, 0, TO(OPENS, IS_SOCKETCALL)),
+		[WHICH] = LOAD(args[0]),
+		[IS_SENDTO] = JUMP(BPF_JEQ, SYS_SENDTO, TO(SEE, IS_SENDTO), 0),
+		[IS_SENDMSG] = JUMP(BPF_JEQ, SYS_SENDMSG, TO(SEE, IS_SENDMSG), 0),
+		[IS_SENDMMSG] =
+			JUMP(BPF_JEQ, SYS_SENDMMSG, TO(SEE, IS_SENDMMSG), TO(OPENS, IS_SENDMMSG)),
 		[FLAGS_OF_OPEN] = LOAD(args[1]),
 		[GO_ON] = BPF_STMT(BPF_JMP | BPF_JA, TO(MODE, GO_ON)),
 		[FLAGS_OF_OPENAT] = LOAD(args[2]),

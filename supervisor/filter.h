@@ -5,10 +5,11 @@
 
 /* Which calls the tunnels of a launch need to see. */
 struct filter_wants {
-	bool initiates;      /* connect, SO_ERROR, FASTOPEN, opens of the hosts file */
+	bool initiates;      /* connect, sendto with an address, SO_ERROR, FASTOPEN, opens of the
+				hosts file, landlock_restrict_self */
 	bool listens;        /* accept, bind */
 	bool all_opens;      /* see opens of position-independent static programs too */
-	bool allow_io_uring; /* leave io_uring_setup alone */
+	bool allow_io_uring; /* leave io_uring's calls alone */
 };
 
 /* Install the filter on the calling thread, which must be the only one. The listener descriptor, or

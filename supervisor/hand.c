@@ -187,6 +187,8 @@ static int serve(const struct state *state, struct task *task)
 		return proc_uid(tid);
 	case HAND_SCOPE:
 		return proc_ptrace_scope();
+	case HAND_TOLD:
+		return proc_told(state, tid, (uint32_t)asked->number);
 	case HAND_COMM:
 		return proc_comm(tid, (char *)task->data);
 	}

@@ -126,6 +126,7 @@ static void serve_ourselves(struct running *running, bool inherited)
 	struct state *state = running->keeper.state;
 	uint32_t program = program_take(state);
 	state->programs[program].notify_fd = running->keeping->notify_fd;
+	state->programs[program].command = running->keeping->command;
 	state->programs[program].inherited = inherited ? loop_now() : 0;
 	keeper_start_supervisor(&running->keeper);
 }

@@ -87,20 +87,28 @@ uint32_t names_route(const struct name *name, uint16_t port)
 	return NONE;
 }
 
+/* The number of a virtual address; VIRTUAL_ADDRESSES or more: it is none. */
+static uint32_t number_at(const union address *address)
+{
+	if (address->sa.sa_family == AF_INET)
+		return ntohl(address->in.sin_addr.s_addr) - RANGE4;
+	const uint8_t *bytes = address->in6.sin6_addr.s6_addr;
+	if (memcmp(bytes, range6, sizeof(range6)) != 0)
+		return UINT32_MAX;
+	uint64_t low;
+	memcpy(&low, bytes + 8, sizeof(low));
+	low = be64toh(low);
+	return low < VIRTUAL_ADDRESSES ? (uint32_t)low : UINT32_MAX;
+}
+
+bool names_is_virtual(const union address *address)
+{
+	return number_at(address) < VIRTUAL_ADDRESSES;
+}
+
 uint32_t names_by_address(const struct state *state, const union address *address)
 {
-	uint32_t number;
-	if (address->sa.sa_family == AF_INET) {
-		number = ntohl(address->in.sin_addr.s_addr) - RANGE4;
-	} else {
-		const uint8_t *bytes = address->in6.sin6_addr.s6_addr;
-		if (memcmp(bytes, range6, sizeof(range6)) != 0)
-			return NONE;
-		uint64_t low;
-		memcpy(&low, bytes + 8, sizeof(low));
-		low = be64toh(low);
-		number = low < VIRTUAL_ADDRESSES ? (uint32_t)low : UINT32_MAX;
-	}
+	uint32_t number = number_at(address);
 	if (number >= VIRTUAL_ADDRESSES || state->name_at[number] == 0)
 		return NONE;
 	return state->name_at[number] - 1u;
@@ -160,10 +168,10 @@ static void answer_resolve(const struct state *state, struct question *question)
 	if (question->family && question->family != (v4 ? 4 : 6)) {
 		question->answer = QUESTION_NO_FAMILY;
 		question->family = v4 ? 4 : 6;
-	} else {
-		question->answer = QUESTION_OURS;
-		question->family = v4 ? 4 : 6;
+		return;
 	}
+	question->answer = QUESTION_OURS;
+	question->family = v4 ? 4 : 6;
 	if (v4)
 		memcpy(question->address, &address.in.sin_addr, 4);
 	else

@@ -21,6 +21,9 @@ uint32_t names_find(const struct state *state, const char *host);
 /* The name that has this virtual address, or NONE. */
 uint32_t names_by_address(const struct state *state, const union address *address);
 
+/* Could it be one, of whatever name? */
+bool names_is_virtual(const union address *address);
+
 /* The tunnel that port of a name leads to, or NONE. */
 uint32_t names_route(const struct name *name, uint16_t port);
 

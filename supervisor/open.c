@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
+#include "supervisor/blind.h"
 #include "supervisor/chore.h"
 #include "supervisor/copy.h"
 #include "supervisor/fault.h"
@@ -91,6 +92,7 @@ static void inject(struct supervisor *s, uint32_t index, struct copy *copy)
 {
 	const struct call *call = &s->state->calls[index];
 	int number = copy->number;
+	blind_tell(s, call);
 	if (number < 0)
 		number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
 				       copy->fd, copy->flags & O_CLOEXEC);

@@ -13,7 +13,8 @@
 #include "supervisor/fd.h"
 #include "supervisor/loop.h"
 
-#define SEARCH (20 * MILLISECOND)
+#define GENERATIONS 256
+#define SEARCH      (20 * MILLISECOND)
 
 #define STATUS 4096 /* bytes of /proc/TID/status: more than it has up to the ids */
 
@@ -53,6 +54,49 @@ int proc_group(int tid)
 {
 	unsigned group;
 	return read_status(tid, "\nTgid:", &group, 1) == 1 ? (int)group : -ESRCH;
+}
+
+/* The process of a thread and that one's parent: 0 or -ESRCH. */
+static int parent_of(int tid, int *group, int *parent)
+{
+	char path[64], line[256];
+	int found = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	FILE *status = fopen(path, "re");
+	while (status && found < 2 && fgets(line, sizeof(line), status))
+		found += sscanf(line, "Tgid: %d", group) == 1 ||
+			 sscanf(line, "PPid: %d", parent) == 1;
+	if (status)
+		fclose(status);
+	return found == 2 ? 0 : -ESRCH;
+}
+
+static bool in_list(const struct program *program, uint32_t count, int pid)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (program->told[i] == pid)
+			return true;
+	return false;
+}
+
+/* A line of descent that does not lead to the command, but to who adopts orphans, may have come
+ * from anybody. */
+int proc_told(const struct state *state, int tid, uint32_t index)
+{
+	if (index >= MAX_PROGRAMS)
+		return 1;
+	const struct program *program = &state->programs[index];
+	uint32_t count = *(const volatile uint32_t *)&program->told_count;
+	if (count > TOLD_MAX)
+		return 1;
+	int group, parent;
+	for (int depth = 0; depth < GENERATIONS && tid > 1; depth++, tid = parent) {
+		if (parent_of(tid, &group, &parent) < 0 || in_list(program, count, group))
+			return 1;
+		if (group == program->command)
+			return 0;
+	}
+	return 1;
 }
 
 int proc_table_group(int tid)

@@ -14,6 +14,10 @@ int proc_group(int tid);
 /* The same, if the thread shares the descriptor table of its process; else -ENOTSUP. */
 int proc_table_group(int tid);
 
+/* Is the thread's process one of those that the program was told addresses in, or does it descend
+ * from one? 1: yes, or it cannot be known; 0: no. */
+int proc_told(const struct state *state, int tid, uint32_t program);
+
 /* Whose is it? 0: all its user ids are ours; else -EPERM or -ESRCH. */
 int proc_owner(int tid);
 

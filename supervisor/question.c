@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "protocol/control.h"
+#include "supervisor/blind.h"
 #include "supervisor/fault.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
@@ -25,6 +26,8 @@ static void answer(struct supervisor *s, uint32_t index)
 		return;
 	}
 	names_answer(s->state, &question);
+	if (question.answer == QUESTION_OURS)
+		blind_tell(s, call);
 	fault_point("question.answered");
 	if (target_write(s->state, call, call->args[1], &question, sizeof(question)) < 0)
 		notify_fail(s->state, index, EBADF);

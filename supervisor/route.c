@@ -11,9 +11,10 @@ struct route route_of(const struct state *state, const union address *asked)
 	struct route route = {ROUTE_NONE, NONE, NONE};
 	route.name = names_by_address(state, asked);
 	if (route.name == NONE) {
-		route.tunnel = names_by_number(state, asked, &route.name);
+		/* what another tunnel maps must not lead an access point's connections elsewhere */
+		route.tunnel = tunnel_by_contact(state, asked);
 		if (route.tunnel == NONE)
-			route.tunnel = tunnel_by_contact(state, asked);
+			route.tunnel = names_by_number(state, asked, &route.name);
 		route.kind = route.tunnel == NONE ? ROUTE_NONE : ROUTE_TUNNEL;
 		return route;
 	}
@@ -24,6 +25,12 @@ struct route route_of(const struct state *state, const union address *asked)
 	else
 		route.kind = name->is_globus ? ROUTE_NO_PORT : ROUTE_REALLY;
 	return route;
+}
+
+bool route_is_given(const struct state *state, const struct call *call, const union address *asked)
+{
+	return names_is_virtual(asked) &&
+	       (names_by_address(state, asked) != NONE || state->programs[call->program].inherited);
 }
 
 void route_describe(const struct state *state, const struct conn *conn, char *text, size_t size)

@@ -23,6 +23,10 @@ struct route {
  * and port lead into its tunnel, since nothing but an authenticated connection is of use there. */
 struct route route_of(const struct state *state, const union address *asked);
 
+/* Is that a virtual address that was given out to this call's programs, or may have been by a
+ * supervisor that has ended? */
+bool route_is_given(const struct state *state, const struct call *call, const union address *asked);
+
 /* What the user calls the place that conn goes to: a name and port, or an address. */
 void route_describe(const struct state *state, const struct conn *conn, char *text, size_t size);
 

@@ -1,37 +1,75 @@
 /* i386's socketcall(2): one call for many, its arguments as 32-bit words in memory. */
 
+#include <errno.h>
 #include <linux/net.h>
 #include <sys/socket.h>
 
+#include "supervisor/blind.h"
 #include "supervisor/notify.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/target.h"
+
+static void dispatch(struct supervisor *s, uint32_t index, uint64_t which)
+{
+	const struct call *call = &s->state->calls[index];
+	switch (which) {
+	case SYS_CONNECT:
+		connect_call(s, index);
+		return;
+	case SYS_BIND:
+		bind_call(s, index);
+		return;
+	case SYS_SENDTO:
+		send_call(s, index, SEND_TO);
+		return;
+	case SYS_SENDMSG:
+		send_call(s, index, SEND_MESSAGE);
+		return;
+	case SYS_SENDMMSG:
+		send_call(s, index, SEND_MESSAGES);
+		return;
+	case SYS_GETSOCKOPT:
+		if ((int)call->args[1] == SOL_SOCKET && (int)call->args[2] == SO_ERROR)
+			so_error_call(s, index);
+		else
+			notify_pass(s->state, index);
+		return;
+	default:
+		accept_call(s, index);
+	}
+}
+
+/* What it asks for is known, with what arguments is not. */
+static void unread(struct supervisor *s, uint32_t index, uint64_t which, int error)
+{
+	const struct call *call = &s->state->calls[index];
+	bool sends = which == SYS_CONNECT || which == SYS_SENDTO || which == SYS_SENDMSG ||
+		     which == SYS_SENDMMSG;
+	if (which == SYS_ACCEPT || which == SYS_ACCEPT4)
+		supervisor_no_descriptor(s, index, error);
+	else if (error != -EFAULT && sends && blind_is_told(s, call, error))
+		blind_refuse(s, index, error);
+	else
+		notify_pass(s->state, index);
+}
 
 void socketcall_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	static const uint8_t words[] = {
-		[SYS_BIND] = 3,       [SYS_CONNECT] = 3, [SYS_ACCEPT] = 3,
-		[SYS_GETSOCKOPT] = 5, [SYS_ACCEPT4] = 4,
+		[SYS_BIND] = 3,       [SYS_CONNECT] = 3, [SYS_ACCEPT] = 3,  [SYS_SENDTO] = 6,
+		[SYS_GETSOCKOPT] = 5, [SYS_SENDMSG] = 3, [SYS_ACCEPT4] = 4, [SYS_SENDMMSG] = 4,
 	};
-	uint64_t which = call->args[0];
+	uint64_t which = (uint32_t)call->args[0];
 	uint32_t args[6] = {0};
 	uint32_t count = which < sizeof(words) ? words[which] : 0;
-	if (count == 0 ||
-	    target_read(s->state, call, call->args[1], args, count * (uint32_t)sizeof(*args)) < 0) {
-		notify_pass(s->state, index);
+	int err = count == 0 ? -EFAULT
+			     : target_read(s->state, call, call->args[1], args,
+					   count * (uint32_t)sizeof(*args));
+	if (err < 0) {
+		unread(s, index, which, err);
 		return;
 	}
 	for (uint32_t i = 0; i < 6; i++)
 		call->args[i] = args[i];
-	if (which == SYS_CONNECT)
-		connect_call(s, index);
-	else if (which == SYS_BIND)
-		bind_call(s, index);
-	else if (which != SYS_GETSOCKOPT)
-		accept_call(s, index);
-	else if (args[1] == SOL_SOCKET && args[2] == SO_ERROR)
-		so_error_call(s, index);
-	else
-		notify_pass(s->state, index);
+	dispatch(s, index, which);
 }

@@ -47,6 +47,7 @@
 #define BASE_PATH_MAX     CONTROL_PATH_MAX
 #define LOOKUP_TEXT_MAX   512
 #define KEPT_MAX          16
+#define TOLD_MAX          128 /* processes of a launch that were told an address of ours */
 #define MAX_MARKS         64
 #define MAX_LOST          16 /* supervisors that do not end */
 #define MAX_CHORES        64
@@ -153,6 +154,11 @@ struct program {
 	uint64_t
 		slow_until; /* a thread of it did not run for a while when it was given something */
 	uint32_t chores;    /* that are done for it and not done yet */
+	pid_t command;      /* its first process; 0: not known */
+	bool confined;      /* by Landlock, or a part of it */
+	bool all_told;      /* too many processes to tell those that know an address of ours … */
+	uint32_t told_count; /* … from others: else these */
+	int told[TOLD_MAX];
 };
 
 /* One user's programs within one launch that have held the supervisor up: mark.h. */
@@ -341,7 +347,8 @@ enum hand_op {
 	HAND_COMM,
 	HAND_OWNER,
 	HAND_UID,
-	HAND_SCOPE
+	HAND_SCOPE,
+	HAND_TOLD
 };
 #define HAND_DATA 1024
 

@@ -312,6 +312,16 @@ void supervisor_no_descriptor(struct supervisor *s, uint32_t index, int error)
 		notify_pass(s->state, index); /* no such descriptor: the kernel says so */
 }
 
+/* landlock_restrict_self(): from now on a part of this launch may be kept from ports that we could
+ * connect to; which part is not to be known. */
+static void landlock_call(struct supervisor *s, uint32_t index)
+{
+	const struct call *call = &s->state->calls[index];
+	if ((int32_t)call->args[0] >= 0) /* without rules it restricts nothing */
+		s->state->programs[call->program].confined = true;
+	notify_pass(s->state, index);
+}
+
 /* --- dispatch --- */
 
 static void dispatch_native(struct supervisor *s, uint32_t index, struct call *call)
@@ -332,6 +342,12 @@ static void dispatch_native(struct supervisor *s, uint32_t index, struct call *c
 		return;
 	case SYS_bind:
 		bind_call(s, index);
+		return;
+	case SYS_sendto:
+		send_call(s, index, SEND_TO);
+		return;
+	case SYS_landlock_restrict_self:
+		landlock_call(s, index);
 		return;
 #ifdef SYS_open
 	case SYS_open:
@@ -361,6 +377,12 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 		return;
 	case I386_BIND:
 		bind_call(s, index);
+		return;
+	case I386_SENDTO:
+		send_call(s, index, SEND_TO);
+		return;
+	case I386_LANDLOCK_RESTRICT_SELF:
+		landlock_call(s, index);
 		return;
 	case I386_OPEN:
 	case I386_OPENAT:

@@ -75,6 +75,8 @@ void open_call(struct supervisor *s, uint32_t call);
 void question_call(struct supervisor *s, uint32_t call);
 void trial_call(struct supervisor *s, uint32_t call); /* needs.h */
 void socketcall_call(struct supervisor *s, uint32_t call);
+enum send_kind { SEND_TO, SEND_MESSAGE, SEND_MESSAGES };
+void send_call(struct supervisor *s, uint32_t call, enum send_kind kind);
 
 /* connect.c: its events. */
 void connect_event(struct supervisor *s, uint32_t conn);
