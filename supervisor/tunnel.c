@@ -8,32 +8,110 @@
 #include "supervisor/limit.h"
 #include "supervisor/names.h"
 
-static int add_names(struct state *state, uint32_t index, const struct conf_view *view)
+/* --- what a conf asks for, checked before anything is changed --- */
+
+#define WANTED_MAX (CONF_MAPPED_MAX + 1)
+
+/* The places that are to lead into a tunnel: the mapped ones, and its own name last, which says
+ * that all others are there. */
+static size_t wanted_places(const char *id, const struct conf_view *view,
+			    struct contact wanted[WANTED_MAX])
 {
-	char host[CONTACT_HOST_MAX + 1];
-	snprintf(host, sizeof(host), "globus.%s", state->tunnels[index].id);
-	uint16_t port = view->fake_port ? view->fake_port : CONF_FAKE_PORT_LOW;
-	int err = names_add(state, host, port, index, true);
-	for (size_t i = 0; err == 0 && i < view->mapped_count; i++)
-		err = names_add(state, view->mapped[i].host, view->mapped[i].port, index, false);
-	return err;
+	size_t count = 0;
+	for (; count < view->mapped_count; count++)
+		wanted[count] = view->mapped[count];
+	snprintf(wanted[count].host, sizeof(wanted[count].host), "globus.%s", id);
+	wanted[count].port = view->fake_port ? view->fake_port : CONF_FAKE_PORT_LOW;
+	return count + 1;
 }
 
-/* Do the mapped names lead nowhere yet, or into this tunnel? */
-static bool names_free(const struct state *state, uint32_t index, const struct conf_view *view)
+/* What one place needs beside those before it: a name that is not there yet, and a route of it. */
+struct need {
+	bool name, route;
+	uint32_t routes; /* of that name, with those that are wanted before */
+};
+
+static struct need need_of(const struct state *state, const struct contact *wanted, size_t at)
 {
-	for (size_t i = 0; i < view->mapped_count; i++) {
-		uint32_t name = names_find(state, view->mapped[i].host);
-		uint32_t route = name == NONE
-					 ? NONE
-					 : names_route(&state->names[name], view->mapped[i].port);
-		if (route != NONE && route != index)
+	uint32_t name = names_find(state, wanted[at].host);
+	struct need need = {.name = name == NONE, .route = true};
+	if (name != NONE) {
+		need.routes = state->names[name].routes;
+		need.route = names_route(&state->names[name], wanted[at].port) == NONE;
+	}
+	for (size_t i = 0; i < at; i++) {
+		if (strcmp(wanted[i].host, wanted[at].host) != 0)
+			continue;
+		need.name = false;
+		need.routes++; /* one that is there already is counted twice: that does no harm */
+		if (wanted[i].port == wanted[at].port)
+			need.route = false;
+	}
+	return need;
+}
+
+/* Does a place lead into another tunnel already? */
+static bool is_anothers(const struct state *state, uint32_t index, const struct contact *place)
+{
+	uint32_t name = names_find(state, place->host);
+	uint32_t route = name == NONE ? NONE : names_route(&state->names[name], place->port);
+	return route != NONE && route != index;
+}
+
+static int check_names(struct state *state, uint32_t index, const char *id,
+		       const struct conf_view *view)
+{
+	struct contact wanted[WANTED_MAX];
+	size_t count = view->listener.port ? 0 : wanted_places(id, view, wanted);
+	uint32_t names = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct need need = need_of(state, wanted, i);
+		if (is_anothers(state, index, &wanted[i]))
+			return -EDOM;
+		if (need.route && need.routes >= MAX_ROUTES)
+			return -ENOSPC;
+		names += need.name;
+	}
+	bool full = names && limit_reached(state, LIMIT_NAMES, state->name_count + names - 1);
+	return full ? -ENOSPC : 0;
+}
+
+/* Is there room for these ports (up to the first 0 or MAX_PORTS) and that one, if it is one? */
+static bool ports_fit(const struct tunnel *tunnel, uint16_t one, const uint16_t *more)
+{
+	struct tunnel probe = {0};
+	size_t count = 0;
+	if (tunnel)
+		memcpy(probe.ports, tunnel->ports, sizeof(probe.ports));
+	while (count < MAX_PORTS && probe.ports[count])
+		count++;
+	for (size_t i = 0; i <= MAX_PORTS; i++) {
+		uint16_t port = i == 0 ? one : more ? more[i - 1] : 0;
+		if (port == 0 && i == 0)
+			continue;
+		if (port == 0)
+			break;
+		if (tunnel_has_port(&probe, port))
+			continue;
+		if (count == MAX_PORTS)
 			return false;
+		probe.ports[count++] = port;
 	}
 	return true;
 }
 
-static int take_view(struct state *state, uint32_t index, const struct conf_view *view)
+/* --- taking it: nothing in here fails any more --- */
+
+static void add_names(struct state *state, uint32_t index, const struct conf_view *view)
+{
+	struct contact wanted[WANTED_MAX];
+	size_t count = wanted_places(state->tunnels[index].id, view, wanted);
+	for (size_t i = 0; i < count; i++)
+		names_add(state, wanted[i].host, wanted[i].port, index,
+			  strcmp(wanted[i].host, wanted[count - 1].host) == 0);
+}
+
+static void take_view(struct state *state, uint32_t index, const struct conf_view *view)
 {
 	struct tunnel *tunnel = &state->tunnels[index];
 	tunnel->secured = view->secured;
@@ -44,16 +122,19 @@ static int take_view(struct state *state, uint32_t index, const struct conf_view
 	if (view->listener.port) {
 		snprintf(tunnel->listener_host, sizeof(tunnel->listener_host), "%s",
 			 view->listener.host);
-		return tunnel_listen(state, index, view->listener.port);
+		tunnel_listen(state, index, view->listener.port);
+		return;
 	}
 	state->initiates = true;
 	union address contact;
 	if (view->contact.port && address_from_contact(&contact, &view->contact) == 0)
 		tunnel_set_contact(state, index, &contact);
-	return add_names(state, index, view);
+	add_names(state, index, view);
 }
 
-int tunnel_add(struct state *state, const char *id, const char *base, const struct conf_view *view)
+/* ports: beside the view's own, as in ports_fit(). */
+static int check_new(struct state *state, const char *id, const char *base,
+		     const struct conf_view *view, const uint16_t *ports)
 {
 	if (tunnel_find(state, id, base) != NONE)
 		return -EEXIST;
@@ -61,17 +142,41 @@ int tunnel_add(struct state *state, const char *id, const char *base, const stru
 		return -ENOSPC;
 	if (strlen(base) >= sizeof(state->lookups[0].base))
 		return -ENAMETOOLONG;
-	if (!names_free(state, NONE, view))
-		return -EDOM;
-	uint32_t index = state->tunnel_count++;
-	strcpy(state->tunnels[index].id, id);
-	strcpy(state->lookups[index].base, base);
-	return take_view(state, index, view);
+	if (!ports_fit(NULL, view->listener.port, ports))
+		return -ENOSPC;
+	return check_names(state, NONE, id, view);
 }
 
-int tunnel_renew(struct state *state, uint32_t index, const struct conf_view *view)
+static int add(struct state *state, const char *id, const char *base, const struct conf_view *view,
+	       const uint16_t *ports)
 {
-	return names_free(state, index, view) ? take_view(state, index, view) : -EDOM;
+	int err = check_new(state, id, base, view, ports);
+	if (err < 0)
+		return err;
+	uint32_t index = state->tunnel_count;
+	memset(&state->tunnels[index], 0, sizeof(state->tunnels[index]));
+	strcpy(state->tunnels[index].id, id);
+	strcpy(state->lookups[index].base, base);
+	state->tunnel_count++;
+	take_view(state, index, view);
+	return 0;
+}
+
+int tunnel_add(struct state *state, const char *id, const char *base, const struct conf_view *view)
+{
+	return add(state, id, base, view, NULL);
+}
+
+static int renew(struct state *state, uint32_t index, const struct conf_view *view,
+		 const uint16_t *ports)
+{
+	const struct tunnel *tunnel = &state->tunnels[index];
+	if (!ports_fit(tunnel, view->listener.port, ports))
+		return -ENOSPC;
+	int err = check_names(state, index, tunnel->id, view);
+	if (err == 0)
+		take_view(state, index, view);
+	return err;
 }
 
 static struct contact contact_of(const struct name *name, uint16_t port)
@@ -116,7 +221,15 @@ void tunnel_view(const struct state *state, uint32_t index, struct conf_view *vi
 	view_names(state, index, view);
 }
 
-int tunnel_take(struct state *state, struct control_tunnel *message, bool renew)
+/* A supervisor that ended while it took the tunnel may have left out names. */
+static bool is_whole(const struct state *state, const struct tunnel *tunnel)
+{
+	char host[CONTACT_HOST_MAX + 1];
+	snprintf(host, sizeof(host), "globus.%s", tunnel->id);
+	return !tunnel->initiates || names_find(state, host) != NONE;
+}
+
+int tunnel_take(struct state *state, struct control_tunnel *message, bool anew)
 {
 	uint8_t id[UUID_BYTES];
 	message->id[UUID_TEXT] = message->base[sizeof(message->base) - 1] = '\0';
@@ -126,9 +239,11 @@ int tunnel_take(struct state *state, struct control_tunnel *message, bool renew)
 	uint32_t tunnel = tunnel_find(state, message->id, message->base);
 	int err = 0;
 	if (tunnel == NONE)
-		err = tunnel_add(state, message->id, message->base, &message->view);
-	else if (renew)
-		err = tunnel_renew(state, tunnel, &message->view);
+		err = add(state, message->id, message->base, &message->view, message->ports);
+	else if (anew || !is_whole(state, &state->tunnels[tunnel]))
+		err = renew(state, tunnel, &message->view, message->ports);
+	else if (!ports_fit(&state->tunnels[tunnel], 0, message->ports))
+		err = -ENOSPC;
 	tunnel = tunnel_find(state, message->id, message->base);
 	for (size_t i = 0; err == 0 && i < MAX_PORTS && message->ports[i]; i++)
 		err = tunnel_listen(state, tunnel, message->ports[i]);

@@ -7,17 +7,13 @@
 #include "supervisor/state.h"
 
 /* Add a tunnel (id in lower case) and its names; base: the folder of its conf file. 0; -EEXIST: it
- * is there already; -ENOSPC: too many tunnels or names; -EDOM: a mapped host and port leads to
- * another tunnel already; -ENAMETOOLONG. */
+ * is there already; -ENOSPC: too many tunnels, names or ports; -EDOM: a mapped host and port leads
+ * to another tunnel already; -ENAMETOOLONG. On an error nothing has changed. */
 int tunnel_add(struct state *state, const char *id, const char *base, const struct conf_view *view);
 
-/* The conf of a tunnel that is there may have changed: take its secret, contact and names. Errors
- * as above, and -ENOENT. */
-int tunnel_renew(struct state *state, uint32_t tunnel, const struct conf_view *view);
-
-/* Add what another process says of a tunnel, or its ports to one that is there; renew: which also
+/* Add what another process says of a tunnel, or its ports to one that is there; anew: which also
  * takes its secret, contact and names. Errors as above, and -EINVAL: nonsense. */
-int tunnel_take(struct state *state, struct control_tunnel *message, bool renew);
+int tunnel_take(struct state *state, struct control_tunnel *message, bool anew);
 
 /* What its conf said, so that another supervisor can be told. It holds the secret. */
 void tunnel_view(const struct state *state, uint32_t tunnel, struct conf_view *view);
