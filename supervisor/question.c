@@ -19,9 +19,12 @@ static void answer(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	struct question question;
+	int err = target_read(s->state, call, call->args[1], &question, sizeof(question));
+	if (err == -EPERM)
+		log_warn("process %d cannot be looked into (%s): it is told no tunnel's name",
+			 (int)call->notif.pid, strerror(-err));
 	/* a negative descriptor is wrong to the kernel, whatever else is right */
-	if (target_read(s->state, call, call->args[1], &question, sizeof(question)) < 0 ||
-	    question.magic != QUESTION_MAGIC || question.version != CONTROL_VERSION) {
+	if (err < 0 || question.magic != QUESTION_MAGIC || question.version != CONTROL_VERSION) {
 		notify_fail(s->state, index, EBADF);
 		return;
 	}

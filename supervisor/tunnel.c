@@ -26,28 +26,28 @@ static size_t wanted_places(const char *id, const struct conf_view *view,
 }
 
 /* What one place needs beside those before it: a name that is not there yet, and a route of it. */
-struct need {
+struct lack {
 	bool name, route;
 	uint32_t routes; /* of that name, with those that are wanted before */
 };
 
-static struct need need_of(const struct state *state, const struct contact *wanted, size_t at)
+static struct lack lack_of(const struct state *state, const struct contact *wanted, size_t at)
 {
 	uint32_t name = names_find(state, wanted[at].host);
-	struct need need = {.name = name == NONE, .route = true};
+	struct lack lack = {.name = name == NONE, .route = true};
 	if (name != NONE) {
-		need.routes = state->names[name].routes;
-		need.route = names_route(&state->names[name], wanted[at].port) == NONE;
+		lack.routes = state->names[name].routes;
+		lack.route = names_route(&state->names[name], wanted[at].port) == NONE;
 	}
 	for (size_t i = 0; i < at; i++) {
 		if (strcmp(wanted[i].host, wanted[at].host) != 0)
 			continue;
-		need.name = false;
-		need.routes++; /* one that is there already is counted twice: that does no harm */
+		lack.name = false;
+		lack.routes++; /* one that is there already is counted twice: that does no harm */
 		if (wanted[i].port == wanted[at].port)
-			need.route = false;
+			lack.route = false;
 	}
-	return need;
+	return lack;
 }
 
 /* Does a place lead into another tunnel already? */
@@ -65,12 +65,12 @@ static int check_names(struct state *state, uint32_t index, const char *id,
 	size_t count = view->listener.port ? 0 : wanted_places(id, view, wanted);
 	uint32_t names = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct need need = need_of(state, wanted, i);
+		struct lack lack = lack_of(state, wanted, i);
 		if (is_anothers(state, index, &wanted[i]))
 			return -EDOM;
-		if (need.route && need.routes >= MAX_ROUTES)
+		if (lack.route && lack.routes >= MAX_ROUTES)
 			return -ENOSPC;
-		names += need.name;
+		names += lack.name;
 	}
 	bool full = names && limit_reached(state, LIMIT_NAMES, state->name_count + names - 1);
 	return full ? -ENOSPC : 0;
