@@ -80,11 +80,15 @@ void blind_refuse(struct supervisor *s, uint32_t index, int error)
 	notify_fail(s->state, index, ECONNREFUSED);
 }
 
+bool blind_may_mean_tunnel(struct supervisor *s, const struct call *call, uint64_t len, int error)
+{
+	/* what we cannot read the kernel cannot, either */
+	return error != -EFAULT && may_be_internet(len) && blind_is_told(s, call, error);
+}
+
 void blind_answer(struct supervisor *s, uint32_t index, uint64_t len, int error)
 {
-	/* there is nothing that the kernel could read, either */
-	if (error == -EFAULT || !may_be_internet(len) ||
-	    !blind_is_told(s, &s->state->calls[index], error))
+	if (!blind_may_mean_tunnel(s, &s->state->calls[index], len, error))
 		notify_pass(s->state, index);
 	else
 		blind_refuse(s, index, error);

@@ -18,6 +18,10 @@ void blind_tell(struct supervisor *s, const struct call *call);
  * (target.h). */
 bool blind_is_told(struct supervisor *s, const struct call *call, int error);
 
+/* May this connect() or sendto(), whose address of len bytes could not be read, be meant for a
+ * tunnel? */
+bool blind_may_mean_tunnel(struct supervisor *s, const struct call *call, uint64_t len, int error);
+
 /* Answer a connect() or sendto() whose address, of len bytes, could not be read; error: why. */
 void blind_answer(struct supervisor *s, uint32_t call, uint64_t len, int error);
 

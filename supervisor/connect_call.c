@@ -185,21 +185,18 @@ static void connect_unseen(struct supervisor *s, uint32_t index, int error)
 	const struct call *call = &s->state->calls[index];
 	if (!notify_valid(s->state, call))
 		notify_forget(s->state, index);
-	else if (error == -EBADF)
-		notify_fail(s->state, index, EBADF);
+	else if (error == -EBADF || error == -ENOTSOCK)
+		notify_fail(s->state, index, -error);
 	else if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
 		notify_fail(s->state, index, ENFILE);
 	else
 		blind_refuse(s, index, error);
 }
 
-/* It is no socket, or of a family that has no such addresses: what the kernel says of that. */
-static void refuse_socket(struct supervisor *s, uint32_t index, int fd, int error)
+/* Its family has no such addresses: what the kernel says of that. */
+static void refuse_socket(struct supervisor *s, uint32_t index, int fd)
 {
-	if (error == -ENOTSOCK)
-		notify_fail(s->state, index, ENOTSOCK);
-	else
-		notify_fail(s->state, index, socket_family(fd) == AF_UNIX ? EINVAL : EAFNOSUPPORT);
+	notify_fail(s->state, index, socket_family(fd) == AF_UNIX ? EINVAL : EAFNOSUPPORT);
 }
 
 /* The socket is of the other of the two families: likewise. */
@@ -232,14 +229,13 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 {
 	struct call *call = &s->state->calls[index];
 	struct facts facts = {0};
-	int err;
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd < 0) {
 		connect_unseen(s, index, fd);
 	} else if (!notify_valid(s->state, call)) {
 		notify_forget(s->state, index);
-	} else if ((err = socket_name(fd, &facts.here, &facts.family)) < 0) {
-		refuse_socket(s, index, fd, err);
+	} else if (socket_name(fd, &facts.here, &facts.family) < 0) {
+		refuse_socket(s, index, fd);
 	} else if ((facts.tcp_state = socket_tcp_state(fd)) == 0) {
 		notify_fail(s->state, index, ECONNREFUSED); /* not TCP */
 	} else if (s->netns && socket_netns(fd) != s->netns) {
@@ -343,7 +339,7 @@ void so_error_call(struct supervisor *s, uint32_t index)
 		return;
 	}
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
-	if (fd == -EBADF || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
+	if (fd == -EBADF || fd == -ENOTSOCK || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
 		supervisor_no_descriptor(s, index, fd);
 		return;
 	}

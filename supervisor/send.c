@@ -9,7 +9,7 @@
 
 #include "supervisor/address.h"
 #include "supervisor/blind.h"
-#include "supervisor/fd.h"
+#include "supervisor/chore.h"
 #include "supervisor/log.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"
@@ -21,7 +21,7 @@ static void refuse(struct supervisor *s, uint32_t index, const union address *to
 {
 	char text[ADDRESS_TEXT];
 	const struct call *call = &s->state->calls[index];
-	cleanup_fd int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (!notify_valid(s->state, call)) {
 		notify_forget(s->state, index);
 		return;
@@ -34,7 +34,7 @@ static void refuse(struct supervisor *s, uint32_t index, const union address *to
 	uint32_t name = names_by_address(s->state, to);
 	log_warn("process %d sends a datagram to %s, and tunnels carry TCP only: it is refused",
 		 (int)call->notif.pid, name == NONE ? text : s->state->names[name].host);
-	notify_fail(s->state, index, fd == -EBADF ? EBADF : ECONNREFUSED);
+	notify_fail(s->state, index, fd == -EBADF || fd == -ENOTSOCK ? -fd : ECONNREFUSED);
 }
 
 static void send_to(struct supervisor *s, uint32_t index, uint64_t at, uint64_t size)

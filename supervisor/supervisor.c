@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/blind.h"
 #include "supervisor/chore.h"
 #include "supervisor/confine.h"
 #include "supervisor/control.h"
@@ -393,6 +394,15 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 	}
 }
 
+/* As of any program that cannot be looked into. */
+static bool may_mean_tunnel(struct supervisor *s, const struct call *call)
+{
+	if (call->notif.data.nr != SYS_connect && call->notif.data.nr != SYS_sendto)
+		return true;
+	return blind_may_mean_tunnel(
+		s, call, call->args[call->notif.data.nr == SYS_connect ? 2 : 5], -EPERM);
+}
+
 static void dispatch_marked(struct supervisor *s, uint32_t index, const struct call *call)
 {
 	int nr = call->notif.data.nr;
@@ -403,7 +413,9 @@ static void dispatch_marked(struct supervisor *s, uint32_t index, const struct c
 #ifdef SYS_open
 	pass |= !i386 && nr == SYS_open;
 #endif
-	if (pass)
+	if (nr == SYS_landlock_restrict_self)
+		landlock_call(s, index);
+	else if (pass || (!i386 && !may_mean_tunnel(s, call)))
 		notify_pass(s->state, index);
 	else
 		supervisor_refuse(s, index, EACCES);
