@@ -613,6 +613,7 @@ _Noreturn void supervisor_run(struct state *state)
 	if (state->control_fd >= 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	limit_fit(state);
+	chore_init(state);
 	socket_init();
 	if (privileges_drop(false) < 0 || loop_init(&s.loop, deadline_stands, &s) < 0)
 		_exit(1);
