@@ -202,10 +202,12 @@ static void explain_filter(int error)
 		run_error("this runs under a seccomp listener of something else already (a "
 			  "container?): the kernel allows one; start the command outside of it");
 	else if (error == EINVAL || error == ENOSYS || error == EACCES || error == EPERM)
-		run_error(
-			"this kernel or container does not allow seccomp user notifications (%s): "
-			"Linux 5.14 or later is needed, and a container profile that permits them",
-			strerror(error));
+		run_error("this kernel or container does not allow seccomp user notifications "
+			  "(%s): Linux 5.14 or later is needed, and the call seccomp(); allow it: "
+			  "docker, podman: a seccomp profile that has seccomp; systemd: "
+			  "SystemCallFilter=seccomp pidfd_getfd; nspawn: "
+			  "--system-call-filter=\"seccomp pidfd_getfd\"",
+			  strerror(error));
 	else
 		run_error("the filter cannot be installed: %s", strerror(error));
 }

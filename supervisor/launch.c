@@ -257,6 +257,19 @@ static void try_service(struct running *running)
 		    (enum need)word.need);
 }
 
+/* A filter that forbids seccomp() may end who calls it. */
+_Noreturn static void no_listener(struct running *running, const struct command_word *word)
+{
+	int status = 0;
+	if (word->stage == STAGE_KEEPER && word->error == ECHILD &&
+	    waitpid(running->keeping->command, &status, 0) == running->keeping->command) {
+		running->keeping->command = 0; /* its number may be another's */
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+			give_up(running, STAGE_FILTER, EPERM);
+	}
+	give_up(running, word->stage, word->error);
+}
+
 static void start(struct running *running)
 {
 	struct command_word word;
@@ -267,7 +280,7 @@ static void start(struct running *running)
 		give_up(running, STAGE_KEEPER, -err);
 	running->keeping->notify_fd = command_listener(running->command_socket, &word);
 	if (running->keeping->notify_fd < 0)
-		give_up(running, word.stage, word.error);
+		no_listener(running, &word);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigaddset(&child, SIGUSR2);

@@ -44,6 +44,16 @@ def test_filter_that_forbids_one_call(bare_lab, base, call, error, side):
     one_warning(here, f"{call}\\(?\\)", *HOW)
 
 
+@pytest.mark.parametrize("error", [1, "kill"])
+def test_filter_that_forbids_filters(bare_lab, base, error):
+    """systemd's @system-service has no seccomp()."""
+    tunnel = write_conf(base, **GOOD)
+    here, status, ran = launched(bare_lab, base, tunnel, BOX, "deny", "seccomp", error)
+    assert (status, ran) == (1, False), here
+    assert len(here.err.splitlines()) == 1, here
+    one_warning(here, r"seccomp\(\)", *HOW)
+
+
 @pytest.mark.parametrize("error", [1, 38])
 def test_filter_that_forbids_what_is_not_needed(bare_lab, base, error):
     """Pidfds of threads can be opened where this runs (Linux 6.9), or kcmp() is needed."""
