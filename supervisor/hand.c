@@ -57,6 +57,7 @@ static int wait_for_answer(struct state *state, uint32_t number)
 	if (!hand->there)
 		eventfd_write(state->keeper_wakes, 1);
 	while ((done = hand->done) != number && getppid() == hand->keeper) {
+		futex_wake(&hand->asked); /* who asked may have died before that */
 		futex_wait(&hand->done, done, &limit);
 		if (hand->done == done) /* it may be gone */
 			eventfd_write(state->keeper_wakes, 1);
@@ -70,8 +71,7 @@ static int ask_once(struct state *state, enum hand_op op)
 	struct hand *hand = &state->hand;
 	uint32_t number = hand->asked + 1;
 	hand->op = (uint8_t)op;
-	atomic_store(&hand->asked, number);
-	futex_wake(&hand->asked);
+	hand->asked = number;
 	return wait_for_answer(state, number);
 }
 

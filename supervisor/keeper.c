@@ -35,7 +35,7 @@
 
 #define RETRY_MS     20 /* where supervisors cannot be started, or die at once … */
 #define MAX_FAILURES 50 /* … so often in a row */
-#define AT_ONCE      (5 * MILLISECOND)
+#define AT_ONCE      (15 * MILLISECOND)
 #define MAX_FDS      10
 #define LOST_MS      200 /* between two looks at those that do not end */
 
@@ -283,6 +283,15 @@ void keeper_replace(struct keeper *keeper)
 	open_ticks(keeper->state);
 	keeper_log(keeper);
 	keeper_adopt(keeper);
+}
+
+void keeper_keep(struct keeper *keeper, int fd)
+{
+	int *kept = keeper->state->kept, i = 0;
+	while (i < KEPT_MAX && kept[i] >= 0)
+		i++;
+	assert(i < KEPT_MAX);
+	kept[i] = fd;
 }
 
 /* Closed before it is forgotten: a supervisor that takes over in between leaves it alone. */

@@ -51,6 +51,9 @@ void keeper_adopt(struct keeper *keeper);
 /* Another process in its place, with its state and descriptors: what fork and exec do not keep. */
 void keeper_replace(struct keeper *keeper);
 
+/* One more of those: else a supervisor that takes over would close it, for its kind. */
+void keeper_keep(struct keeper *keeper, int fd);
+
 /* Close one of those: its number may be anything's from then on. */
 void keeper_close(struct keeper *keeper, int *fd);
 

@@ -225,7 +225,8 @@ static void wait_for_word(struct running *running, struct command_word *word)
 {
 	const struct itimerspec limit = {.it_value = {.tv_sec = TRIAL_LIMIT / SECOND}};
 	enum { WORD, LATE, CHANNEL, COUNT };
-	cleanup_fd int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	keeper_keep(&running->keeper, timer);
 	timerfd_settime(timer, 0, &limit, NULL);
 	for (;;) {
 		struct pollfd fds[COUNT] = {
@@ -237,6 +238,7 @@ static void wait_for_word(struct running *running, struct command_word *word)
 		if (fds[WORD].revents) {
 			if (recv(running->command_socket, word, sizeof(*word), 0) != sizeof(*word))
 				give_up(running, STAGE_KEEPER, ECHILD);
+			keeper_close(&running->keeper, &timer);
 			return;
 		}
 		if (fds[LATE].revents)

@@ -286,7 +286,8 @@ static bool hold_again(struct supervisor *s, uint32_t index)
 	return true;
 }
 
-static void recover_calls(struct supervisor *s, bool held)
+/* last: the call at which the one before died; NONE: at none. */
+static void recover_calls(struct supervisor *s, bool held, uint32_t last)
 {
 	for (uint32_t i = 0; i < s->state->call_pool.top; i++) {
 		struct call *call = &s->state->calls[i];
@@ -296,7 +297,8 @@ static void recover_calls(struct supervisor *s, bool held)
 			call->slot.used = false;
 		else if (held && !hold_again(s, i))
 			call->state = CALL_RECEIVED;
-		else if (!held && call->state == CALL_RECEIVED && ++call->attempts > MAX_ATTEMPTS)
+		else if (!held && call->state == CALL_RECEIVED && i == last &&
+			 ++call->attempts > MAX_ATTEMPTS)
 			notify_fail(s->state, i, EIO);
 		else if (!held && call->state == CALL_RECEIVED)
 			supervisor_dispatch(s, i);
@@ -330,7 +332,7 @@ static void go_on(struct supervisor *s)
 		}
 }
 
-void recover(struct supervisor *s)
+void recover(struct supervisor *s, uint32_t last)
 {
 	if (s->state->counters.restarts == 0)
 		return;
@@ -342,10 +344,10 @@ void recover(struct supervisor *s)
 	suspect(s->state);
 	forget_lists(s->state);
 	recover_conns(s);
-	recover_calls(s, true);
+	recover_calls(s, true, last);
 	state_rebuild_pools(s->state);
 	recover_descriptors(s);
 	go_on(s);
-	recover_calls(s, false);
+	recover_calls(s, false, last);
 	supervisor_sweep_later(s);
 }

@@ -628,9 +628,9 @@ _Noreturn void supervisor_run(struct state *state)
 			supervisor_watch_program(&s, i);
 	loop_watch(&s.loop, state->supervisor_wakes, EPOLLIN, false,
 		   (struct object_id){.kind = OBJECT_WAKE});
-	work_on(state, work_of_nobody());
+	const struct work_item last = work_on(state, work_of_nobody());
 	control_recover(&s);
-	recover(&s);
+	recover(&s, last.call);
 	watch_lookups(&s);
 	chores_event(&s);
 	for (;;) {

@@ -103,9 +103,9 @@ void accept_bell_event(struct supervisor *s, uint32_t listener);
 bool accept_sweep(struct supervisor *s, uint32_t listener);
 void accept_injected(struct supervisor *s, struct chore *chore);
 
-/* recover.c: go on where the supervisor before this one stopped; close descriptors that nobody
- * owns, at a moment when no function holds one. */
-void recover(struct supervisor *s);
+/* recover.c: go on where the supervisor before this one stopped, at this call or NONE; close
+ * descriptors that nobody owns, at a moment when no function holds one. */
+void recover(struct supervisor *s, uint32_t last);
 void recover_descriptors(struct supervisor *s);
 
 /* open.c: a chore has put the copy there, or has not. */
