@@ -55,13 +55,15 @@ void keeper_log(const struct keeper *keeper)
 	log_be(&shape);
 }
 
-/* Nobody may end us by closing what we write the log to, or by a limit for the size of files. */
+/* Nobody may end us by closing what we write the log to, or by a limit for the size of files; nor
+ * may the watchdog end a supervisor that has just begun. */
 static void outlive_the_log(void)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);
 	sigaddset(&set, SIGXFSZ);
+	sigaddset(&set, SIGALRM); /* for a supervisor that is ready for it (socket_init) */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -125,6 +127,7 @@ void keeper_start_supervisor(struct keeper *keeper)
 		lan_warm_up(); /* calls wait: those to come need not spend the time */
 	close_fd(&state->supervisor_pidfd);
 	state->hand.keeper = getpid();
+	state->work.number = (state->work.number | 1) + 1; /* it is at nothing yet */
 	pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD, NULL,
 				     &state->supervisor_pidfd, NULL, 0);
 	if (child == 0) {
