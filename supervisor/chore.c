@@ -137,6 +137,16 @@ bool chore_injects(const struct state *state, uint32_t conn)
 	return false;
 }
 
+bool chore_injects_for(const struct state *state, uint32_t call)
+{
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		if (state->chores[i].stage != CHORE_FREE && state->chores[i].op == CHORE_INJECT &&
+		    state->chores[i].call == call &&
+		    state->chores[i].id == state->calls[call].notif.id)
+			return true;
+	return false;
+}
+
 void chore_search(struct state *state)
 {
 	for (uint32_t i = 0; i < MAX_CHORES; i++)

@@ -35,8 +35,9 @@ void chore_discard(int fd);
  * the program that made a call: 0; -EAGAIN: not now. */
 int chore_inject(struct state *state, uint32_t conn, int fd, uint32_t call, bool cloexec);
 
-/* Is that under way for this conn? */
+/* Is that under way for this conn, or this call? */
 bool chore_injects(const struct state *state, uint32_t conn);
+bool chore_injects_for(const struct state *state, uint32_t call);
 
 /* See that those are searched for who have search set to SEARCH_WANTED. */
 void chore_search(struct state *state);

@@ -56,6 +56,7 @@ uint32_t copy_take(struct state *state, const struct call *call, int flags)
 	copy->tid = (int)call->notif.pid;
 	copy->flags = flags;
 	copy->number = copy->fd = -1;
+	copy->result = 0;
 	copy->turn = state->copy_turns++;
 	return found;
 }
@@ -92,7 +93,8 @@ static size_t room(void)
 {
 	struct rlimit limit;
 	size_t most = HOSTS_MAX;
-	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < most + sizeof(struct copy_note))
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	    limit.rlim_cur < most + sizeof(struct copy_note))
 		most = limit.rlim_cur < 2 * sizeof(struct copy_note)
 			       ? 0
 			       : limit.rlim_cur / 8 * 8 - sizeof(struct copy_note);
@@ -227,8 +229,8 @@ static bool are_too_many(const struct state *state, const struct copy *copy)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < top_of(state); i++)
-		count += state->copies[i].stage != COPY_IDLE && state->copies[i].stage != COPY_DONE &&
-			 same_user(&state->copies[i], copy);
+		count += state->copies[i].stage != COPY_IDLE &&
+			 state->copies[i].stage != COPY_DONE && same_user(&state->copies[i], copy);
 	return count > MAX_COPIES_OF_USER;
 }
 
@@ -238,7 +240,7 @@ static bool admit(const struct state *state, struct copy *copy)
 	if (copy->stage == COPY_IDLE && copy->wanted) {
 		copy->stage = COPY_WAITING;
 		if (copy->wanted) {
-			copy->uid = proc_user(copy->tid);
+			copy->uid = proc_uid(copy->tid);
 			if (are_too_many(state, copy))
 				refuse(copy, -EAGAIN);
 		}
@@ -305,8 +307,7 @@ void copy_run(struct state *state)
 void copy_stop(struct state *state)
 {
 	for (uint32_t i = 0; i < top_of(state); i++)
-		if (state->copies[i].stage == COPY_RUNNING &&
-		    is_child(state->copies[i].pid))
+		if (state->copies[i].stage == COPY_RUNNING && is_child(state->copies[i].pid))
 			kill(state->copies[i].pid, SIGKILL);
 }
 

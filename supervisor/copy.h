@@ -2,15 +2,16 @@
 #define GS_COPY_H
 
 /*
- * Copies of a program's /etc/hosts with our names before it. The file is whatever the program has
- * made of its root, so it is read in a child of the keeper's that has the program's root, user,
- * groups and no capability, no descriptor of ours and none of our secrets, and that may hang for
- * ever: nobody waits for it. The child writes into memory that it shares with the keeper.
+ * Copies of a program's /etc/hosts with our names in front. The file may be anything that the
+ * program can mount or link there, so it is read by a child of the keeper. The child has the
+ * program's root, user and groups, no capabilities, none of our descriptors and none of our
+ * secrets. It may hang for ever: nobody waits for it. It writes into memory that it shares with
+ * the keeper.
  *
- *     the supervisor     takes a copy, holds the call, and says that it is wanted …
- *     the keeper         starts a child when its turn comes, and has the result when that has ended …
- *     the supervisor     answers the call, and says that it is not wanted any more …
- *     the keeper         closes what it had opened; a child that runs still is killed first
+ *     the supervisor  takes a copy, holds the call, and says that it is wanted
+ *     the keeper      starts a child when its turn comes, and has the result once that has ended
+ *     the supervisor  answers the call, and says that it is not wanted any more
+ *     the keeper      closes what it had opened; a child that still runs is killed first
  *
  * Only the supervisor writes `wanted`, only the keeper `stage`.
  */
@@ -20,7 +21,7 @@
 
 #include "supervisor/state.h"
 
-#define COPY_SECONDS 30      /* that a call may wait for its copy */
+#define COPY_SECONDS 10     /* that a call may wait for its copy */
 #define COPY_SIGNAL  SIGURG /* of a child that has ended; one that is blocked in the keeper */
 
 /* The flags of open(2) that say how a regular file is read. With others the call is another one. */

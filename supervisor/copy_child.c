@@ -1,7 +1,7 @@
 /*
- * The child that reads a program's /etc/hosts: first it becomes as little as the program is, then it
- * opens. It is a fork of the keeper, whose threads it does not have: no malloc, no stdio, and system
- * calls where the C library would ask other threads to join in.
+ * The child that reads a program's /etc/hosts. First it gives up every right that the program does
+ * not have, then it opens the file. It is a fork of the keeper that may have had threads: no
+ * malloc, no stdio, and system calls where the C library would ask other threads to join in.
  */
 
 #include <errno.h>
@@ -69,7 +69,7 @@ static int read_status(int tid)
 	return err;
 }
 
-/* The number at that place of a line, counted from 0; *line moves behind it. False: there is none. */
+/* The next number of a line; *line moves behind it. False: there is none. */
 static bool next_number(const char **line, unsigned *number)
 {
 	char *end;
@@ -138,7 +138,7 @@ static int take_ids(void)
 	return 0;
 }
 
-/* The signal is given up where ids change, and the keeper may have ended before it was asked for. */
+/* The signal is asked for last: a change of ids takes it back. The keeper may have ended before. */
 static int become(int tid, pid_t keeper)
 {
 	int err = read_ids(tid);
@@ -167,13 +167,13 @@ static int open_in(int root, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* In /proc, a file of "self" would be ours. */
+/* In /proc, which always tells what it is, a file of "self" would be ours. */
 static bool is_plain(int fd)
 {
 	struct stat stat;
 	struct statfs fs;
-	return fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && fstatfs(fd, &fs) == 0 &&
-	       fs.f_type != PROC_SUPER_MAGIC;
+	return fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) &&
+	       (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC);
 }
 
 static int read_all(int fd, struct copy_area *area)

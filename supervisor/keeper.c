@@ -256,6 +256,7 @@ void keeper_detach(struct keeper *keeper, const int *ours, size_t count)
 void keeper_adopt(struct keeper *keeper)
 {
 	drop_privileges();
+	numbers_fill();
 	lookup_init(keeper->keeping.cli);
 	outlive_the_log();
 	keeper->supervisor = keeper->asked = -1;
@@ -282,7 +283,6 @@ void keeper_replace(struct keeper *keeper)
 		dup3(STDERR_FILENO, keeping->warn_fd, O_CLOEXEC);
 	leave_standard_streams();
 	leave();
-	numbers_fill();
 	open_ticks(keeper->state);
 	keeper_log(keeper);
 	keeper_adopt(keeper);

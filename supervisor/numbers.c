@@ -11,12 +11,15 @@
 
 #define FEW (4 * OWN_NUMBERS)
 
+static bool filled; /* this process's own */
+
 /* 0 is /dev/null in a keeper. */
 void numbers_fill(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < FEW)
 		return;
+	filled = true;
 	int fd;
 	do
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -29,7 +32,7 @@ void numbers_close(int fd)
 {
 	if (fd < 0)
 		return;
-	if (fd >= OWN_NUMBERS || dup3(STDIN_FILENO, fd, O_CLOEXEC) < 0)
+	if (!filled || fd >= OWN_NUMBERS || dup3(STDIN_FILENO, fd, O_CLOEXEC) < 0)
 		close(fd);
 }
 

@@ -87,40 +87,49 @@ static bool inject_by_chore(struct supervisor *s, uint32_t index, const struct c
 	return false;
 }
 
-/* A supervisor that died may have put it into the program's table already. */
-static void inject(struct supervisor *s, uint32_t index, struct copy *copy)
+/* A supervisor that died may have put it into the program's table already. False: a chore does. */
+static bool inject(struct supervisor *s, uint32_t index, struct copy *copy)
 {
 	const struct call *call = &s->state->calls[index];
-	int number = copy->number;
+	if (copy->number >= 0)
+		return true;
 	blind_tell(s, call);
-	if (number < 0)
-		number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
-				       copy->fd, copy->flags & O_CLOEXEC);
+	int number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
+				   copy->fd, copy->flags & O_CLOEXEC);
 	if (number == -EINTR && inject_by_chore(s, index, copy))
-		return;
+		return false;
 	copy->number = number;
 	fault_point("open.injected");
-	log_debug("gave /etc/hosts to %d as %d", (int)call->notif.pid, number);
-	if (number < 0)
-		notify_fail(s->state, index, -number);
-	else
-		notify_return(s->state, index, number);
+	return true;
+}
+
+static void answer(struct supervisor *s, uint32_t index)
+{
+	struct copy *copy = &s->state->copies[index];
+	uint32_t call = copy->calls;
+	supervisor_release(s, call, &copy->calls);
+	if (copy->number >= 0) {
+		log_debug("gave /etc/hosts to %d as %d", copy->tid, copy->number);
+		notify_return(s->state, call, copy->number); /* now it knows our addresses */
+	} else if (copy->result == COPY_PASS) {
+		notify_pass(s->state, call);
+	} else if (copy->result < 0) {
+		refuse(s, call, -copy->result);
+	} else {
+		notify_fail(s->state, call, -copy->number);
+	}
+	fault_point("open.answered");
+	copy_leave(s->state, index);
 }
 
 static void made(struct supervisor *s, uint32_t index)
 {
 	struct copy *copy = &s->state->copies[index];
-	uint32_t call = copy->calls;
-	supervisor_release(s, call, &copy->calls);
+	if (chore_injects_for(s->state, copy->calls))
+		return;
 	fault_point("open.made");
-	if (copy->result == COPY_PASS)
-		notify_pass(s->state, call);
-	else if (copy->result < 0)
-		refuse(s, call, -copy->result);
-	else
-		inject(s, call, copy);
-	fault_point("open.answered");
-	copy_leave(s->state, index);
+	if (copy->result != 0 || inject(s, copy->calls, copy))
+		answer(s, index);
 }
 
 void open_wake(struct supervisor *s)
@@ -154,14 +163,13 @@ void open_recover(struct supervisor *s)
 	eventfd_write(s->state->keeper_wakes, 1); /* who wanted one may have died before that */
 }
 
-/* The call may have been answered since, by another supervisor. */
+/* The call may be over, or have another copy by now. */
 void open_injected(struct supervisor *s, const struct chore *chore)
 {
 	const struct call *call = &s->state->calls[chore->call];
-	if (!call->slot.used || call->notif.id != chore->id)
+	if (!call->slot.used || call->notif.id != chore->id || call->state != CALL_HELD ||
+	    call->kind != CALL_OPEN || s->state->copies[call->owner].calls != chore->call)
 		return;
-	if (chore->result < 0)
-		notify_fail(s->state, chore->call, -chore->result);
-	else
-		notify_return(s->state, chore->call, chore->result);
+	s->state->copies[call->owner].number = chore->result;
+	answer(s, call->owner);
 }

@@ -13,8 +13,8 @@
 /* For good. 0 or -errno. */
 int privileges_drop(bool keeper);
 
-/* In a child of the keeper's, or its hand: all that is permitted is in effect; and nothing any more, whatever it
- * runs. System calls alone. 0 or -errno. */
+/* In a child of the keeper's, or its hand: all that is permitted is in effect; and nothing any
+ * more, whatever it runs. System calls alone. 0 or -errno. */
 int privileges_raise(void);
 int privileges_none(void);
 

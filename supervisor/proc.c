@@ -171,19 +171,6 @@ static bool links_to(int dir, const char *name, uint64_t inode)
 	return proc_socket_inode(link, &found) && found == inode;
 }
 
-uid_t proc_user(int tid)
-{
-	char path[64], line[256];
-	uid_t user = (uid_t)-1;
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	FILE *status = fopen(path, "re");
-	while (status && user == (uid_t)-1 && fgets(line, sizeof(line), status))
-		sscanf(line, "Uid: %*u %*u %*u %u", &user);
-	if (status)
-		fclose(status);
-	return user;
-}
-
 int proc_find_socket(int tid, int fd)
 {
 	char path[64];

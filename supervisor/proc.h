@@ -21,9 +21,6 @@ int proc_told(const struct state *state, int tid, uint32_t program);
 /* Whose is it? 0: all its user ids are ours; else -EPERM or -ESRCH. */
 int proc_owner(int tid);
 
-/* The user whose rights the thread opens files with; -1: it is gone. */
-uid_t proc_user(int tid);
-
 /* The number under which the thread's table has the socket that we have as fd, or -ENOENT. */
 int proc_find_socket(int tid, int fd);
 

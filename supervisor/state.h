@@ -137,7 +137,7 @@ struct copy {
 	int number;            /* where the thread has it already; -1 */
 	uint64_t turn;         /* a lower one is earlier */
 	/* the keeper's */
-	uid_t uid;  /* of the thread */
+	int uid;    /* of the thread; negative: it is gone */
 	pid_t pid;  /* RUNNING: the child */
 	int fd;     /* RUNNING: what it writes into; DONE: for the program, or -1 */
 	int result; /* DONE: 0, COPY_PASS or -errno */
