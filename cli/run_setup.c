@@ -273,7 +273,7 @@ static int open_log(const struct run_options *options, struct launch *launch)
 static void ignore_inside(const struct run_options *options)
 {
 	if (options->debug || options->log || options->hosts || options->allow_io_uring ||
-	    options->attach || options->limits.count)
+	    options->allow_direct || options->attach || options->limits.count)
 		run_error("inside another globus-streams-run, only --port and --base-dir count: "
 			  "give that one the other options");
 }
@@ -315,6 +315,11 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 		.all_opens = options->hosts || run_elf_wants_opens(options->command[0]),
 		.allow_io_uring = options->allow_io_uring,
 	};
+	state->keeping.allow_direct = options->allow_direct;
+	if (options->allow_direct)
+		run_error("direct connections are allowed: a program that does not see a mapped "
+			  "name's "
+			  "tunnel connects to the real host, in clear");
 	if (options->allow_io_uring)
 		run_error(
 			"io_uring is allowed: what a program connects or accepts with it passes by "

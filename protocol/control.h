@@ -154,10 +154,13 @@ struct control_tunnel {
 	struct conf_view view;
 };
 
+#define ATTACH_AGAIN  1 /* another supervisor served it, which is gone with what it knew */
+#define ATTACH_DIRECT 2 /* its programs may connect to where mapped names really lead */
+
 struct control_attach {
 	struct control_header header;
 	int32_t pid;    /* of the command */
-	uint32_t again; /* 1: another supervisor served it, which is gone with what it knew */
+	uint32_t flags; /* ATTACH_… */
 };
 
 /* Can the asker be served? All that is done to programs was done to it by the time of the answer,

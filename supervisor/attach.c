@@ -86,8 +86,8 @@ int attach_tunnels(int channel, const struct state *state)
 	return err;
 }
 
-int attach_program(int channel, int notify_fd, pid_t command, bool again)
+int attach_program(int channel, int notify_fd, pid_t command, uint32_t flags)
 {
-	struct control_attach message = {.pid = command, .again = again};
+	struct control_attach message = {.pid = command, .flags = flags};
 	return ask(channel, CONTROL_ATTACH, &message.header, sizeof(message), notify_fd);
 }

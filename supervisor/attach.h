@@ -20,8 +20,8 @@ void attach_describe(const struct state *state, uint32_t tunnel, struct control_
 /* Tell it all tunnels of a state, which was told them by their conf files. 0 or -errno. */
 int attach_tunnels(int channel, const struct state *state);
 
-/* Hand it the listener descriptor of a command; again: another supervisor served it before. 0;
+/* Hand it the listener descriptor of a command; flags: ATTACH_… 0;
  * -EPERM: it may not look into the command (Yama). */
-int attach_program(int channel, int notify_fd, pid_t command, bool again);
+int attach_program(int channel, int notify_fd, pid_t command, uint32_t flags);
 
 #endif

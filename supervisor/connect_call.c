@@ -17,6 +17,7 @@
 #include "supervisor/log.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"
+#include "supervisor/real.h"
 #include "supervisor/route.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
@@ -278,6 +279,39 @@ static void refuse_forgotten(struct supervisor *s, uint32_t index, const union a
 	notify_fail(s->state, index, ECONNREFUSED);
 }
 
+/* A mapped name's real address at a mapped port: its program has not seen ours. A loopback address
+ * is another in each network. */
+static void refuse_direct(struct supervisor *s, uint32_t index, uint32_t name,
+			  const union address *asked)
+{
+	char text[ADDRESS_TEXT];
+	const struct call *call = &s->state->calls[index];
+	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	if (address_is_loopback(asked) && fd >= 0 && s->netns && socket_netns(fd) != s->netns) {
+		notify_pass(s->state, index);
+		return;
+	}
+	address_format(asked, text);
+	log_warn("process %d connects to %s, where %s really is, past the tunnel, whose address of "
+		 "it "
+		 "it does not see: that is refused; try --hosts, or allow it with --allow-direct",
+		 (int)call->notif.pid, text, s->state->names[name].host);
+	notify_fail(s->state, index, ECONNREFUSED);
+}
+
+/* It leads into no tunnel. */
+static void connect_others(struct supervisor *s, uint32_t index, const union address *asked)
+{
+	const struct call *call = &s->state->calls[index];
+	if (s->state->mapped_names)
+		real_refresh(s->state);
+	uint32_t name = real_find(s->state, asked);
+	if (name == NONE || s->state->programs[call->program].allow_direct)
+		notify_pass(s->state, index);
+	else
+		refuse_direct(s, index, name, asked);
+}
+
 void connect_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
@@ -307,7 +341,7 @@ void connect_call(struct supervisor *s, uint32_t index)
 		else if (route_is_given(s->state, call, &asked))
 			refuse_forgotten(s, index, &asked);
 		else
-			notify_pass(s->state, index);
+			connect_others(s, index, &asked);
 	}
 }
 

@@ -135,7 +135,9 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	fault_point("control.half-taken");
 	state->programs[index].client = client;
 	state->programs[index].command = pid;
-	state->programs[index].inherited = question->message.attach.again ? loop_now() : 0;
+	uint32_t flags = question->message.attach.flags;
+	state->programs[index].inherited = flags & ATTACH_AGAIN ? loop_now() : 0;
+	state->programs[index].allow_direct = (flags & ATTACH_DIRECT) != 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	state->programs[index].notify_fd = steal_fd(&question->fd);
 	supervisor_watch_program(s, index);

@@ -127,8 +127,14 @@ static void serve_ourselves(struct running *running, bool inherited)
 	uint32_t program = program_take(state);
 	state->programs[program].notify_fd = running->keeping->notify_fd;
 	state->programs[program].command = running->keeping->command;
+	state->programs[program].allow_direct = running->keeping->allow_direct;
 	state->programs[program].inherited = inherited ? loop_now() : 0;
 	keeper_start_supervisor(&running->keeper);
+}
+
+static uint32_t attach_flags(const struct running *running)
+{
+	return running->keeping->allow_direct ? ATTACH_DIRECT : 0;
 }
 
 /* The filter is served by a supervisor that runs already, or by one of our own. */
@@ -137,7 +143,7 @@ static void serve(struct running *running)
 	struct state *state = running->keeper.state;
 	if (state->channel_fd >= 0) {
 		int err = attach_program(state->channel_fd, running->keeping->notify_fd,
-					 running->keeping->command, false);
+					 running->keeping->command, attach_flags(running));
 		if (err == 0)
 			return;
 		log_warn("the supervisor cannot be attached to (%s): this command has its own",
@@ -162,7 +168,8 @@ static bool attach_again(struct running *running)
 	int err = attach_tunnels(channel, state);
 	if (err == 0)
 		err = attach_program(channel, running->keeping->notify_fd,
-				     running->keeping->command, true);
+				     running->keeping->command,
+				     attach_flags(running) | ATTACH_AGAIN);
 	if (err < 0) {
 		log_debug("the new supervisor does not take us: %s", strerror(-err));
 		return false;

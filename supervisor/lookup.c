@@ -14,6 +14,7 @@
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 #include "supervisor/loop.h"
+#include "supervisor/real.h"
 #include "supervisor/tunnel.h"
 
 #define LOOKUP_SECONDS 30 /* no service may take longer */
@@ -55,6 +56,7 @@ static bool take_contact(struct state *state, uint32_t index, char *text)
 static bool take_addresses(struct name *name, char *text)
 {
 	union address found = {0}, found6 = {0};
+	bool first = true;
 	for (char *line; (line = strsep(&text, "\n"));) {
 		struct contact contact = {.port = 1};
 		union address address;
@@ -64,6 +66,8 @@ static bool take_addresses(struct name *name, char *text)
 		memcpy(contact.host, line, len);
 		if (address_from_contact(&address, &contact) < 0)
 			continue;
+		real_add(name, &address, first);
+		first = false;
 		union address *at = address.sa.sa_family == AF_INET ? &found : &found6;
 		if (!at->sa.sa_family)
 			*at = address;

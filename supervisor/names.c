@@ -43,6 +43,14 @@ uint32_t names_find(const struct state *state, const char *text)
 	return at ? at - 1u : NONE;
 }
 
+bool names_is_number(const struct name *name)
+{
+	union address number;
+	struct contact contact = {.port = 1};
+	strcpy(contact.host, name->host);
+	return address_from_contact(&number, &contact) == 0;
+}
+
 static int name_make(struct state *state, const char *host, bool is_globus, uint32_t *index)
 {
 	if (limit_reached(state, LIMIT_NAMES, state->name_count))
@@ -50,10 +58,12 @@ static int name_make(struct state *state, const char *host, bool is_globus, uint
 	struct name *name = &state->names[state->name_count];
 	snprintf(name->host, sizeof(name->host), "%s", host);
 	name->is_globus = is_globus;
-	union address number;
-	struct contact contact = {.port = 1};
-	strcpy(contact.host, name->host);
-	state->numeric_names |= address_from_contact(&number, &contact) == 0;
+	bool is_number = names_is_number(name);
+	state->numeric_names |= is_number;
+	if (!is_number && !is_globus) {
+		state->mapped_names = true;
+		state->real_round = 0;
+	}
 	name->number = probe(state, host);
 	*index = state->name_count++;
 	state->name_at[name->number] = (uint16_t)(*index + 1);

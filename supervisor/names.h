@@ -21,6 +21,9 @@ uint32_t names_find(const struct state *state, const char *host);
 /* The name that has this virtual address, or NONE. */
 uint32_t names_by_address(const struct state *state, const union address *address);
 
+/* Is the "name" an address that was mapped in place of one? */
+bool names_is_number(const struct name *name);
+
 /* Could it be one, of whatever name? */
 bool names_is_virtual(const union address *address);
 

@@ -45,7 +45,9 @@
 #define COOKIE_BUCKETS    4096
 #define VIRTUAL_ADDRESSES (1 << 17) /* 198.18.0.0/15 */
 #define BASE_PATH_MAX     CONTROL_PATH_MAX
-#define LOOKUP_TEXT_MAX   512
+#define LOOKUP_TEXT_MAX   3072 /* of getent: 16 addresses, three times each */
+#define MAX_REAL          16   /* real addresses of a name that are kept */
+#define REAL_BITS         (1 << 16)
 #define KEPT_MAX          16
 #define TOLD_MAX          128 /* processes of a launch that were told an address of ours */
 #define MAX_MARKS         64
@@ -97,9 +99,11 @@ struct tunnel {
 
 struct name {
 	char host[CONTACT_HOST_MAX + 1];
-	bool is_globus;              /* globus.<id>: no other port leads anywhere */
-	union address real, real6;   /* where it really leads; family 0: not that we know */
-	uint64_t resolved;           /* when that was learnt; 0: never */
+	bool is_globus;            /* globus.<id>: no other port leads anywhere */
+	union address real, real6; /* where it really leads; family 0: not that we know */
+	uint64_t resolved;         /* when that was learnt; 0: never */
+	uint32_t real_count;       /* of all its real addresses, as IPv6 ones: real.h */
+	uint8_t all_real[MAX_REAL][16];
 	uint32_t number;             /* its virtual addresses are number in both ranges */
 	uint16_t port[MAX_ROUTES];   /* each port of it that leads to a tunnel … */
 	uint32_t tunnel[MAX_ROUTES]; /* … and to which */
@@ -155,6 +159,7 @@ struct program {
 		slow_until; /* a thread of it did not run for a while when it was given something */
 	uint32_t chores;    /* that are done for it and not done yet */
 	pid_t command;      /* its first process; 0: not known */
+	bool allow_direct;  /* to the real addresses of mapped names */
 	bool confined;      /* by Landlock, or a part of it */
 	bool all_told;      /* too many processes to tell those that know an address of ours … */
 	uint32_t told_count; /* … from others: else these */
@@ -384,6 +389,7 @@ struct keeping {
 	pid_t launcher, command;
 	uint64_t return_until; /* the supervisor that it was attached to may come back; 0: no */
 	bool launcher_gone, command_gone, hung_up;
+	bool allow_direct;        /* of a launch: as of its program */
 	char cli[BASE_PATH_MAX];  /* path of globus-streams */
 	char self[BASE_PATH_MAX]; /* path of the running program; "": not known */
 	/* where the control socket lies, ours or the one that we are attached to; "": systemd's */
@@ -443,6 +449,9 @@ struct state {
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
 	bool numeric_names;       /* an address was mapped in place of a name */
+	bool mapped_names;        /* and one that was not */
+	uint64_t real_round;      /* when their real addresses were looked up; 0: never */
+	uint32_t real_next;       /* the next name of that round */
 	bool stopping;            /* the daemon ends once no program is left */
 	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
 	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
@@ -473,6 +482,7 @@ struct state {
 	uint64_t contact_keys[MAX_TUNNELS]; /* of each tunnel's contact; 0: none. See tunnel.c */
 	uint16_t
 		name_at[VIRTUAL_ADDRESSES]; /* by virtual address: 1 + index of the name, 0: none */
+	uint64_t real_bits[REAL_BITS / 64]; /* real.c */
 	struct pool program_pool, call_pool, conn_pool, listener_pool;
 	uint32_t receiving; /* the call into which RECV writes; NONE */
 	uint32_t accepting; /* the listener whose queue is being taken in; NONE */

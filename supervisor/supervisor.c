@@ -25,6 +25,7 @@
 #include "supervisor/mark.h"
 #include "supervisor/notify.h"
 #include "supervisor/privileges.h"
+#include "supervisor/real.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 #include "supervisor/work.h"
@@ -483,10 +484,17 @@ static void wake_event(struct supervisor *s)
 	watch_lookups(s);
 }
 
+static void lookup_over(struct supervisor *s, uint32_t index)
+{
+	if (index >= MAX_TUNNELS)
+		real_looked_up(s->state);
+	connect_lookup_over(s, index);
+}
+
 static void lookup_event(struct supervisor *s, uint32_t index)
 {
 	if (s->state->lookups[index].stage == LOOKUP_RUNNING && lookup_read(s->state, index) == 0)
-		connect_lookup_over(s, index);
+		lookup_over(s, index);
 }
 
 static void conn_event(struct supervisor *s, uint32_t index)
@@ -631,6 +639,7 @@ _Noreturn void supervisor_run(struct state *state)
 	const struct work_item last = work_on(state, work_of_nobody());
 	control_recover(&s);
 	recover(&s, last.call);
+	real_recover(state);
 	watch_lookups(&s);
 	chores_event(&s);
 	for (;;) {

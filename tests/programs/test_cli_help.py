@@ -139,7 +139,7 @@ def test_completion_by_the_tab_key(tmp_path, name):
         elsewhere = lab.write_conf(other, fake_port=1000)
         shell.press(f"\x15globus-streams environment show --base-dir {other} {elsewhere[:4]}\t", elsewhere)
         shell.press(f"\x15globus-streams-run {tunnel[:4]}\t", tunnel)
-        shell.press("\x15globus-streams-run --allow\t", "--allow-io-uring ")
+        shell.press("\x15globus-streams-run --allow-i\t", "--allow-io-uring ")
     finally:
         shell.end()
 

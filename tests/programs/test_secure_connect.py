@@ -13,6 +13,7 @@ import odd_gateways as odd
 from lab import PROGRAMS, RUN, free_port, missing, need, one_warning, warnings
 from odd_gateways import OddGateway
 from sockets_lab import FAKE_PORT, SECRET, Initiator, echoes, script
+from test_survive_ends import Daemon
 
 APART = "unshare", "--map-root-user", "--net"
 WEAK = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
@@ -186,3 +187,27 @@ def test_filter_of_the_programs_own(near):
     if os.uname().machine != "x86_64":
         pytest.skip("written for x86-64")
     assert program(near, "filtered", virtual(near), FAKE_PORT).ok() == "EACCES\n"
+
+
+# --- programs that do not see our addresses ---
+
+@pytest.mark.parametrize("how", ["alone", "daemon"])
+def test_real_host_of_a_mapped_name(bare_lab, how):
+    """A program without the shim is kept from where a mapped name really is, at that port; or it is allowed."""
+    with OddGateway(odd.holds(SECRET)) as gateway, OddGateway(odd.closes_at_once) as real, \
+            OddGateway(odd.closes_at_once) as other:
+        near = Initiator(bare_lab, gateway.port, globus_contact=f"localhost:{real.port}")
+        daemon = Daemon(bare_lab) if how == "daemon" else None
+        options = ["--attach", daemon.path] if daemon else []
+        clear = need("env"), "-u", "LD_PRELOAD"
+        direct = script("secure_connect.py", "direct", "localhost")
+        here = near.run(*clear, *direct, real.port, options=options)
+        assert here.ok() == "ECONNREFUSED\n"
+        one_warning(daemon.program if daemon else here, "localhost", f"127.0.0.1:{real.port}", "--hosts", "--allow-direct")
+        here = near.run(*clear, *script("secure_connect.py", "connect", "127.0.0.1", other.port), options=options)
+        assert here.ok() in ("end\n", "ECONNRESET\n", "EPIPE\n") and warnings(here) == []
+        assert program(near, "connect", "localhost", real.port, options=options).ok() == "word\n"
+        here = near.run(*clear, *script("secure_connect.py", "connect", "127.0.0.1", real.port),
+                        options=[*options, "--allow-direct"])
+        assert here.ok() in ("end\n", "ECONNRESET\n", "EPIPE\n")
+        one_warning(here, "in clear")

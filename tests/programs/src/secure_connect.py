@@ -174,6 +174,17 @@ def filtered(host, port):
     connect(host, port)
 
 
+def direct(host, port):
+    """connect() until it is refused, or for a few seconds: the last outcome."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        with socket.socket() as sock:
+            if error := sock.connect_ex((host, int(port))):
+                break
+        time.sleep(0.01)
+    print(name_of(error))
+
+
 def no_descriptor(host, port):
     """connect() to an IPv4 address on what cannot be connected to it: each error."""
     family, where = address(host, port)
