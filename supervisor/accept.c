@@ -34,6 +34,7 @@
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
+#include "supervisor/work.h"
 
 #define AT_A_TIME 64            /* connections taken off a queue at once */
 #define PROMISE   (2 * SECOND)  /* an accept() that follows select() is held at most */
@@ -155,7 +156,7 @@ static void inject(struct supervisor *s, uint32_t call_index, uint32_t index)
 
 /* Hand the oldest ready connection of a listener to a call, which is in no list; it is answered, or
  * gone, or a chore is about it. */
-static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener)
+static void deliver_to(struct supervisor *s, uint32_t call_index, uint32_t listener)
 {
 	struct call *call = &s->state->calls[call_index];
 	uint32_t index = at(s, listener)->ready.first;
@@ -180,6 +181,14 @@ static void deliver(struct supervisor *s, uint32_t call_index, uint32_t listener
 	if (conn->linger.l_onoff)
 		socket_set_linger(conn->fd, conn->linger);
 	inject(s, call_index, index);
+}
+
+/* Whatever we are at, this is that program's. */
+static void deliver(struct supervisor *s, uint32_t call, uint32_t listener)
+{
+	struct work_item before = work_on_call(s->state, call);
+	deliver_to(s, call, listener);
+	work_go_on(s->state, before);
 }
 
 /* What is owed to the process of this call: true if that answers it. */

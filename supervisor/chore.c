@@ -80,7 +80,7 @@ static bool close_by_chore(enum chore_op op, uint32_t program, uint32_t uid, int
 		return false;
 	chore->uid = uid;
 	chore->tid = tid;
-	chore->blamed = program != NONE;
+	chore->blamed = program != NONE; /* else it is a socket, which ends by itself */
 	chore->fd = fd;
 	want(whose, chore);
 	return true;
@@ -93,11 +93,28 @@ static bool lingers(int fd)
 	return linger.l_onoff && linger.l_linger > 0;
 }
 
+static uint32_t count_of_owner(uint32_t uid)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < MAX_CHORES; i++)
+		count += whose->chores[i].stage != CHORE_FREE &&
+			 whose->chores[i].stage != CHORE_DONE &&
+			 whose->chores[i].op == CHORE_CLOSE && whose->chores[i].uid == uid;
+	return count;
+}
+
+/* Where one user has many that linger, the next ones do not: nobody else is to find no place. */
 void chore_release(int fd)
 {
-	/* without a place: the watchdog interrupts what waits */
-	if (!lingers(fd) || !close_by_chore(CHORE_CLOSE, NONE, UNKNOWN_UID, 0, fd))
+	if (!lingers(fd)) {
 		close(fd);
+		return;
+	}
+	uint32_t uid = socket_owner(fd);
+	if (count_of_owner(uid) < EACH_MOST && close_by_chore(CHORE_CLOSE, NONE, uid, 0, fd))
+		return;
+	socket_set_linger(fd, (struct linger){0});
+	close(fd);
 }
 
 void chore_release_odd(uint32_t program, int tid, int fd)

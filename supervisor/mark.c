@@ -57,7 +57,7 @@ bool mark_holds(const struct state *state, uint32_t program, uint32_t uid, uint6
 	for (uint32_t i = 0; i < MAX_MARKS; i++) {
 		const struct mark *mark = &state->marks[i];
 		if (is_of(state, mark, program) && mark->until > now &&
-		    (mark->uid == uid || mark->uid == UNKNOWN_UID))
+		    (mark->uid == uid || mark->uid == UNKNOWN_UID || uid == UNKNOWN_UID))
 			return true;
 	}
 	return false;

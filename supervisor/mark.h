@@ -15,7 +15,7 @@ unsigned mark_add(struct state *state, uint32_t program, uint32_t uid, uint64_t 
 /* Is anybody of that launch marked? */
 bool mark_any(const struct state *state, uint32_t program, uint64_t now);
 
-/* Is that user, in that launch? */
+/* Is that user, in that launch? UNKNOWN_UID, where the thread is gone: as anybody of it. */
 bool mark_holds(const struct state *state, uint32_t program, uint32_t uid, uint64_t now);
 
 #endif

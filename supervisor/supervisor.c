@@ -37,7 +37,7 @@
 #define SWEEP_SHARE 50                         /* … which is one in so many */
 #define SWEEP_STEP  8                          /* places between two looks at the clock */
 
-#define REFUSE       (10 * MILLISECOND)
+#define REFUSE       (64 * MILLISECOND)
 #define REFUSED_MOST (MAX_CALLS / 4)
 
 struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index)
@@ -272,7 +272,8 @@ void supervisor_refuse(struct supervisor *s, uint32_t index, int error)
 	}
 	supervisor_hold(s, index, CALL_REFUSED, &s->state->refused, NONE);
 	call->error = error;
-	call->deadline = loop_now() + REFUSE;
+	/* not all of them at the same moment */
+	call->deadline = loop_now() + REFUSE + (call->notif.pid % 32) * (REFUSE / 32);
 	loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, index));
 }
 
@@ -283,14 +284,25 @@ static void refuse_now(struct supervisor *s, uint32_t index)
 	notify_fail(s->state, index, error);
 }
 
-/* Somebody who has held us up: neither memory nor descriptors of his are looked at. */
+/* Somebody who has held us up: neither memory nor descriptors of his are looked at. Whose a thread
+ * is is asked once in a while, or the asking would keep us from the others. */
 static bool is_marked(struct supervisor *s, const struct call *call)
 {
 	uint64_t now = loop_now();
+	int tid = (int)call->notif.pid;
+	struct known_thread *known = &s->known_threads[(unsigned)tid % KNOWN_THREADS];
 	if (!mark_any(s->state, call->program, now))
 		return false;
-	int uid = hand_proc(s->state, HAND_UID, (int)call->notif.pid, -1);
-	return mark_holds(s->state, call->program, uid < 0 ? UNKNOWN_UID : (uint32_t)uid, now);
+	if (known->tid != tid || known->program != call->program || known->until < now) {
+		int uid = hand_proc(s->state, HAND_UID, tid, -1);
+		*known = (struct known_thread){
+			.tid = tid,
+			.program = call->program,
+			.until = now + SECOND,
+			.marked = mark_holds(s->state, call->program,
+					     uid < 0 ? UNKNOWN_UID : (uint32_t)uid, now)};
+	}
+	return known->marked;
 }
 
 static void blind(struct supervisor *s, uint32_t index, int error)

@@ -18,6 +18,15 @@ struct held_thread {
 };
 #define HELD_THREADS 64 /* by tid and tunnel; one forgets another */
 
+/* A thread of a launch in which somebody is marked (mark.h): is it one of those? */
+struct known_thread {
+	int tid;
+	uint32_t program;
+	bool marked;
+	uint64_t until; /* it is asked again then */
+};
+#define KNOWN_THREADS 256 /* by tid; one forgets another */
+
 /* What dies with the process; all else is in the state. */
 struct supervisor {
 	struct state *state;
@@ -31,6 +40,7 @@ struct supervisor {
 	uint64_t sweep_pace; /* ns until the next one */
 	bool warned_blind;   /* it was said that a program cannot be looked into */
 	struct held_thread held_threads[HELD_THREADS];
+	struct known_thread known_threads[KNOWN_THREADS];
 };
 
 /* Take over the state and serve until there is nobody left to serve. Does not return an error: what

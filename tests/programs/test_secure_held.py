@@ -152,6 +152,11 @@ def test_the_end_does_not_wait(field):
     ending = field.victim.program if field.alone else field.daemon.program
     began = time.monotonic()
     ending.process.send_signal(signal.SIGTERM)
+    if not field.alone:  # the first one waits for the programs that are attached
+        wait_for("the line", lambda: json.loads(field.lab.start(
+            CLI, "supervisor", "status", "--socket", field.daemon.path, "--format", "json").ok())["stopping"])
+        began = time.monotonic()
+        ending.process.send_signal(signal.SIGTERM)
     ending.wait(5)
     took = time.monotonic() - began
     let_go(field, held)
