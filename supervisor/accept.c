@@ -27,31 +27,24 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/incoming.h"
-#include "supervisor/limit.h"
 #include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
+#include "supervisor/share.h"
 #include "supervisor/socket.h"
+#include "supervisor/stranger.h"
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
+#include "supervisor/unseen.h"
 #include "supervisor/work.h"
 
-#define AT_A_TIME 64            /* connections taken off a queue at once */
-#define PROMISE   (2 * SECOND)  /* an accept() that follows select() is held at most */
-#define SLOW      (60 * SECOND) /* for which a launch is known as slow to take what it is given */
-#define LOST      (10 * SECOND) /* a listener that nobody known has any more */
+#define PROMISE (2 * SECOND)  /* an accept() that follows select() is held at most */
+#define OWED    64            /* of those owed, so many are looked at for one call */
+#define SLOW    (60 * SECOND) /* for which a launch is known as slow to take what it is given */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
 	return &s->state->listeners[index];
-}
-
-void accept_expect(struct supervisor *s, const struct call *call, int fd,
-		   const union address *address)
-{
-	if (tunnel_port_secured(s->state, address_port(address)) && socket_is_tcp(fd) &&
-	    listener_find_or_add(s->state, call, fd, socket_cookie(fd), address) != NONE)
-		supervisor_sweep_later(s);
 }
 
 /* --- handing over --- */
@@ -100,9 +93,9 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 	}
 	s->state->counters.accepts++;
 	fault_point("accept.told");
+	listener_settle(s, index);
 	conn_give(s->state, index);
 	fault_point("accept.given");
-	at(s, listener)->owed--;
 }
 
 /* It was accepted without, but a call that was interrupted may have set it. */
@@ -117,7 +110,7 @@ static void set_nonblocking(struct conn *conn, bool on)
 static void back_to_queue(struct supervisor *s, uint32_t index)
 {
 	uint32_t listener = s->state->conns[index].listener;
-	at(s, listener)->owed--;
+	listener_settle(s, index);
 	listener_queue_first(s, listener, index);
 }
 
@@ -170,7 +163,7 @@ static void deliver_to(struct supervisor *s, uint32_t call_index, uint32_t liste
 	fault_point("accept.address-written");
 	listener_unqueue_first(s, listener);
 	fault_point("accept.unqueued");
-	at(s, listener)->owed++;
+	listener_owe(s, index);
 	at(s, listener)->took = 0;
 	conn->tid = (int)call->notif.pid;
 	conn->number = -1;
@@ -195,11 +188,12 @@ static void deliver(struct supervisor *s, uint32_t call, uint32_t listener)
 static bool deliver_owed(struct supervisor *s, uint32_t call_index, uint32_t listener)
 {
 	struct call *call = &s->state->calls[call_index];
-	for (uint32_t i = 0; at(s, listener)->owed && i < s->state->conn_pool.top; i++) {
+	uint32_t owed = at(s, listener)->owed;
+	for (uint32_t left = owed < OWED ? owed : OWED; left; left--) {
+		uint32_t i = listener_next_owed(s, listener);
 		struct conn *conn = &s->state->conns[i];
-		if (!conn->slot.used || conn->state != CONN_INJECTED ||
-		    conn->listener != listener || conn->number < 0)
-			continue;
+		if (conn->number < 0)
+			continue; /* a chore is about it */
 		cleanup_socket int fd = target_descriptor(s->state, call, conn->number);
 		if (fd < 0 || socket_cookie(fd) != conn->cookie)
 			continue;
@@ -211,8 +205,7 @@ static bool deliver_owed(struct supervisor *s, uint32_t call_index, uint32_t lis
 	return false;
 }
 
-/* Bring what is ready and those who wait together; what is left over rings. */
-static void offer(struct supervisor *s, uint32_t index)
+void accept_offer(struct supervisor *s, uint32_t index)
 {
 	while (at(s, index)->calls != NONE && at(s, index)->ready.first != NONE) {
 		uint32_t call = at(s, index)->calls;
@@ -266,7 +259,7 @@ void accept_injected(struct supervisor *s, struct chore *chore)
 		owe(s, conn, chore->result);
 	else
 		back_to_queue(s, chore->conn);
-	offer(s, listener);
+	accept_offer(s, listener);
 	listener_tidy(s, listener);
 }
 
@@ -296,7 +289,7 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 		notify_fail(s->state, call_index, EINTR);
 		return;
 	}
-	if (limit_reached(s->state, LIMIT_CALLS, s->state->held)) {
+	if (supervisor_holds_enough(s, call, listener->uid)) {
 		notify_fail(s->state, call_index, ENOBUFS);
 		return;
 	}
@@ -316,11 +309,25 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 	}
 }
 
+/* Whoever makes us wait in accept() again and again gets nothing more done. */
+static void refuse_outlawed(struct supervisor *s, uint32_t call, const struct listener *listener)
+{
+	log_warn("accept on port %u is refused: programs of uid %u have made the supervisor wait "
+		 "in it by changing O_NONBLOCK, or share the socket with a process that is not "
+		 "supervised; start them again",
+		 (unsigned)address_port(&listener->bound), (unsigned)listener->uid);
+	supervisor_refuse(s, call, EACCES);
+}
+
 static void accept_on(struct supervisor *s, uint32_t call, uint32_t index, int *fd)
 {
 	listener_learn(at(s, index), *fd);
 	if (incoming_drain(s, index, *fd, AT_A_TIME) == -EINVAL) {
-		notify_pass(s->state, call); /* it does not listen any more */
+		notify_fail(s->state, call, EINVAL); /* it does not listen any more */
+		return;
+	}
+	if (share_outlawed(s->state, at(s, index)->share)) {
+		refuse_outlawed(s, call, at(s, index));
 		return;
 	}
 	uint32_t ready = listener_with_ready(s, index);
@@ -335,31 +342,49 @@ static void accept_on(struct supervisor *s, uint32_t call, uint32_t index, int *
 		hold(s, call, index, fd);
 	}
 	if (ready != NONE && ready != index) {
-		offer(s, ready);
+		accept_offer(s, ready);
 		listener_tidy(s, ready);
 	}
-	offer(s, index);
+	accept_offer(s, index);
 	keep_promises(s, index, false);
 	listener_tidy(s, index);
 }
 
-/* A call on a socket at a tunnel's port. */
-static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd,
-			     const union address *address)
+/* The access point cannot reach it there; whoever does would not be authenticated. */
+static void refuse_network(struct supervisor *s, uint32_t call, const union address *bound)
 {
+	log_warn("accept on port %u is refused: the program listens in another network namespace, "
+		 "where the access point does not reach it; start globus-streams-run in there",
+		 (unsigned)address_port(bound));
+	notify_fail(s->state, call, EACCES);
+}
+
+/* A call on a socket at a tunnel's port. What the kernel would refuse is refused here: another
+ * thread may make it right in between. */
+static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd,
+			     const union address *bound)
+{
+	int32_t flags = (int32_t)s->state->calls[call].args[3];
 	uint64_t cookie = socket_cookie(*fd);
-	uint32_t index = listener_find(s->state, cookie, address);
+	uint32_t index = listener_find(s->state, cookie, bound);
 	bool learnt = index != NONE && at(s, index)->learnt;
-	if (!learnt && (!socket_is_listening(*fd) || !socket_is_tcp(*fd) ||
-			(s->netns && socket_netns(*fd) != s->netns))) {
+	if (!learnt && !socket_is_tcp(*fd)) {
 		notify_pass(s->state, call);
+		return;
+	}
+	if (!learnt && s->netns && socket_netns(*fd) != s->netns) {
+		refuse_network(s, call, bound);
+		return;
+	}
+	if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) || (!learnt && !socket_is_listening(*fd))) {
+		notify_fail(s->state, call, EINVAL);
 		return;
 	}
 	if (!notify_valid(s->state, &s->state->calls[call])) {
 		notify_forget(s->state, call);
 		return;
 	}
-	index = listener_find_or_add(s->state, &s->state->calls[call], *fd, cookie, address);
+	index = listener_find_or_add(s->state, &s->state->calls[call], *fd, cookie, bound);
 	if (index == NONE)
 		notify_fail(s->state, call, ENOBUFS);
 	else
@@ -369,16 +394,17 @@ static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd,
 void accept_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
-	union address address;
+	union address bound;
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	int err = fd < 0 ? fd : socket_name(fd, &bound, NULL);
 	if (fd < 0)
-		supervisor_no_descriptor(s, index, fd);
-	else if (socket_name(fd, &address, NULL) < 0 ||
-		 !tunnel_port_secured(s->state, address_port(&address)) ||
-		 (call->args[3] & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)))
-		notify_pass(s->state, index);
+		unseen_accept(s, index, fd);
+	else if (err == 0 && tunnel_port_secured(s->state, address_port(&bound)))
+		accept_of_tunnel(s, index, &fd, &bound);
+	else if (err < 0 && socket_is_tcp(fd))
+		notify_fail(s->state, index, ECONNABORTED); /* it may be a tunnel's */
 	else
-		accept_of_tunnel(s, index, &fd, &address);
+		notify_pass(s->state, index);
 }
 
 /* --- events --- */
@@ -390,7 +416,7 @@ void accept_event(struct supervisor *s, uint32_t index)
 	if (conn->state != CONN_INCOMING)
 		return;
 	incoming_drive(s, index);
-	offer(s, listener);
+	accept_offer(s, listener);
 	keep_promises(s, listener, false);
 	listener_tidy(s, listener);
 }
@@ -406,7 +432,7 @@ static void recover_telling(struct supervisor *s, uint32_t index)
 	if (call && call->slot.used && (int)call->notif.pid == conn->tid &&
 	    notify_valid(s->state, call)) {
 		conn->state = CONN_INJECTED;
-		at(s, conn->listener)->owed++;
+		listener_owe(s, index);
 		return;
 	}
 	listener_drop_conn(s, index);
@@ -418,7 +444,7 @@ static void recover_injected(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	if (chore_injects(s->state, index)) {
-		at(s, conn->listener)->owed++;
+		listener_owe(s, index);
 		return; /* accept_injected() goes on */
 	}
 	if (conn->number < 0)
@@ -426,7 +452,7 @@ static void recover_injected(struct supervisor *s, uint32_t index)
 	if (conn->number >= 0) {
 		close_fd(&conn->fd);
 		conn->group = target_group(s->state, conn->tid);
-		at(s, conn->listener)->owed++;
+		listener_owe(s, index);
 	} else {
 		listener_queue_first(s, conn->listener, index);
 	}
@@ -444,7 +470,7 @@ void accept_recover_conn(struct supervisor *s, uint32_t index)
 	else if (conn->state == CONN_DEAD)
 		listener_drop_conn(s, index);
 	else
-		at(s, conn->listener)->incoming++;
+		stranger_add(s->state, index);
 }
 
 void accept_recover_listener(struct supervisor *s, uint32_t index)
@@ -456,7 +482,7 @@ void accept_recover_listener(struct supervisor *s, uint32_t index)
 	if (listener->bell >= 0)
 		loop_watch(&s->loop, listener->bell, EPOLLRDHUP, false,
 			   supervisor_id(s, OBJECT_BELL, index));
-	offer(s, index);
+	accept_offer(s, index);
 	listener_tidy(s, index);
 }
 
@@ -499,6 +525,11 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 	if (at(s, index)->fd < 0)
 		return; /* an event of the same batch ended the hold */
 	int err = incoming_drain(s, index, at(s, index)->fd, 1); /* the loop tells of more */
+	while (share_outlawed(s->state, at(s, index)->share) && at(s, index)->calls != NONE) {
+		uint32_t call = at(s, index)->calls;
+		supervisor_release(s, call, &at(s, index)->calls);
+		refuse_outlawed(s, call, at(s, index));
+	}
 	if (err == -EINVAL) {
 		/* shutdown() of a listening socket ends every accept() on it */
 		while (at(s, index)->calls != NONE) {
@@ -507,72 +538,12 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 			notify_fail(s->state, call, EINVAL);
 		}
 	} else if (err < 0) {
-		log_warn("connections wait: %s", strerror(-err));
+		if (err != -EBUSY)
+			log_warn("connections wait: %s", strerror(-err));
 		loop_unwatch(&s->loop, at(s, index)->fd); /* until the next sweep */
 		supervisor_sweep_later(s);
 	}
-	offer(s, index);
+	accept_offer(s, index);
 	keep_promises(s, index, false);
 	listener_tidy(s, index);
-}
-
-/* --- visits: between calls, where the program has the socket --- */
-
-static void visit(struct supervisor *s, uint32_t index, bool certain)
-{
-	struct listener *listener = at(s, index);
-	cleanup_socket int fd = listener_borrow(s, listener);
-	if (fd >= 0) {
-		listener->lost = 0;
-		if (socket_is_listening(fd)) {
-			listener_learn(listener, fd);
-			incoming_drain(s, index, fd, AT_A_TIME);
-		}
-		offer(s, index);
-		return;
-	}
-	/* another process may have it, and call accept() */
-	if (!listener->lost)
-		listener->lost = loop_now();
-	if (certain || loop_now() - listener->lost > LOST)
-		listener_forget(s, index);
-}
-
-/* The bell was not taken: the listening socket is gone, or it has reached another of its REUSEPORT
- * group that is not ours. */
-void accept_bell_event(struct supervisor *s, uint32_t index)
-{
-	bell_stop(s, index);
-	if (at(s, index)->calls == NONE)
-		visit(s, index, true);
-}
-
-/* What is owed to the dead has died with them, as what they had accepted would have. */
-static void sweep_owed(struct supervisor *s, uint32_t index)
-{
-	struct listener *listener = at(s, index);
-	for (uint32_t c = 0; listener->owed && c < s->state->conn_pool.top; c++) {
-		struct conn *conn = &s->state->conns[c];
-		if (conn->slot.used && conn->state == CONN_INJECTED && conn->listener == index &&
-		    target_group(s->state, conn->group) == -ESRCH) {
-			listener->owed--;
-			listener_drop_conn(s, c);
-		}
-	}
-}
-
-bool accept_sweep(struct supervisor *s, uint32_t index)
-{
-	if (!at(s, index)->slot.used)
-		return false;
-	sweep_owed(s, index);
-	listener_tidy(s, index);
-	if (at(s, index)->fd < 0) {
-		visit(s, index, false);
-		return true;
-	}
-	loop_watch(&s->loop, at(s, index)->fd, EPOLLIN, false,
-		   supervisor_id(s, OBJECT_LISTENER, index));
-	offer(s, index);
-	return true;
 }

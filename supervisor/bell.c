@@ -24,10 +24,10 @@ static union address callable(const struct listener *listener)
 	return to;
 }
 
-/* Its own address is told in *from before it calls: whoever takes over in between knows the
- * connection for a bell all the same. It ends with a RST: with a FIN its port would be taken for a
- * minute more, and a busy server's bells would use up the ports of the host. */
-static int call(const union address *to, union address *from)
+/* Its own address is told in *from and *port before it calls: whoever takes over in between knows
+ * the connection for a bell all the same. It ends with a RST: with a FIN its port would be taken
+ * for a minute more, and a busy server's bells would use up the ports of the host. */
+static int call(const union address *to, union address *from, uint16_t *port)
 {
 	static const struct linger at_once = {.l_onoff = 1};
 	union address own = *to;
@@ -37,13 +37,16 @@ static int call(const union address *to, union address *from)
 	address_set_port(&own, 0);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	fault_point("bell.calling");
-	if (bind(fd, &own.sa, address_len(&own)) < 0 || socket_name(fd, from, NULL) < 0 ||
-	    (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS)) {
-		int err = -errno;
-		close(fd);
-		return err;
+	int err = bind(fd, &own.sa, address_len(&own)) < 0 ? -errno : socket_name(fd, from, NULL);
+	if (err == 0) {
+		*port = address_port(from);
+		if (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS)
+			err = -errno;
 	}
-	return fd;
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
 }
 
 void bell_ring(struct supervisor *s, uint32_t index)
@@ -54,12 +57,13 @@ void bell_ring(struct supervisor *s, uint32_t index)
 		return;
 	union address to = callable(listener);
 	listener->bell_before = listener->bell_address;
-	int fd = call(&to, &listener->bell_address);
+	s->state->bell_ports[index][1] = s->state->bell_ports[index][0];
+	int fd = call(&to, &listener->bell_address, &s->state->bell_ports[index][0]);
 	if (fd < 0 && to.sa.sa_family == AF_INET6 && address_is_any(&listener->address)) {
 		/* a host without IPv6 addresses */
 		to = (union address){.in = {.sin_family = AF_INET, .sin_port = to.in6.sin6_port}};
 		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		fd = call(&to, &listener->bell_address);
+		fd = call(&to, &listener->bell_address, &s->state->bell_ports[index][0]);
 	}
 	if (fd < 0) {
 		log_warn("the program that listens on port %u cannot be woken: %s",
@@ -79,15 +83,21 @@ void bell_stop(struct supervisor *s, uint32_t index)
 	close_fd(&s->state->listeners[index].bell);
 }
 
+static bool is_from(const union address *bell, const union address *peer)
+{
+	return bell->sa.sa_family && address_same(peer, bell);
+}
+
 bool bell_take(struct supervisor *s, const union address *peer)
 {
+	uint16_t port = address_port(peer);
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
+		if (s->state->bell_ports[i][0] != port && s->state->bell_ports[i][1] != port)
+			continue;
 		const struct listener *listener = &s->state->listeners[i];
 		/* also one whose end here is closed by now */
-		if (listener->slot.used && ((listener->bell_address.sa.sa_family &&
-					     address_same(peer, &listener->bell_address)) ||
-					    (listener->bell_before.sa.sa_family &&
-					     address_same(peer, &listener->bell_before)))) {
+		if (listener->slot.used && (is_from(&listener->bell_address, peer) ||
+					    is_from(&listener->bell_before, peer))) {
 			fault_point("bell.taken");
 			bell_stop(s, i);
 			fault_point("bell.stopped");

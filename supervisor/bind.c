@@ -1,17 +1,22 @@
-/* bind(): the kernel does it; a tunnel's port is noted. */
+/* bind() and listen(): the kernel does them; what will listen on a tunnel's port is noted. Both are
+ * told before they run: only a socket that is about to listen is bound for certain. */
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
 #include "supervisor/chore.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
+#include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/socket.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
+#include "supervisor/unseen.h"
+
+#define LISTENS_SOON SECOND /* on a tunnel's port, after it has listened on another */
 
 /* The access point calls the listener contact: warn where that cannot reach the address bound. */
 static void check_reachable(const struct state *state, const union address *bound)
@@ -31,34 +36,155 @@ static void check_reachable(const struct state *state, const union address *boun
 			continue;
 		address_format(bound, text);
 		log_warn("the program listens on %s, but the listener contact of tunnel %s is "
-			 "%s:%u: "
-			 "the access point will not reach it",
+			 "%s:%u: the access point will not reach it",
 			 text, tunnel->id, tunnel->listener_host, (unsigned)port);
 	}
+}
+
+/* --- bind --- */
+
+/* A port that the kernel chooses is for somebody whom the program tells it. */
+static void note_autobound(struct supervisor *s, struct call *call)
+{
+	const struct program *program = &s->state->programs[call->program];
+	if (program->listened || program->other_port)
+		return;
+	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	if (fd >= 0 && socket_is_tcp(fd))
+		s->autobound[s->autobound_next++ % AUTOBOUND] = socket_cookie(fd);
+}
+
+static void bind_to(struct supervisor *s, struct call *call, const union address *to)
+{
+	uint16_t port = address_port(to);
+	if (port == 0)
+		note_autobound(s, call);
+	if (port == 0 || !tunnel_any_port(s->state, port))
+		return;
+	/* a duplicate that a call left behind would keep the port in use */
+	supervisor_sweep(s);
+	unseen_mark(s, call);
+	fault_point("bind.noted");
 }
 
 void bind_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	struct sockaddr_storage raw;
-	union address bound;
+	union address to;
 	int32_t len = (int32_t)call->args[2];
 	if ((int32_t)call->args[0] == QUESTION_FD) {
 		question_call(s, index);
 		return;
 	}
-	if (len >= (int32_t)sizeof(raw.ss_family) && len <= (int32_t)sizeof(raw) &&
-	    target_read(s->state, call, call->args[1], &raw, (uint32_t)len) == 0 &&
-	    address_from(&bound, &raw, (size_t)len) == 0 &&
-	    tunnel_any_port(s->state, address_port(&bound))) {
-		/* a duplicate that a call left behind would keep the port in use */
-		supervisor_sweep(s);
-		cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
-		if (fd >= 0 && socket_is_tcp(fd) && notify_valid(s->state, call)) {
-			check_reachable(s->state, &bound);
-			accept_expect(s, call, fd, &bound);
-			fault_point("bind.noted");
-		}
+	if (len >= (int32_t)sizeof(raw.ss_family) && len <= (int32_t)sizeof(raw)) {
+		int err = target_read(s->state, call, call->args[1], &raw, (uint32_t)len);
+		if (err == 0 && address_from(&to, &raw, (size_t)len) == 0)
+			bind_to(s, call, &to);
+		else if (err < 0 && err != -EFAULT && unseen_length(call->args[2]))
+			unseen_mark(s, call);
 	}
 	notify_pass(s->state, index);
+}
+
+/* --- listen --- */
+
+static bool is_autobound(const struct supervisor *s, uint64_t cookie)
+{
+	for (unsigned i = 0; i < AUTOBOUND; i++)
+		if (s->autobound[i] == cookie)
+			return true;
+	return false;
+}
+
+static const struct tunnel *first_that_listens(const struct state *state)
+{
+	for (uint32_t i = 0; i < state->tunnel_count; i++)
+		if (state->tunnels[i].ports[0])
+			return &state->tunnels[i];
+	return NULL;
+}
+
+/* One that the access point could not reach is for the program's own. */
+static bool is_for_others(const struct state *state, const union address *bound)
+{
+	const struct tunnel *tunnel = first_that_listens(state);
+	struct contact contact = {.port = 1};
+	union address wanted;
+	if (!tunnel || !address_is_loopback(bound))
+		return tunnel != NULL;
+	__builtin_memcpy(contact.host, tunnel->listener_host, sizeof(contact.host));
+	return address_from_contact(&wanted, &contact) == 0 && address_is_loopback(&wanted);
+}
+
+static void listen_elsewhere(struct supervisor *s, const struct call *call, int fd,
+			     const union address *bound)
+{
+	struct program *program = &s->state->programs[call->program];
+	if (program->listened || program->other_port || is_autobound(s, socket_cookie(fd)) ||
+	    !is_for_others(s->state, bound))
+		return;
+	program->other_at = loop_now();
+	program->other_port = address_port(bound);
+	s->sweep_pace = LISTENS_SOON / 8;
+	supervisor_sweep_later(s);
+}
+
+static void listen_at_tunnel(struct supervisor *s, const struct call *call, int fd,
+			     const union address *bound)
+{
+	s->state->programs[call->program].listened = true;
+	check_reachable(s->state, bound);
+	if (!tunnel_port_secured(s->state, address_port(bound)))
+		return;
+	unseen_mark(s, call);
+	if (s->netns && socket_netns(fd) != s->netns)
+		return; /* accept() says so */
+	if (listener_find_or_add(s->state, call, fd, socket_cookie(fd), bound) != NONE) {
+		fault_point("listen.noted");
+		s->sweep_pace = SECOND / 8;
+		supervisor_sweep_later(s);
+	}
+}
+
+void listen_call(struct supervisor *s, uint32_t index)
+{
+	struct call *call = &s->state->calls[index];
+	union address bound;
+	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	if (fd >= 0 && socket_is_tcp(fd) && socket_name(fd, &bound, NULL) == 0 &&
+	    address_port(&bound) && notify_valid(s->state, call)) {
+		if (tunnel_any_port(s->state, address_port(&bound)))
+			listen_at_tunnel(s, call, fd, &bound);
+		else
+			listen_elsewhere(s, call, fd, &bound);
+	}
+	notify_pass(s->state, index);
+}
+
+/* --- later --- */
+
+static void tell_elsewhere(const struct state *state, uint16_t port)
+{
+	const struct tunnel *tunnel = first_that_listens(state);
+	log_warn("the program listens on port %u, but tunnel %s takes connections on port %u: have "
+		 "the program listen there, or give the tunnel the other port with `globus-streams "
+		 "environment initialize --force --listener-contact-string HOST:%u`",
+		 (unsigned)port, tunnel->id, (unsigned)tunnel->ports[0], (unsigned)port);
+}
+
+bool bind_sweep(struct supervisor *s)
+{
+	bool more = false;
+	for (uint32_t i = 0; i < s->state->program_pool.top; i++) {
+		struct program *program = &s->state->programs[i];
+		if (!program->slot.used || program->listened || !program->other_at)
+			continue;
+		more = true;
+		if (loop_now() - program->other_at < LISTENS_SOON)
+			continue;
+		program->other_at = 0; /* once */
+		tell_elsewhere(s->state, program->other_port);
+	}
+	return more;
 }

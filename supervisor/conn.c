@@ -12,6 +12,7 @@
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/route.h"
+#include "supervisor/share.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 
@@ -30,16 +31,21 @@ void conn_put(struct state *state, uint32_t index)
 	conn->next = *first;
 	*first = index;
 	state->connecting++;
+	conn->share = share_add(state, conn->program, conn->uid, PART_CONNECTS);
 }
 
-uint32_t conn_add(struct state *state, uint64_t cookie, int fd)
+uint32_t conn_add(struct state *state, uint32_t program, uint64_t cookie, int fd)
 {
-	uint32_t index =
-		limit_reached(state, LIMIT_CONNECTS, state->connecting) ? NONE : conn_take(state);
+	uint32_t uid = socket_owner(fd), index = NONE;
+	if (!limit_reached(state, LIMIT_CONNECTS, state->connecting) &&
+	    !share_full(state, program, uid, PART_CONNECTS, LIMIT_CONNECTS_EACH))
+		index = conn_take(state);
 	if (index == NONE)
 		return NONE;
 	struct conn *conn = &state->conns[index];
 	conn->cookie = cookie;
+	conn->program = program;
+	conn->uid = uid;
 	conn->fd = fd;
 	conn->began = conn->seen = loop_now();
 	fault_point("connect.added");
@@ -82,6 +88,7 @@ void conn_forget(struct supervisor *s, uint32_t index)
 		at = &state->conns[*at].next;
 	*at = conn->next;
 	state->connecting--;
+	share_drop(state, conn->share, PART_CONNECTS);
 	conn_drop_socket(s, conn);
 	fault_point("connect.unchained");
 	conn_give(state, index);

@@ -127,7 +127,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 		return;
 	if (facts->tcp_state != TCP_CLOSE) /* not any more */
 		socket_name(*fd, &facts->here, &facts->family);
-	index = conn_add(s->state, cookie, *fd);
+	index = conn_add(s->state, s->state->calls[call].program, cookie, *fd);
 	if (index == NONE) {
 		notify_fail(s->state, call, ENOBUFS);
 		return;
@@ -140,8 +140,6 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 	conn->asked = *asked;
 	conn->tid = conn->group = (int)s->state->calls[call].notif.pid;
 	conn->number = (int)s->state->calls[call].args[0];
-	conn->program = s->state->calls[call].program;
-	conn->uid = socket_owner(conn->fd);
 	conn->nonblocking = socket_is_nonblocking(conn->fd);
 	conn->family = facts->family;
 	conn->here = facts->here;
@@ -247,7 +245,7 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 		refuse_port(s, index, route, asked);
 	} else if (route->kind == ROUTE_REALLY && is_confined(s, call)) {
 		refuse_really(s, index, route, asked);
-	} else if (limit_reached(s->state, LIMIT_CALLS, s->state->held)) {
+	} else if (supervisor_holds_enough(s, call, socket_owner(fd))) {
 		notify_fail(s->state, index, ENOBUFS);
 	} else {
 		connect_socket(s, index, &fd, &facts, route, asked);

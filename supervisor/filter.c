@@ -68,6 +68,7 @@ static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_want
 	}
 	if (wants->listens) {
 		sees(ctx, err, SCMP_SYS(bind));
+		sees(ctx, err, SCMP_SYS(listen));
 		sees(ctx, err, SCMP_SYS(accept));
 		sees(ctx, err, SCMP_SYS(accept4));
 	}
@@ -98,6 +99,7 @@ static void i386_rules(scmp_filter_ctx ctx, int *err, const struct filter_wants 
 	}
 	if (wants->listens) {
 		sees_socketcall(ctx, err, SYS_BIND);
+		sees_socketcall(ctx, err, SYS_LISTEN);
 		sees_socketcall(ctx, err, SYS_ACCEPT);
 		sees_socketcall(ctx, err, SYS_ACCEPT4);
 	}

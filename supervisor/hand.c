@@ -177,6 +177,8 @@ static int serve(const struct state *state, struct task *task)
 		return hand_own_getfd(asked->pidfd, asked->number);
 	case HAND_GROUP:
 		return proc_group(tid);
+	case HAND_PARENT:
+		return proc_parent(tid);
 	case HAND_TABLE_GROUP:
 		return proc_table_group(tid);
 	case HAND_FIND_SOCKET:

@@ -1,7 +1,6 @@
 #include "supervisor/incoming.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -16,10 +15,14 @@
 #include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/refusal.h"
+#include "supervisor/share.h"
 #include "supervisor/socket.h"
+#include "supervisor/stranger.h"
 #include "supervisor/target.h"
 
 #define HANDSHAKE (10 * SECOND)
+#define HEARD     16                  /* at most before one of them is dropped */
+#define REST      (250 * MILLISECOND) /* between two accept()s on a socket where one has blocked */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
@@ -30,12 +33,10 @@ void incoming_drop(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
-	at(s, listener)->incoming--;
+	stranger_remove(s->state, index);
 	conn_unwatch(s, conn);
 	fault_point("accept.refusing");
-	shutdown(conn->fd, SHUT_RDWR); /* what comes from now on resets it */
-	while (recv(conn->fd, NULL, INT_MAX, MSG_DONTWAIT | MSG_TRUNC) > 0)
-		; /* not a byte of it is for the program (tcp(7), MSG_TRUNC) */
+	socket_empty(conn->fd); /* not a byte of it is for the program */
 	conn->deadline = 0;
 	conn->state = CONN_DEAD;
 	fault_point("accept.dead");
@@ -83,6 +84,8 @@ void incoming_drive(struct supervisor *s, uint32_t index)
 	uint32_t listener = conn->listener, events = 0;
 	const char *why = NULL;
 	int err = lan_drive(s->state, conn, &events, &why);
+	if (!conn->talks && conn->la.received)
+		stranger_talks(s->state, index);
 	if (err == -EAGAIN) {
 		conn_watch(s, index, events);
 	} else if (err < 0) {
@@ -92,18 +95,45 @@ void incoming_drive(struct supervisor *s, uint32_t index)
 		conn_unwatch(s, conn);
 		socket_end_handshake(conn);
 		conn->deadline = 0;
-		at(s, listener)->incoming--;
+		stranger_remove(s->state, index);
 		fault_point("accept.authenticated");
 		tell_authenticated(s, conn);
 		listener_queue(s, listener, index);
 	}
 }
 
-/* It is a stranger's until it has proved itself: the newest goes. */
-static bool too_many(struct supervisor *s, uint32_t listener)
+/* One that has said something which nobody has heard yet. */
+static bool is_unheard(const struct supervisor *s, uint32_t index)
 {
-	return limit_reached(s->state, LIMIT_STRANGERS_EACH, at(s, listener)->incoming) ||
-	       limit_reached(s->state, LIMIT_STRANGERS, limit_now(s->state, LIMIT_STRANGERS));
+	return index != NONE && !s->state->conns[index].talks &&
+	       socket_has_bytes(s->state->conns[index].fd);
+}
+
+/* Who is there already and proves nothing goes, not who comes: he may be honest, and soon known. */
+static void drop_oldest(struct supervisor *s, const struct list strangers[2])
+{
+	uint32_t index = stranger_oldest(strangers);
+	for (int heard = 0; heard < HEARD && is_unheard(s, index); heard++) {
+		incoming_drive(s, index);
+		index = stranger_oldest(strangers);
+	}
+	if (index == NONE)
+		return;
+	s->state->counters.refused[REFUSED_FULL]++;
+	log_warn("too many connections that do not authenticate: the oldest was dropped");
+	incoming_drop(s, index);
+}
+
+static void make_room(struct supervisor *s, uint32_t listener, uint32_t from)
+{
+	struct state *state = s->state;
+	const struct source *source = &state->sources[from];
+	if (limit_reached(state, LIMIT_STRANGERS_ADDRESS, source->count))
+		drop_oldest(s, source->strangers);
+	if (limit_reached(state, LIMIT_STRANGERS_EACH, at(s, listener)->incoming))
+		drop_oldest(s, at(s, listener)->strangers);
+	if (limit_reached(state, LIMIT_STRANGERS, state->strangers_now))
+		drop_oldest(s, state->strangers);
 }
 
 static void take_in(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
@@ -111,15 +141,18 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	const struct linger linger = socket_linger(*fd);
 	if (linger.l_onoff) /* no stranger may have us wait for him */
 		socket_set_linger(*fd, (struct linger){0});
-	uint32_t index = too_many(s, listener) ? NONE : conn_take(s->state);
+	uint32_t source = stranger_source(s->state, peer);
+	make_room(s, listener, source);
+	uint32_t index = conn_take(s->state);
 	if (index == NONE) {
 		s->state->counters.refused[REFUSED_FULL]++;
-		log_warn("too many connections that do not authenticate: the newest was dropped");
+		log_warn("too many connections: one was dropped before it could authenticate");
 		return;
 	}
 	struct conn *conn = &s->state->conns[index];
 	conn->state = CONN_INCOMING;
 	conn->peer = *peer;
+	conn->source = source;
 	conn->listener = listener;
 	conn->linger = linger;
 	conn->began = loop_now();
@@ -134,7 +167,7 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	conn->fd = *fd;
 	fault_point("accept.recorded");
 	steal_fd(fd);
-	at(s, listener)->incoming++;
+	stranger_add(s->state, index);
 	at(s, listener)->took++;
 	if (at(s, listener)->odd)
 		socket_begin_handshake(conn);
@@ -142,11 +175,24 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	conn_watch(s, index, EPOLLIN | EPOLLRDHUP); /* HELLO is hardly ever there so soon */
 }
 
+/* accept() has blocked: a program whose threads change O_NONBLOCK and take connections from under
+ * us can have it do so as often as we call it. */
+static int rest(struct supervisor *s, struct listener *listener)
+{
+	listener->rests_until = loop_now() + REST;
+	share_contest(s->state, listener->share);
+	log_debug("accept() on port %u has blocked: somebody else takes connections there",
+		  (unsigned)address_port(&listener->bound));
+	return -EBUSY;
+}
+
 static int take_queued(struct supervisor *s, uint32_t listener, int listening, int most)
 {
-	bool blocks = !socket_is_nonblocking(listening);
+	if (at(s, listener)->rests_until > loop_now() ||
+	    share_outlawed(s->state, at(s, listener)->share))
+		return -EBUSY;
 	for (int i = 0; i < most; i++) {
-		if (blocks && !socket_has_connection(listening))
+		if (!socket_has_connection(listening))
 			return 0;
 		/* a program that accepts none: they wait in the kernel, as without us */
 		if (limit_reached(s->state, LIMIT_READY, at(s, listener)->ready_count))
@@ -154,10 +200,12 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening, i
 		union address peer;
 		s->state->accepting = listener;
 		fault_point("accept.accepting");
-		cleanup_fd int fd = socket_accept(listening, blocks, &peer);
+		cleanup_fd int fd = socket_accept(listening, &peer);
 		fault_point("accept.accepted");
 		if (fd == -EAGAIN)
 			return 0;
+		if (fd == -EINTR)
+			return rest(s, at(s, listener));
 		if (fd == -EINVAL)
 			return fd;
 		if (fd < 0) { /* an error of that connection, or no descriptors: accept(2) */
@@ -181,11 +229,9 @@ int incoming_drain(struct supervisor *s, uint32_t listener, int listening, int m
 
 void incoming_end_one(struct supervisor *s, uint32_t listener)
 {
-	for (uint32_t i = 0; at(s, listener)->dead == NONE && i < s->state->conn_pool.top; i++) {
-		const struct conn *conn = &s->state->conns[i];
-		if (conn->slot.used && conn->state == CONN_INCOMING && conn->listener == listener)
-			incoming_drop(s, i);
-	}
+	uint32_t oldest = stranger_oldest(at(s, listener)->strangers);
+	if (at(s, listener)->dead == NONE && oldest != NONE)
+		incoming_drop(s, oldest);
 }
 
 void incoming_resume(struct supervisor *s, uint32_t index)

@@ -6,9 +6,11 @@
 
 #include "supervisor/supervisor.h"
 
+#define AT_A_TIME 64 /* connections taken off a queue at once */
+
 /* Take at most so many of those that the kernel has queued at fd, a duplicate of the listener's
- * socket. 0; -EINVAL: the socket does not listen any more; -EMFILE and its like: we have no room
- * for it. */
+ * socket. 0; -EINVAL: the socket does not listen any more; -EBUSY: accept() has blocked on it, and
+ * it is left alone for a while; -EMFILE and its like: we have no room for it. */
 int incoming_drain(struct supervisor *s, uint32_t listener, int fd, int most);
 
 /* Go on with the handshake. */
@@ -19,7 +21,7 @@ void incoming_drive(struct supervisor *s, uint32_t conn);
 void incoming_report(struct supervisor *s, const struct conn *conn, const char *why);
 void incoming_drop(struct supervisor *s, uint32_t conn);
 
-/* End one of a listener's that says nothing, if there is no dead one yet. */
+/* End the oldest of a listener's, if there is no dead one yet. */
 void incoming_end_one(struct supervisor *s, uint32_t listener);
 
 /* For recover.c: go on; take in a socket that was accepted and not recorded, which becomes ours. */

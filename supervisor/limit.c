@@ -5,17 +5,27 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "supervisor/share.h"
+
 /* A stranger's connection takes a descriptor for up to 10 s; a line of the log, disk. */
 const struct limit_spec limit_specs[LIMIT_COUNT] = {
 	[LIMIT_STRANGERS] = {"strangers", 4096, MAX_CONNS / 4,
 			     "connections that have not authenticated, in all"},
 	[LIMIT_STRANGERS_EACH] = {"strangers-each", 1024, MAX_CONNS / 4, "the same, of a listener"},
+	[LIMIT_STRANGERS_ADDRESS] = {"strangers-address", 512, MAX_CONNS / 4,
+				     "the same, from an address (of IPv6: a /64)"},
 	[LIMIT_READY] = {"ready", 1024, MAX_CONNS / 4,
 			 "authenticated ones that a listening program has not accepted yet"},
 	[LIMIT_CONNECTS] = {"connects", MAX_CONNS / 2, MAX_CONNS / 2, "connections being made"},
+	[LIMIT_CONNECTS_EACH] = {"connects-each", MAX_CONNS / 8, MAX_CONNS / 2,
+				 "the same, by one user's programs of a launch"},
 	[LIMIT_CALLS] = {"calls", MAX_CALLS / 2, MAX_CALLS / 2, "calls that wait"},
+	[LIMIT_CALLS_EACH] = {"calls-each", MAX_CALLS / 8, MAX_CALLS / 2,
+			      "the same, of one user's programs of a launch"},
 	[LIMIT_LISTENERS] = {"listeners", MAX_LISTENERS, MAX_LISTENERS,
 			     "sockets that listen on tunnels' ports"},
+	[LIMIT_LISTENERS_EACH] = {"listeners-each", MAX_LISTENERS / 4, MAX_LISTENERS,
+				  "the same, of one user's programs of a launch"},
 	[LIMIT_TUNNELS] = {"tunnels", MAX_TUNNELS, MAX_TUNNELS, "tunnels"},
 	[LIMIT_NAMES] = {"names", MAX_NAMES, MAX_NAMES, "names that lead into tunnels"},
 	[LIMIT_PROGRAMS] = {"programs", MAX_PROGRAMS, MAX_PROGRAMS, "commands that are attached"},
@@ -58,7 +68,8 @@ static void at_most(uint32_t *most, rlim_t limit)
 		*most = (uint32_t)limit;
 }
 
-/* Strangers may take half of our descriptors at most, and those of one listener a quarter. */
+/* Strangers may take half of our descriptors at most, those of one listener a quarter, those from
+ * one address an eighth. */
 void limit_fit(struct state *state)
 {
 	struct rlimit limit;
@@ -66,6 +77,7 @@ void limit_fit(struct state *state)
 		return;
 	at_most(&state->limits.most[LIMIT_STRANGERS], limit.rlim_cur / 2);
 	at_most(&state->limits.most[LIMIT_STRANGERS_EACH], limit.rlim_cur / 4);
+	at_most(&state->limits.most[LIMIT_STRANGERS_ADDRESS], limit.rlim_cur / 8);
 	at_most(&state->limits.most[LIMIT_READY], limit.rlim_cur / 4);
 }
 
@@ -77,13 +89,20 @@ bool limit_reached(struct state *state, enum limit limit, uint32_t now)
 	return true;
 }
 
-static uint32_t strangers(const struct state *state)
+/* From where most come; without a look at sources that nobody has come from. */
+static uint32_t most_of_one_source(const struct state *state)
 {
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < state->listener_pool.top; i++)
-		if (state->listeners[i].slot.used)
-			count += state->listeners[i].incoming;
-	return count;
+	uint32_t most = 0;
+	for (int talks = 0; talks < 2; talks++) {
+		uint32_t i = state->strangers[talks].first;
+		while (i != NONE) {
+			const struct conn *conn = &state->conns[i];
+			if (state->sources[conn->source].count > most)
+				most = state->sources[conn->source].count;
+			i = conn->links[LINK_ALL].next;
+		}
+	}
+	return most;
 }
 
 /* At the listener that has most. */
@@ -107,14 +126,6 @@ static uint32_t programs(const struct state *state)
 	return count;
 }
 
-static uint32_t listeners(const struct state *state)
-{
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < state->listener_pool.top; i++)
-		count += state->listeners[i].slot.used;
-	return count;
-}
-
 static uint32_t clients(const struct state *state)
 {
 	uint32_t count = 0;
@@ -127,7 +138,7 @@ uint32_t limit_now(const struct state *state, enum limit limit)
 {
 	switch (limit) {
 	case LIMIT_STRANGERS:
-		return strangers(state);
+		return state->strangers_now;
 	case LIMIT_STRANGERS_EACH:
 	case LIMIT_READY:
 		return most_at_one(state, limit == LIMIT_READY);
@@ -136,7 +147,15 @@ uint32_t limit_now(const struct state *state, enum limit limit)
 	case LIMIT_CALLS:
 		return state->held;
 	case LIMIT_LISTENERS:
-		return listeners(state);
+		return state->listening;
+	case LIMIT_STRANGERS_ADDRESS:
+		return most_of_one_source(state);
+	case LIMIT_LISTENERS_EACH:
+		return share_most(state, PART_LISTENERS);
+	case LIMIT_CALLS_EACH:
+		return share_most(state, PART_CALLS);
+	case LIMIT_CONNECTS_EACH:
+		return share_most(state, PART_CONNECTS);
 	case LIMIT_TUNNELS:
 		return state->tunnel_count;
 	case LIMIT_NAMES:

@@ -1,8 +1,9 @@
 #ifndef GS_LIMIT_H
 #define GS_LIMIT_H
 
-/* Bounds on what strangers and programs can make grow. At a bound the newest is turned away, never
- * what has proved itself; each time is counted. */
+/* Bounds on what strangers and programs can make grow. At a bound a program's newest call is turned
+ * away, and the stranger that has been silent longest; never what has proved itself. Each time is
+ * counted. */
 
 #include "supervisor/state.h"
 

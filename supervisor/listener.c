@@ -11,7 +11,9 @@
 #include "supervisor/fd.h"
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
+#include "supervisor/share.h"
 #include "supervisor/socket.h"
+#include "supervisor/stranger.h"
 #include "supervisor/target.h"
 
 static struct listener *at(struct supervisor *s, uint32_t index)
@@ -26,19 +28,44 @@ static int int_option(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &len) == 0 ? value : 0;
 }
 
-static uint32_t add(struct state *state, int fd, const union address *address, uint64_t cookie)
+static uint32_t *bucket(struct state *state, uint64_t cookie)
 {
-	if (limit_reached(state, LIMIT_LISTENERS, limit_now(state, LIMIT_LISTENERS)))
-		return NONE;
-	uint32_t index = listener_take(state);
+	return &state->listener_buckets[cookie % LISTENER_BUCKETS];
+}
+
+void listener_put(struct state *state, uint32_t index)
+{
+	struct listener *listener = &state->listeners[index];
+	uint32_t *first = bucket(state, listener->cookie);
+	listener->next = *first;
+	*first = index;
+	state->listening++;
+	listener->share = share_add(state, listener->program, listener->uid, PART_LISTENERS);
+}
+
+static bool is_full(struct state *state, uint32_t program, uint32_t uid)
+{
+	return limit_reached(state, LIMIT_LISTENERS, state->listening) ||
+	       share_full(state, program, uid, PART_LISTENERS, LIMIT_LISTENERS_EACH);
+}
+
+static uint32_t add(struct state *state, const struct call *call, int fd,
+		    const union address *bound, uint64_t cookie)
+{
+	uint32_t uid = socket_owner(fd);
+	uint32_t index = is_full(state, call->program, uid) ? NONE : listener_take(state);
 	if (index == NONE)
 		return NONE;
 	struct listener *listener = &state->listeners[index];
 	fault_point("listener.added");
-	listener->cookie = cookie;
-	listener->address = *address;
+	listener->bound = listener->address = *bound;
 	listener->family = socket_family(fd);
-	listener->uid = socket_owner(fd);
+	listener->program = call->program;
+	listener->uid = uid;
+	listener->netns = socket_netns(fd);
+	atomic_signal_fence(memory_order_seq_cst);
+	listener->cookie = cookie; /* makes it whole */
+	listener_put(state, index);
 	return index;
 }
 
@@ -47,6 +74,8 @@ void listener_learn(struct listener *listener, int fd)
 	if (listener->learnt)
 		return;
 	listener->learnt = true;
+	listener->device = socket_device(fd);
+	listener->reuses = socket_reuses_port(fd);
 	if (address_is_any(&listener->address))
 		socket_device_address(fd, &listener->address);
 	listener->defers = int_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT) != 0;
@@ -68,30 +97,31 @@ static void note_holder(struct listener *listener, int tid, int number)
 	listener->number[listener->holder] = number;
 }
 
-uint32_t listener_find(struct state *state, uint64_t cookie, const union address *address)
+uint32_t listener_find(struct state *state, uint64_t cookie, const union address *bound)
 {
-	uint32_t index = 0;
-	while (index < state->listener_pool.top &&
-	       !(state->listeners[index].slot.used && state->listeners[index].cookie == cookie))
-		index++;
-	if (index == state->listener_pool.top)
+	uint32_t index = *bucket(state, cookie);
+	while (index != NONE && state->listeners[index].cookie != cookie)
+		index = state->listeners[index].next;
+	if (index == NONE)
 		return NONE;
 	struct listener *listener = &state->listeners[index];
-	if (address_port(&listener->address) != address_port(address)) {
-		listener->address = *address; /* shut down, and bound again */
+	if (bound && !address_same(&listener->bound, bound)) {
+		listener->bound = listener->address = *bound; /* shut down, and bound again */
 		listener->learnt = false;
 	}
 	return index;
 }
 
 uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd, uint64_t cookie,
-			      const union address *address)
+			      const union address *bound)
 {
-	uint32_t index = listener_find(state, cookie, address);
+	uint32_t index = listener_find(state, cookie, bound);
 	if (index == NONE)
-		index = add(state, fd, address, cookie);
-	if (index != NONE)
-		note_holder(&state->listeners[index], (int)call->notif.pid, (int)call->args[0]);
+		index = add(state, call, fd, bound, cookie);
+	if (index == NONE)
+		return NONE;
+	state->listeners[index].noted = loop_now();
+	note_holder(&state->listeners[index], (int)call->notif.pid, (int)call->args[0]);
 	return index;
 }
 
@@ -164,13 +194,22 @@ void listener_requeue(struct supervisor *s, uint32_t index)
 		ready->last = s->state->conns[ready->last].next;
 }
 
+/* The kernel lets two sockets listen at one address where both say so and one user has both; then
+ * it gives each connection to one of them. Only of such two does either stand for the other. */
+static bool in_one_group(const struct listener *a, const struct listener *b)
+{
+	return a->learnt && b->learnt && a->reuses && b->reuses && a->uid == b->uid &&
+	       a->family == b->family && a->netns == b->netns && a->device == b->device &&
+	       address_same(&a->bound, &b->bound);
+}
+
 uint32_t listener_with_ready(struct supervisor *s, uint32_t index)
 {
 	if (at(s, index)->ready.first != NONE)
 		return index;
-	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
+	for (uint32_t i = 0; at(s, index)->reuses && i < s->state->listener_pool.top; i++)
 		if (at(s, i)->slot.used && at(s, i)->ready.first != NONE &&
-		    address_same(&at(s, i)->address, &at(s, index)->address))
+		    in_one_group(at(s, i), at(s, index)))
 			return i;
 	return NONE;
 }
@@ -190,17 +229,64 @@ int listener_borrow(struct supervisor *s, const struct listener *listener)
 	return -1;
 }
 
+void listener_owe(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = at(s, s->state->conns[index].listener);
+	listener->owed++;
+	conns_append(s->state, &listener->owing, LINK_LISTENER, index);
+}
+
+void listener_settle(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = at(s, s->state->conns[index].listener);
+	listener->owed--;
+	conns_remove(s->state, &listener->owing, LINK_LISTENER, index);
+}
+
+uint32_t listener_next_owed(struct supervisor *s, uint32_t index)
+{
+	struct list *owing = &at(s, index)->owing;
+	uint32_t first = owing->first;
+	if (first != NONE) {
+		conns_remove(s->state, owing, LINK_LISTENER, first);
+		conns_append(s->state, owing, LINK_LISTENER, first);
+	}
+	return first;
+}
+
+static void drop_conns(struct supervisor *s, uint32_t index)
+{
+	struct listener *listener = at(s, index);
+	for (uint32_t i; (i = stranger_oldest(listener->strangers)) != NONE;) {
+		stranger_remove(s->state, i);
+		conn_unwatch(s, &s->state->conns[i]);
+		listener_drop_conn(s, i);
+	}
+	for (uint32_t i; (i = listener->ready.first) != NONE;) {
+		listener_unqueue_first(s, index);
+		listener_drop_conn(s, i);
+	}
+	for (uint32_t i; (i = listener->owing.first) != NONE;) {
+		listener_settle(s, i);
+		listener_drop_conn(s, i);
+	}
+	if (listener->dead != NONE)
+		listener_drop_conn(s, listener->dead);
+	listener->dead = NONE;
+}
+
 void listener_forget(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = at(s, index);
+	uint32_t *place = bucket(s->state, listener->cookie);
 	bell_stop(s, index);
-	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
-		struct conn *conn = &s->state->conns[i];
-		if (!conn->slot.used || conn->state < CONN_INCOMING || conn->listener != index)
-			continue;
-		conn_unwatch(s, conn);
-		listener_drop_conn(s, i);
-	}
-	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->address));
+	drop_conns(s, index);
+	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->bound));
+	while (*place != index)
+		place = &at(s, *place)->next;
+	*place = listener->next;
+	s->state->listening--;
+	share_drop(s->state, listener->share, PART_LISTENERS);
+	s->state->bell_ports[index][0] = s->state->bell_ports[index][1] = 0;
 	listener_give(s->state, index);
 }

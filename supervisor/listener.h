@@ -6,14 +6,17 @@
 
 #include "supervisor/supervisor.h"
 
-/* The listener of the socket with this cookie and address; NONE: not known. */
-uint32_t listener_find(struct state *state, uint64_t cookie, const union address *address);
+/* The listener of the socket with this cookie, bound there (NULL: as ever); NONE: not known. */
+uint32_t listener_find(struct state *state, uint64_t cookie, const union address *bound);
 
 /* The same, or a new one: of the socket that call names and fd duplicates. NONE: too many. */
 uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd, uint64_t cookie,
-			      const union address *address);
+			      const union address *bound);
 
-/* Learn what may have been set after bind(), once it listens. */
+/* For recover.c: put it where it is found and counted. */
+void listener_put(struct state *state, uint32_t listener);
+
+/* Learn what may have been set after bind(), once it is seen to listen. */
 void listener_learn(struct listener *listener, int fd);
 
 /* Keep no duplicate that no held call needs. */
@@ -30,6 +33,12 @@ void listener_queue(struct supervisor *s, uint32_t listener, uint32_t conn);
 void listener_queue_first(struct supervisor *s, uint32_t listener, uint32_t conn);
 void listener_unqueue_first(struct supervisor *s, uint32_t listener);
 void listener_requeue(struct supervisor *s, uint32_t conn);
+
+/* What was added to a process's table, and not told: note it, or that it is told or taken back; and
+ * the one that was looked at least lately, or NONE. */
+void listener_owe(struct supervisor *s, uint32_t conn);
+void listener_settle(struct supervisor *s, uint32_t conn);
+uint32_t listener_next_owed(struct supervisor *s, uint32_t listener);
 
 /* A listener with something ready: this one, or another of its REUSEPORT group, whose program may
  * have been woken in its place; NONE. */

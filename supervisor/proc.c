@@ -99,6 +99,12 @@ int proc_told(const struct state *state, int tid, uint32_t index)
 	return 1;
 }
 
+int proc_parent(int tid)
+{
+	unsigned parent;
+	return read_status(tid, "\nPPid:", &parent, 1) == 1 ? (int)parent : -ESRCH;
+}
+
 int proc_table_group(int tid)
 {
 	int group = proc_group(tid);

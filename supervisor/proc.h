@@ -11,7 +11,11 @@
 /* The process of a thread, or -ESRCH. */
 int proc_group(int tid);
 
-/* The same, if the thread shares the descriptor table of its process; else -ENOTSUP. */
+/* The process that a thread's process has come of, or -ESRCH. */
+int proc_parent(int tid);
+
+/* The same as the first, if the thread shares the descriptor table of its process; else -ENOTSUP.
+ */
 int proc_table_group(int tid);
 
 /* Is the thread's process one of those that the program was told addresses in, or does it descend

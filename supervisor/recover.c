@@ -25,11 +25,14 @@
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 #include "supervisor/incoming.h"
+#include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/mark.h"
 #include "supervisor/notify.h"
+#include "supervisor/share.h"
 #include "supervisor/socket.h"
+#include "supervisor/stranger.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 #include "supervisor/work.h"
@@ -41,8 +44,11 @@ static void forget_lists(struct state *state)
 {
 	for (uint32_t i = 0; i < state->copy_top; i++)
 		state->copies[i].calls = NONE;
-	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
-	state->connecting = state->held = 0;
+	memset(state->buckets, 0xff, sizeof(state->buckets));                   /* NONE */
+	memset(state->listener_buckets, 0xff, sizeof(state->listener_buckets)); /* NONE */
+	state->connecting = state->held = state->listening = 0;
+	stranger_recover(state);
+	share_recover(state);
 	state->refused = NONE;
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
 		state->conns[i].watched = 0;
@@ -52,8 +58,13 @@ static void forget_lists(struct state *state)
 	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
 		struct listener *listener = &state->listeners[i];
 		listener->calls = listener->dead = NONE;
-		listener->ready.first = listener->ready.last = NONE;
-		listener->incoming = listener->owed = listener->ready_count = 0;
+		conns_clear(&listener->ready);
+		conns_clear(&listener->owing);
+		listener->owed = listener->ready_count = 0;
+		if (listener->cookie == 0) /* half made */
+			listener->slot.used = false;
+		else if (listener->slot.used)
+			listener_put(state, i);
 	}
 }
 

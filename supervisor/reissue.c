@@ -53,13 +53,15 @@ static bool is_seen(long call)
 		SYS_accept,
 		SYS_accept4,
 		SYS_bind,
+		SYS_listen,
 		SYS_getsockopt,
 		SYS_openat,
 #if defined(__x86_64__)
 		SYS_open,
 		102, /* socketcall */
-		361, /* bind, connect, accept4, getsockopt */
+		361, /* bind, connect, listen, accept4, getsockopt */
 		362,
+		363,
 		364,
 		365
 #endif

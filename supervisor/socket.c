@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
@@ -24,6 +25,11 @@
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
+
+#define ACCEPT_US 2000 /* an accept() that blocks ends after this */
 
 /* SO_RCVLOWAT: more than a handshake's frames, and little enough that no receive buffer grows for
  * it
@@ -127,6 +133,16 @@ uint64_t socket_netns(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0 ? cookie : 0;
 }
 
+int socket_device(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_BINDTOIFINDEX);
+}
+
+bool socket_reuses_port(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_REUSEPORT) != 0;
+}
+
 /* A connect() that is interrupted goes on by itself, like one that does not block. */
 static int connect_interrupted(int fd, const union address *to)
 {
@@ -182,20 +198,18 @@ bool socket_has_connection(int fd)
 	return poll(&ready, 1, 0) > 0;
 }
 
-int socket_accept(int fd, bool blocks, union address *peer)
+int socket_accept(int fd, union address *peer)
 {
 	struct sockaddr_storage from;
 	socklen_t len = sizeof(from);
-	/* Hardly ever: somebody else must have taken the connection. A timer that is not the next
-	 * thing the processor waits for is set at little cost. */
-	if (blocks)
-		interrupting(10000);
+	/* whatever O_NONBLOCK said a moment ago: it is the program's, whose threads may change it
+	 */
+	interrupting(ACCEPT_US);
 	int accepted = accept4(fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 	int err = accepted < 0 ? -errno : 0;
-	if (blocks)
-		interrupting(0);
+	interrupting(0);
 	if (err)
-		return err == -EINTR ? -EAGAIN : err;
+		return err;
 	if (address_from(peer, &from, len) < 0)
 		memset(peer, 0, sizeof(*peer));
 	return accepted;
@@ -273,6 +287,15 @@ void socket_end_handshake(struct conn *conn)
 		set_low_water(conn->fd, conn->low_water);
 	conn->low_water = 0;
 	conn->cork = false;
+}
+
+void socket_empty(int fd)
+{
+	char urgent;
+	shutdown(fd, SHUT_RDWR); /* what comes from now on resets it */
+	while (recv(fd, NULL, INT_MAX, MSG_DONTWAIT | MSG_TRUNC) > 0)
+		; /* tcp(7), MSG_TRUNC */
+	(void)!recv(fd, &urgent, 1, MSG_OOB | MSG_DONTWAIT);
 }
 
 bool socket_has_bytes(int fd)

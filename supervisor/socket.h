@@ -41,6 +41,10 @@ uint64_t socket_timeout(int fd, int option);
 /* SO_NETNS_COOKIE; 0: not known. */
 uint64_t socket_netns(int fd);
 
+/* SO_BINDTOIFINDEX and SO_REUSEPORT. */
+int socket_device(int fd);
+bool socket_reuses_port(int fd);
+
 /* One step of a connect: 0 connected, told the first time; -EISCONN, from then on; -EINPROGRESS or
  * -EALREADY under way; else why not. As in connect(2), an error is told once, and is gone then. */
 int socket_connect(int fd, const union address *to);
@@ -62,10 +66,10 @@ void socket_allow_ipv4(int fd);
 /* Is a connection in the listening socket's queue? */
 bool socket_has_connection(int fd);
 
-/* A connection out of that queue: a descriptor (close-on-exec) and its peer; -EAGAIN: none is
- * there. blocks: it is a blocking socket, whose queue has just been seen to hold one. Where another
- * process takes that one, this call takes 10 ms. */
-int socket_accept(int fd, bool blocks, union address *peer);
+/* A connection out of that queue, which has just been seen to hold one: a descriptor
+ * (close-on-exec) and its peer; -EAGAIN: none is there; -EINTR: none was, and the call blocked for
+ * 2 ms, since somebody else took it and O_NONBLOCK is not set, or no longer is. */
+int socket_accept(int fd, union address *peer);
 
 /* Options of the program's that would hold up the handshake's frames, SO_RCVLOWAT and TCP_CORK: out
  * of the way, and back, once. conn remembers them. Where the program has been told EINPROGRESS, its
@@ -80,6 +84,9 @@ void socket_set_linger(int fd, struct linger linger);
 
 /* Let what comes wake nobody who polls this socket, us neither: a large SO_RCVLOWAT. */
 void socket_hush(const struct conn *conn);
+
+/* Drop all that was received, and what may still come: not a byte is left for whoever gets it. */
+void socket_empty(int fd);
 
 /* Are there bytes to be read? */
 bool socket_has_bytes(int fd);

@@ -7,6 +7,7 @@
 #include "supervisor/blind.h"
 #include "supervisor/notify.h"
 #include "supervisor/target.h"
+#include "supervisor/unseen.h"
 
 static void dispatch(struct supervisor *s, uint32_t index, uint64_t which)
 {
@@ -17,6 +18,9 @@ static void dispatch(struct supervisor *s, uint32_t index, uint64_t which)
 		return;
 	case SYS_BIND:
 		bind_call(s, index);
+		return;
+	case SYS_LISTEN:
+		listen_call(s, index);
 		return;
 	case SYS_SENDTO:
 		send_call(s, index, SEND_TO);
@@ -44,8 +48,10 @@ static void unread(struct supervisor *s, uint32_t index, uint64_t which, int err
 	const struct call *call = &s->state->calls[index];
 	bool sends = which == SYS_CONNECT || which == SYS_SENDTO || which == SYS_SENDMSG ||
 		     which == SYS_SENDMMSG;
-	if (which == SYS_ACCEPT || which == SYS_ACCEPT4)
-		supervisor_no_descriptor(s, index, error);
+	if (which == SYS_BIND && error != -EFAULT)
+		unseen_mark(s, call); /* of what family is not known */
+	if ((which == SYS_ACCEPT || which == SYS_ACCEPT4) && error != -EFAULT)
+		unseen_accept(s, index, error);
 	else if (error != -EFAULT && sends && blind_is_told(s, call, error))
 		blind_refuse(s, index, error);
 	else
@@ -56,8 +62,9 @@ void socketcall_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	static const uint8_t words[] = {
-		[SYS_BIND] = 3,       [SYS_CONNECT] = 3, [SYS_ACCEPT] = 3,  [SYS_SENDTO] = 6,
-		[SYS_GETSOCKOPT] = 5, [SYS_SENDMSG] = 3, [SYS_ACCEPT4] = 4, [SYS_SENDMMSG] = 4,
+		[SYS_BIND] = 3,    [SYS_CONNECT] = 3, [SYS_LISTEN] = 2,
+		[SYS_ACCEPT] = 3,  [SYS_SENDTO] = 6,  [SYS_GETSOCKOPT] = 5,
+		[SYS_SENDMSG] = 3, [SYS_ACCEPT4] = 4, [SYS_SENDMMSG] = 4,
 	};
 	uint64_t which = (uint32_t)call->args[0];
 	uint32_t args[6] = {0};

@@ -103,7 +103,9 @@ struct state *state_create(void)
 	state->control_fd = state->channel_fd = state->supervisor_wakes = state->keeper_wakes =
 		state->supervisor_pidfd = state->directory = -1;
 	state->program_pool.free = state->call_pool.free = NONE;
-	state->conn_pool.free = state->listener_pool.free = NONE;
+	state->conn_pool.free = state->listener_pool.free = state->share_pool.free = NONE;
+	conns_clear(&state->strangers[0]);
+	conns_clear(&state->strangers[1]);
 	state->receiving = state->accepting = state->working = state->refused = NONE;
 	state->ticks = -1;
 	state->work.item = work_of_nobody();
@@ -113,7 +115,10 @@ struct state *state_create(void)
 		state->chores[i].fd = -1;
 	memset(state->kept, 0xff, sizeof(state->kept));       /* -1 */
 	memset(state->clients, 0xff, sizeof(state->clients)); /* -1 */
-	memset(state->buckets, 0xff, sizeof(state->buckets)); /* NONE */
+	/* NONE */
+	memset(state->buckets, 0xff, sizeof(state->buckets));
+	memset(state->listener_buckets, 0xff, sizeof(state->listener_buckets));
+	memset(state->share_buckets, 0xff, sizeof(state->share_buckets));
 	return state;
 }
 
@@ -177,6 +182,11 @@ void state_rebuild_pools(struct state *state)
 	rebuild(&state->listener_pool, state->listeners, sizeof(*state->listeners));
 }
 
+void state_rebuild_shares(struct state *state)
+{
+	rebuild(&state->share_pool, state->shares, sizeof(*state->shares));
+}
+
 uint32_t program_take(struct state *state)
 {
 	uint32_t index = TAKE(state, program, MAX_PROGRAMS);
@@ -191,8 +201,8 @@ uint32_t call_take(struct state *state)
 {
 	uint32_t call = TAKE(state, call, MAX_CALLS);
 	if (call != NONE)
-		state->calls[call].owner = state->calls[call].next = state->calls[call].previous =
-			NONE;
+		state->calls[call].owner = state->calls[call].share = state->calls[call].next =
+			state->calls[call].previous = NONE;
 	return call;
 }
 
@@ -204,7 +214,7 @@ uint32_t conn_take(struct state *state)
 	struct conn *conn = &state->conns[index];
 	conn->fd = conn->number = -1;
 	conn->tunnel = conn->name = conn->listener = conn->calls = conn->next = NONE;
-	conn->program = NONE;
+	conn->program = conn->share = conn->source = NONE;
 	conn->uid = UNKNOWN_UID;
 	return index;
 }
@@ -216,10 +226,21 @@ uint32_t listener_take(struct state *state)
 		return NONE;
 	struct listener *listener = &state->listeners[index];
 	listener->fd = listener->bell = -1;
-	listener->calls = listener->dead = NONE;
-	listener->ready.first = listener->ready.last = NONE;
+	listener->calls = listener->dead = listener->next = listener->share = NONE;
+	conns_clear(&listener->ready);
+	conns_clear(&listener->owing);
+	conns_clear(&listener->strangers[0]);
+	conns_clear(&listener->strangers[1]);
 	listener->program = NONE;
 	listener->uid = UNKNOWN_UID;
+	return index;
+}
+
+uint32_t share_take(struct state *state)
+{
+	uint32_t index = TAKE(state, share, MAX_SHARES);
+	if (index != NONE)
+		state->shares[index].next = NONE;
 	return index;
 }
 
@@ -242,6 +263,11 @@ void conn_give(struct state *state, uint32_t conn)
 void listener_give(struct state *state, uint32_t listener)
 {
 	GIVE(state, listener, listener);
+}
+
+void share_give(struct state *state, uint32_t share)
+{
+	GIVE(state, share, share);
 }
 
 /* A ring: the first one's previous is the last; the last one's next is NONE. */
@@ -273,4 +299,34 @@ void calls_remove(struct state *state, uint32_t *first, uint32_t index)
 		state->calls[after].previous = call->previous;
 	}
 	call->next = call->previous = NONE;
+}
+
+void conns_clear(struct list *list)
+{
+	list->first = list->last = NONE;
+}
+
+void conns_append(struct state *state, struct list *list, enum link link, uint32_t index)
+{
+	state->conns[index].links[link].next = NONE;
+	state->conns[index].links[link].previous = list->last;
+	if (list->last == NONE)
+		list->first = index;
+	else
+		state->conns[list->last].links[link].next = index;
+	list->last = index;
+}
+
+void conns_remove(struct state *state, struct list *list, enum link link, uint32_t index)
+{
+	uint32_t next = state->conns[index].links[link].next;
+	uint32_t previous = state->conns[index].links[link].previous;
+	if (previous == NONE)
+		list->first = next;
+	else
+		state->conns[previous].links[link].next = next;
+	if (next == NONE)
+		list->last = previous;
+	else
+		state->conns[next].links[link].previous = previous;
 }

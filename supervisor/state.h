@@ -12,8 +12,9 @@
  *     names     host names and their virtual addresses
  *     calls     notifications received and not answered; RECV writes straight into them
  *     conns     connections being made (the application's socket) or accepted (not the
- * application's yet) listeners listening sockets of the programs on a tunnel's port, by address and
- * port
+ * application's yet)
+ *     listeners listening sockets of the programs on a tunnel's port, by their cookies
+ *     shares    what one user's programs of one launch have of all this
  *
  * Objects are named by index; NONE is no object. An object in use has slot.used set, and slot.gen
  * tells it from an earlier one at the same place.
@@ -39,7 +40,10 @@
 #define MAX_CALLS         32768
 #define MAX_CONNS         32768
 #define MAX_LISTENERS     1024
+#define MAX_SHARES        4096
 #define HOLDERS           4
+#define LISTENER_BUCKETS  1024
+#define SOURCES           8192              /* of strangers, by a hash of their addresses */
 #define MAX_PORTS         CONTROL_PORTS_MAX /* listening ports of one tunnel */
 #define MAX_ROUTES        16                /* ports of one name that lead to tunnels */
 #define COOKIE_BUCKETS    4096
@@ -149,8 +153,16 @@ struct copy {
 
 /* --- programs --- */
 
+#define MARKED 32
+
 struct program {
 	struct slot slot;
+	uint32_t marked_count; /* processes; those past MARKED are not known … */
+	int marked[MARKED];    /* … that listen, or may, on a tunnel's port: unseen.h */
+	bool listened;         /* something of it has called listen() on a tunnel's port, … */
+	uint16_t other_port;   /* … and before that on this one; 0: on none */
+	uint64_t other_at;
+	uint32_t shares; /* how many of its users have one */
 	int notify_fd;   /* its filter's listener descriptor */
 	uint32_t client; /* whose connection attached it; NONE: a launch's own, or that has ended */
 	uint64_t inherited; /* when it came from a supervisor that is gone with what it knew, ns */
@@ -222,6 +234,7 @@ struct call {
 	uint32_t program;
 	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
 	uint32_t owner;          /* the conn, listener or copy that it waits for */
+	uint32_t share;          /* HELD: in which it counts; NONE: in none */
 	uint32_t next, previous; /* in the owner's list */
 	uint64_t deadline;       /* monotonic ns; 0: none */
 	int error;               /* REFUSED: that it is told */
@@ -248,6 +261,9 @@ enum conn_state {
 
 enum search { SEARCH_NONE, SEARCH_WANTED, SEARCH_RUNNING, SEARCH_FOUND, SEARCH_NOBODY };
 
+/* In which of its lists a conn has neighbours. */
+enum link { LINK_LISTENER, LINK_SOURCE, LINK_ALL, LINK_COUNT };
+
 struct conn {
 	struct slot slot;
 	uint8_t state;
@@ -270,7 +286,12 @@ struct conn {
 	uint32_t listener; /* of an accepted one */
 	uint32_t calls;    /* first of those that wait; INJECTED, TELLING: the one that gets it */
 	uint32_t next;     /* in the bucket of its cookie, or in the listener's queue */
-	uint32_t program, uid; /* being made: whose, the socket's owner */
+	uint32_t program, uid, share; /* being made: whose it is; NONE: nobody's share */
+	uint32_t source;              /* INCOMING: by its peer's address */
+	bool talks;                   /* INCOMING: it has sent something */
+	struct {
+		uint32_t next, previous;
+	} links[LINK_COUNT];
 	uint64_t cookie, began, deadline;
 	uint64_t seen;                /* when a call that waits was known to stand */
 	uint8_t search;               /* enum search: for a process that has the socket */
@@ -291,27 +312,57 @@ struct conn {
 struct listener {
 	struct slot slot;
 	uint64_t cookie;
-	uint32_t program, uid; /* whose, the socket's owner */
-	union address address; /* what getsockname() says */
+	uint32_t next;         /* in the bucket of its cookie */
+	union address bound;   /* what getsockname() says */
+	union address address; /* the same, or where a socket bound to a device can be called */
 	int family;            /* of the socket: an IPv6 one may take IPv4 connections too */
-	bool defers;           /* TCP_DEFER_ACCEPT: a connection without data wakes nobody */
-	int fd;                /* a duplicate, only while calls are held; else -1 */
-	int bell;              /* our own connection to it that wakes the program; else -1 */
+	uint32_t program, uid, share; /* the launch, and the socket's owner */
+	uint64_t netns;               /* SO_NETNS_COOKIE */
+	int device;                   /* SO_BINDTOIFINDEX */
+	bool reuses;                  /* SO_REUSEPORT */
+	uint64_t noted;               /* when listen() or accept() was called on it last */
+	uint64_t rests_until;         /* accept() on it has blocked: it is left alone for a while */
+	bool defers;                  /* TCP_DEFER_ACCEPT: a connection without data wakes nobody */
+	int fd;                       /* a duplicate, only while calls are held; else -1 */
+	int bell;                     /* our own connection to it that wakes the program; else -1 */
 	union address bell_address,
-		bell_before;  /* its own address, and that of the one before it */
-	uint32_t calls;       /* first accept that is held */
-	struct list ready;    /* authenticated conns, oldest first … */
-	uint32_t ready_count; /* … and how many */
-	uint32_t incoming;    /* conns in the handshake */
+		bell_before;      /* its own address, and that of the one before it */
+	uint32_t calls;           /* first accept that is held */
+	struct list ready;        /* authenticated conns, oldest first … */
+	uint32_t ready_count;     /* … and how many */
+	uint32_t incoming;        /* conns in the handshake … */
+	struct list strangers[2]; /* … silent ones and others, oldest first */
 	int tid[HOLDERS],
-		number[HOLDERS]; /* who called accept() or bind() lately, and its descriptor */
+		number[HOLDERS]; /* who called accept() or listen() lately, and its descriptor */
 	uint32_t holder;         /* the latest of them */
 	uint64_t lost;           /* since when none of them has it; 0: one has */
 	bool odd;                /* options that connections inherit would hold up the handshake */
-	bool learnt;             /* the options above are known */
+	bool learnt;             /* it was seen to listen, and its options are known */
 	uint32_t took;           /* connections taken off its queue since an accept() returned */
-	uint32_t dead; /* a stranger's connection at its end, for who was promised one; NONE */
-	uint32_t owed; /* conns that were added to a process's table and not told */
+	uint32_t dead;     /* a stranger's connection at its end, for who was promised one; NONE */
+	uint32_t owed;     /* conns that were added to a process's table and not told … */
+	struct list owing; /* … and which */
+};
+
+/* --- strangers, by where they come from: stranger.h --- */
+
+struct source {
+	uint32_t count;
+	struct list strangers[2]; /* where there are any: silent ones and others, oldest first */
+};
+
+/* --- shares: share.h --- */
+
+enum part { PART_LISTENERS, PART_CALLS, PART_CONNECTS, PART_COUNT };
+
+/* What one user's programs of one launch have. */
+struct share {
+	struct slot slot;
+	uint32_t program, gen, uid; /* gen: the program's */
+	uint32_t next;              /* in its bucket */
+	uint32_t has[PART_COUNT];
+	uint32_t contested;    /* how often accept() has blocked on a listener of theirs … */
+	uint64_t contested_at; /* … the last time */
 };
 
 /* --- chores: what may take for ever, each done by a process of its own (chore.h) --- */
@@ -353,7 +404,8 @@ enum hand_op {
 	HAND_OWNER,
 	HAND_UID,
 	HAND_SCOPE,
-	HAND_TOLD
+	HAND_TOLD,
+	HAND_PARENT
 };
 #define HAND_DATA 1024
 
@@ -411,10 +463,14 @@ struct upgrade {
 enum limit {
 	LIMIT_STRANGERS,
 	LIMIT_STRANGERS_EACH,
+	LIMIT_STRANGERS_ADDRESS,
 	LIMIT_READY,
 	LIMIT_CONNECTS,
+	LIMIT_CONNECTS_EACH,
 	LIMIT_CALLS,
+	LIMIT_CALLS_EACH,
 	LIMIT_LISTENERS,
+	LIMIT_LISTENERS_EACH,
 	LIMIT_TUNNELS,
 	LIMIT_NAMES,
 	LIMIT_PROGRAMS,
@@ -476,19 +532,26 @@ struct state {
 	struct hand hand;
 	struct counters counters;
 	struct limits limits;
-	uint32_t connecting; /* conns that are being made or have failed */
-	uint32_t held;       /* calls in lists */
+	uint32_t connecting;      /* conns that are being made or have failed */
+	uint32_t held;            /* calls in lists */
+	uint32_t listening;       /* listeners */
+	uint32_t strangers_now;   /* conns in the handshake … */
+	struct list strangers[2]; /* … silent ones and others, oldest first */
+	uint64_t source_key;      /* random: nobody knows who shares a source with whom */
 	uint32_t tunnel_count, name_count;
 	uint64_t contact_keys[MAX_TUNNELS]; /* of each tunnel's contact; 0: none. See tunnel.c */
 	uint16_t
 		name_at[VIRTUAL_ADDRESSES]; /* by virtual address: 1 + index of the name, 0: none */
 	uint64_t real_bits[REAL_BITS / 64]; /* real.c */
-	struct pool program_pool, call_pool, conn_pool, listener_pool;
+	struct pool program_pool, call_pool, conn_pool, listener_pool, share_pool;
 	uint32_t receiving; /* the call into which RECV writes; NONE */
 	uint32_t accepting; /* the listener whose queue is being taken in; NONE */
 	uint32_t working;   /* the conn whose event is being handled; NONE */
 	int kept[KEPT_MAX]; /* descriptors that are neither an object's nor left over */
-	uint32_t buckets[COOKIE_BUCKETS];               /* connects, by cookie */
+	uint32_t buckets[COOKIE_BUCKETS];            /* connects, by cookie */
+	uint32_t listener_buckets[LISTENER_BUCKETS]; /* by cookie */
+	uint32_t share_buckets[MAX_SHARES];
+	uint16_t bell_ports[MAX_LISTENERS][2];          /* of each one's last bells */
 	struct lookup lookups[MAX_TUNNELS + MAX_NAMES]; /* of tunnels, then of names */
 	uint32_t copy_top;   /* places below it have been used at some time */
 	uint64_t copy_turns; /* that were given */
@@ -499,6 +562,8 @@ struct state {
 	struct call calls[MAX_CALLS];
 	struct conn conns[MAX_CONNS];
 	struct listener listeners[MAX_LISTENERS];
+	struct share shares[MAX_SHARES];
+	struct source sources[SOURCES];
 };
 
 /* What a state of this program looks like: the same text, the same layout and meaning. */
@@ -518,16 +583,24 @@ uint32_t program_take(struct state *state);
 uint32_t call_take(struct state *state);
 uint32_t conn_take(struct state *state);
 uint32_t listener_take(struct state *state);
+uint32_t share_take(struct state *state);
 void program_give(struct state *state, uint32_t program);
 void call_give(struct state *state, uint32_t call);
 void conn_give(struct state *state, uint32_t conn);
 void listener_give(struct state *state, uint32_t listener);
+void share_give(struct state *state, uint32_t share);
 
 /* For a supervisor that takes over: find out which places are free. */
 void state_rebuild_pools(struct state *state);
+void state_rebuild_shares(struct state *state);
 
 /* The list of calls that starts at *first, oldest first. */
 void calls_append(struct state *state, uint32_t *first, uint32_t call);
 void calls_remove(struct state *state, uint32_t *first, uint32_t call);
+
+/* A list of conns that are linked by that link, oldest first. */
+void conns_clear(struct list *list);
+void conns_append(struct state *state, struct list *list, enum link link, uint32_t conn);
+void conns_remove(struct state *state, struct list *list, enum link link, uint32_t conn);
 
 #endif

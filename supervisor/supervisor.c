@@ -26,6 +26,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/privileges.h"
 #include "supervisor/real.h"
+#include "supervisor/share.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
 #include "supervisor/work.h"
@@ -102,6 +103,13 @@ void supervisor_hold(struct supervisor *s, uint32_t index, enum call_kind kind, 
 	call->state = CALL_HELD;
 	calls_append(s->state, list, index);
 	s->state->held++;
+	/* copies, and what is refused, have bounds of their own */
+	if (kind == CALL_ACCEPT)
+		call->share = share_add(s->state, call->program, s->state->listeners[owner].uid,
+					PART_CALLS);
+	else if (kind == CALL_CONNECT || kind == CALL_SO_ERROR)
+		call->share =
+			share_add(s->state, call->program, s->state->conns[owner].uid, PART_CALLS);
 	s->sweep_pace = SWEEP;
 	supervisor_sweep_later(s);
 }
@@ -111,6 +119,14 @@ void supervisor_release(struct supervisor *s, uint32_t index, uint32_t *list)
 	calls_remove(s->state, list, index);
 	s->state->calls[index].deadline = 0;
 	s->state->held--;
+	share_drop(s->state, s->state->calls[index].share, PART_CALLS);
+	s->state->calls[index].share = NONE;
+}
+
+bool supervisor_holds_enough(struct supervisor *s, const struct call *call, uint32_t uid)
+{
+	return limit_reached(s->state, LIMIT_CALLS, s->state->held) ||
+	       share_full(s->state, call->program, uid, PART_CALLS, LIMIT_CALLS_EACH);
 }
 
 bool supervisor_interrupted(struct supervisor *s, const struct call *call, uint32_t *list)
@@ -189,6 +205,7 @@ static void sweep(struct supervisor *s, uint64_t limit)
 		s->sweep_pace = SWEEP;
 	s->sweep_at = 0;
 	open_sweep(s);
+	s->sweep_more |= bind_sweep(s);
 	if (s->sweep_more || s->state->held)
 		supervisor_sweep_later(s);
 	s->sweep_more = false;
@@ -363,6 +380,9 @@ static void dispatch_native(struct supervisor *s, uint32_t index, struct call *c
 	case SYS_landlock_restrict_self:
 		landlock_call(s, index);
 		return;
+	case SYS_listen:
+		listen_call(s, index);
+		return;
 #ifdef SYS_open
 	case SYS_open:
 #endif
@@ -397,6 +417,9 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 		return;
 	case I386_LANDLOCK_RESTRICT_SELF:
 		landlock_call(s, index);
+		return;
+	case I386_LISTEN:
+		listen_call(s, index);
 		return;
 	case I386_OPEN:
 	case I386_OPENAT:
@@ -475,6 +498,7 @@ static void program_ended(struct supervisor *s, uint32_t index)
 	supervisor_sweep(s); /* its calls are gone */
 	loop_unwatch(&s->loop, s->state->programs[index].notify_fd);
 	close_fd(&s->state->programs[index].notify_fd);
+	share_end(s->state, index);
 	program_give(s->state, index);
 	eventfd_write(s->state->keeper_wakes, 1);
 }

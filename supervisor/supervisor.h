@@ -17,6 +17,7 @@ struct held_thread {
 	uint64_t until; /* it is remembered */
 };
 #define HELD_THREADS 64 /* by tid and tunnel; one forgets another */
+#define AUTOBOUND    16
 
 /* A thread of a launch in which somebody is marked (mark.h): is it one of those? */
 struct known_thread {
@@ -39,6 +40,8 @@ struct supervisor {
 	uint32_t sweep_at;   /* and how far it is */
 	uint64_t sweep_pace; /* ns until the next one */
 	bool warned_blind;   /* it was said that a program cannot be looked into */
+	uint64_t autobound[AUTOBOUND]; /* cookies of sockets that were bound to any port */
+	unsigned autobound_next;
 	struct held_thread held_threads[HELD_THREADS];
 	struct known_thread known_threads[KNOWN_THREADS];
 };
@@ -51,6 +54,8 @@ _Noreturn void supervisor_run(struct state *state);
 void supervisor_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint32_t *list,
 		     uint32_t owner);
 void supervisor_release(struct supervisor *s, uint32_t call, uint32_t *list);
+/* Are there too many that wait, of all, or of this user's in its launch? Then it is counted. */
+bool supervisor_holds_enough(struct supervisor *s, const struct call *call, uint32_t uid);
 /* Was an earlier call of the same thread in that list taken back by a signal? It is forgotten then.
  */
 bool supervisor_interrupted(struct supervisor *s, const struct call *call, uint32_t *list);
@@ -81,6 +86,7 @@ void connect_call(struct supervisor *s, uint32_t call);
 void so_error_call(struct supervisor *s, uint32_t call);
 void accept_call(struct supervisor *s, uint32_t call);
 void bind_call(struct supervisor *s, uint32_t call);
+void listen_call(struct supervisor *s, uint32_t call);
 void open_call(struct supervisor *s, uint32_t call);
 void question_call(struct supervisor *s, uint32_t call);
 void trial_call(struct supervisor *s, uint32_t call); /* needs.h */
@@ -102,15 +108,22 @@ void open_wake(struct supervisor *s);
 void open_deadline(struct supervisor *s, uint32_t call);
 void open_sweep(struct supervisor *s);
 
-/* accept.c: a socket that was bound to a tunnel's port will listen, and its events. */
-void accept_expect(struct supervisor *s, const struct call *call, int fd,
-		   const union address *address);
+/* accept.c: bring what is ready at a listener and those who wait together; what is left over rings.
+ */
+void accept_offer(struct supervisor *s, uint32_t listener);
+
+/* accept.c: its events. */
 void accept_event(struct supervisor *s, uint32_t conn);
 void accept_deadline(struct supervisor *s, uint32_t conn);
 void accept_call_deadline(struct supervisor *s, uint32_t call);
 void accept_listener_event(struct supervisor *s, uint32_t listener);
+
+/* visit.c: between calls. */
 void accept_bell_event(struct supervisor *s, uint32_t listener);
 bool accept_sweep(struct supervisor *s, uint32_t listener);
+
+/* bind.c: programs that listen on no tunnel's port. */
+bool bind_sweep(struct supervisor *s);
 void accept_injected(struct supervisor *s, struct chore *chore);
 
 /* recover.c: go on where the supervisor before this one stopped, at this call or NONE; close

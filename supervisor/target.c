@@ -67,6 +67,11 @@ int target_group(struct state *state, int tid)
 	return hand_proc(state, HAND_GROUP, tid, -1);
 }
 
+int target_parent(struct state *state, int tid)
+{
+	return hand_proc(state, HAND_PARENT, tid, -1);
+}
+
 /* Before Linux 6.9 a pidfd is a thread group's: right only where the thread shares its table. A
  * first thread's number is its group's. */
 static int open_group(struct state *state, int tid)

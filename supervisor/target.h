@@ -44,6 +44,9 @@ int target_owner(struct state *state, int tid);
 /* The process of a thread; -ESRCH: gone; -ETIMEDOUT: the keeper does not answer. */
 int target_group(struct state *state, int tid);
 
+/* The process that it has come of, errors as above. */
+int target_parent(struct state *state, int tid);
+
 /* The name of a thread's program, for a line of the log; "?": not known. */
 #define TARGET_COMM 16
 void target_comm(struct state *state, int tid, char name[TARGET_COMM]);

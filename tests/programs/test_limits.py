@@ -17,6 +17,7 @@ from test_survive_ends import Daemon
 from test_survive_storm import supervisor_of
 
 STORM = PROGRAMS / "storm"
+FITTED = "strangers", "strangers-each", "strangers-address", "ready"  # to the limit for descriptors
 PAGES = Path(__file__).resolve().parents[2] / "man"
 
 SERVE = """
@@ -87,9 +88,9 @@ def is_open(sock):
         return False
 
 
-@pytest.mark.parametrize("limit", ["strangers-each=3", "strangers=3"])
+@pytest.mark.parametrize("limit", ["strangers-each=3", "strangers=3", "strangers-address=3"])
 def test_strangers(bare_lab, limit):
-    """The newest go; what has authenticated stays, and who comes when there is room again is let in."""
+    """The oldest go; what has authenticated stays, and who comes and proves himself is let in."""
     near = Listener(bare_lab, free_port())
     server = limited(near, limit, PYTHON, "-c", SERVE, near.port)
     wait_for("the server", lambda: server.out == "ready\n")
@@ -98,22 +99,29 @@ def test_strangers(bare_lab, limit):
     line_to(server)
     wait_for("the first", lambda: server.out == "ready\ntaken\n")
     assert first.recv(10) == b"welcome"
-    late = [near.stranger() for _ in range(4)]
-    wait_for("the end of those that are too many", lambda: not any(is_open(one) for one in late))
-    assert all(is_open(one) for one in strangers)
-    strangers.pop().close()
-    second = wait_for("room", lambda: caller_or_none(near))
+    late = [near.stranger() for _ in range(2)]
+    wait_for("the end of those that are too many", lambda: not any(is_open(one) for one in strangers[:2]))
+    assert all(is_open(one) for one in [strangers[2], *late])
+    second = near.caller()
     line_to(server)
     wait_for("the second", lambda: server.out.count("taken") == 2)
     assert second.recv(10) == b"welcome" and is_open(first)
-    assert any("newest was dropped" in line for line in warnings(server))
+    assert not is_open(strangers[2]) and all(is_open(one) for one in late)
+    assert any("oldest was dropped" in line for line in warnings(server))
 
 
-def caller_or_none(near):
-    try:
-        return near.caller()
-    except (OSError, AssertionError):
-        return None
+def test_strangers_that_talk(bare_lab):
+    """Who has said something goes after those who are silent, though he came before them."""
+    near = Listener(bare_lab, free_port())
+    server = limited(near, "strangers-each=3", PYTHON, "-c", SERVE, near.port)
+    wait_for("the server", lambda: server.out == "ready\n")
+    talks = near.stranger()
+    talks.sendall(odd.header(odd.HELLO)[:4])
+    silent = [near.stranger() for _ in range(2)]
+    with near.caller():  # once it is authenticated, those before it have been looked at
+        late = [near.stranger() for _ in range(2)]
+        wait_for("the end of the silent ones", lambda: not any(is_open(one) for one in silent))
+        assert is_open(talks) and all(is_open(one) for one in late)
 
 
 def test_strangers_of_two_listeners(bare_lab):
@@ -238,6 +246,5 @@ def test_limits_of_the_page(lab):
     written = dict(re.findall(r"^\|  (\S+)\n:  (\d+)$", table, re.M))
     limits = status(lab, Daemon(lab))
     assert {name: str(limit["most"]) for name, limit in limits.items()
-            if name not in ("strangers", "strangers-each", "ready")} == \
-        {name: most for name, most in written.items() if name not in ("strangers", "strangers-each", "ready")}
+            if name not in FITTED} == {name: most for name, most in written.items() if name not in FITTED}
     assert limits.keys() == written.keys()

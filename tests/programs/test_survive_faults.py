@@ -46,7 +46,7 @@ TOLD = "connect.told".split()
 FAILED = "connect.failing connect.failed connect.disconnected".split()
 FAILED_POLLED = FAILED + ["connect.result-written"]
 LOOKUP = "connect.retrying connect.lookup lookup.wanting lookup.wanted lookup.reading lookup.read lookup.taken lookup.over".split()
-START = "target.pidfd-opened bind.noted listener.added blind.told question.answered".split()
+START = "target.pidfd-opened bind.noted listen.noted listener.added blind.told question.answered".split()
 OPEN = "open.taken open.held open.wanted open.made open.injected open.answered".split()
 CONTROL = "control.peeked control.half-taken control.taken control.answered control.dropped".split()
 

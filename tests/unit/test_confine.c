@@ -155,7 +155,7 @@ static int work(int listening, const union address *to)
 	need(fd >= 0 && bind(fd, &name.sa, sizeof(name.in)) == 0);
 	int err = socket_connect(fd, to);
 	need(err == 0 || err == -EINPROGRESS);
-	int taken = socket_accept(listening, true, &name); /* on this host it is up at once */
+	int taken = socket_accept(listening, &name); /* on this host it is up at once */
 	need(taken >= 0 && send(fd, "word", 4, 0) == 4 && recv(taken, text, 4, 0) == 4);
 	need(fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && socket_tcp_state(fd) != 0);
 	memory = malloc(10 << 20);
