@@ -5,7 +5,7 @@
  * secure-toggle share PORT COMMAND …: a socket that listens at that port, with the number 9, for
  * the command, which is started; meanwhile its connections are taken here as well.
  *
- * secure-toggle take: accept() on descriptor 9, until it fails with EACCES, for ten seconds at
+ * secure-toggle take: accept() on descriptor 9, until it fails with EACCES, for five seconds at
  * most.
  */
 
@@ -128,6 +128,6 @@ int main(int argc, char **argv)
 		share(argv + 3);
 	if (argc == 3)
 		pthread_create(&thread, NULL, flip, NULL);
-	take_for(argc == 3 ? 2 : 10);
+	take_for(argc == 3 ? 2 : 5);
 	return 0;
 }
