@@ -1,7 +1,9 @@
 """Fixtures: see lab.py for what they give. Every test is bounded in time and leaves no process."""
 
 import os
+import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,6 +28,22 @@ def pytest_configure(config):
 
 def pytest_unconfigure(config):
     sanitizers.end()
+
+
+def runs_32_bit():
+    """Some kernels and virtual machines run no 32-bit program and take no 32-bit call."""
+    try:
+        subprocess.run([laboratory.PROGRAMS / "talk-m32-static"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return True
+
+
+def pytest_collection_modifyitems(items):
+    concerned = [item for item in items if re.search(r"int80|m32", item.nodeid)]
+    if concerned and not runs_32_bit():
+        for item in concerned:
+            item.add_marker(pytest.mark.skip(reason="this machine runs no 32-bit programs"))
 
 
 class TooLong(Exception):
