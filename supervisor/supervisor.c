@@ -231,23 +231,54 @@ void supervisor_search(struct supervisor *s)
 	}
 }
 
+static void searched_one(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	if (!conn->slot.used || conn->search == SEARCH_NONE)
+		return;
+	if (conn->search == SEARCH_RUNNING) /* for one that was ended */
+		conn->search = SEARCH_WANTED;
+	s->search_more |= conn->search == SEARCH_WANTED;
+	if (conn->search == SEARCH_FOUND || conn->search == SEARCH_NOBODY) {
+		work_on_conn(s->state, index);
+		connect_searched(s, index);
+	}
+}
+
+/* What a search has found, a part at a time: there may be thousands. */
 static void searched(struct supervisor *s)
 {
-	bool more = false;
-	for (uint32_t i = 0; i < s->state->conn_pool.top; i++) {
-		struct conn *conn = &s->state->conns[i];
-		if (!conn->slot.used || conn->search == SEARCH_NONE)
-			continue;
-		if (conn->search == SEARCH_RUNNING)
-			conn->search = SEARCH_WANTED;
-		more |= conn->search == SEARCH_WANTED;
-		if (conn->search == SEARCH_FOUND || conn->search == SEARCH_NOBODY) {
-			work_on_conn(s->state, i);
-			connect_searched(s, i);
-		}
+	uint64_t began = loop_now(), took = 0;
+	while (s->searched_at < s->state->conn_pool.top && took < SWEEP_PART) {
+		searched_one(s, s->searched_at++);
+		took = s->searched_at % SWEEP_STEP ? took : loop_now() - began;
 	}
-	if (more)
+	if (s->searched_at < s->state->conn_pool.top) {
+		loop_at(&s->loop, loop_now() + SEARCH_SHARE * took,
+			(struct object_id){.kind = OBJECT_SEARCH});
+		return;
+	}
+	s->searched_at = NONE;
+	if (s->search_more)
 		supervisor_search(s);
+}
+
+static void search_event(struct supervisor *s)
+{
+	s->search_set = false;
+	if (s->searched_at != NONE)
+		searched(s);
+	else
+		supervisor_search(s);
+}
+
+static void search_over(struct supervisor *s)
+{
+	bool under_way = s->searched_at != NONE;
+	s->searched_at = 0;
+	s->search_more = false;
+	if (!under_way) /* else its deadline goes on */
+		searched(s);
 }
 
 static void chores_event(struct supervisor *s)
@@ -261,7 +292,7 @@ static void chores_event(struct supervisor *s)
 			open_injected(s, &done);
 		chore_give(chore);
 		if (op == CHORE_SEARCH)
-			searched(s);
+			search_over(s);
 	}
 }
 
@@ -637,8 +668,7 @@ static void deadlines(struct supervisor *s)
 			s->sweep_set = false;
 			sweep(s, SWEEP_PART);
 		} else if (id.kind == OBJECT_SEARCH) {
-			s->search_set = false;
-			supervisor_search(s);
+			search_event(s);
 		}
 	}
 }
@@ -651,7 +681,8 @@ static uint64_t own_netns(void)
 
 _Noreturn void supervisor_run(struct state *state)
 {
-	struct supervisor s = {.state = state, .netns = own_netns(), .sweep_pace = SWEEP};
+	struct supervisor s = {
+		.state = state, .netns = own_netns(), .sweep_pace = SWEEP, .searched_at = NONE};
 	struct epoll_event events[EVENTS];
 	/* the launches that are attached notice then, and serve themselves */
 	if (state->control_fd >= 0)
