@@ -340,9 +340,9 @@ static void command_changed(struct running *running, int status)
 		report(running, REPORT_STOPPED, STAGE_NONE, WSTOPSIG(status), 0);
 	} else if (WIFCONTINUED(status)) {
 		report(running, REPORT_CONTINUED, STAGE_NONE, 0, 0);
-		if (!running->keeping
-			     ->launcher_gone) /* it has stopped as the command did, and cannot read
-					       */
+		/* it has stopped as the command did, and cannot read; nobody else has its number
+		 * while it is our parent */
+		if (!running->keeping->launcher_gone && getppid() == running->keeping->launcher)
 			kill(running->keeping->launcher, SIGCONT);
 	} else {
 		running->keeping->command_gone = true;
