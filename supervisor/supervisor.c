@@ -31,12 +31,13 @@
 #include "supervisor/target.h"
 #include "supervisor/work.h"
 
-#define EVENTS      64
-#define SWEEP       (125 * MILLISECOND)
-#define SWEEP_REST  (500 * MILLISECOND)
-#define SWEEP_PART  (200 * MILLISECOND / 1000) /* of it, at a time … */
-#define SWEEP_SHARE 50                         /* … which is one in so many */
-#define SWEEP_STEP  8                          /* places between two looks at the clock */
+#define EVENTS       64
+#define SWEEP        (125 * MILLISECOND)
+#define SWEEP_REST   (500 * MILLISECOND)
+#define SWEEP_PART   (200 * MILLISECOND / 1000) /* of it, at a time … */
+#define SWEEP_SHARE  50                         /* … which is one in so many */
+#define SWEEP_STEP   8                          /* places between two looks at the clock */
+#define SEARCH_SHARE 10 /* what a search has found takes one part in so many */
 
 #define REFUSE       (64 * MILLISECOND)
 #define REFUSED_MOST (MAX_CALLS / 4)
