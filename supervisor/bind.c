@@ -16,7 +16,8 @@
 #include "supervisor/tunnel.h"
 #include "supervisor/unseen.h"
 
-#define LISTENS_SOON SECOND /* on a tunnel's port, after it has listened on another */
+#define AUTOBOUND_MOST 256    /* looked at: who binds so many sockets does not listen on them */
+#define LISTENS_SOON   SECOND /* on a tunnel's port, after it has listened on another */
 
 /* The access point calls the listener contact: warn where that cannot reach the address bound. */
 static void check_reachable(const struct state *state, const union address *bound)
@@ -47,7 +48,7 @@ static void check_reachable(const struct state *state, const union address *boun
 static void note_autobound(struct supervisor *s, struct call *call)
 {
 	const struct program *program = &s->state->programs[call->program];
-	if (program->listened || program->other_port)
+	if (program->listened || program->other_port || s->autobound_next >= AUTOBOUND_MOST)
 		return;
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd >= 0 && socket_is_tcp(fd))

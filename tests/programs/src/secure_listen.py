@@ -4,6 +4,7 @@ connection that a server takes sends a line, which is printed with the server's 
 import ctypes
 import errno
 import os
+import resource
 import select
 import signal
 import socket
@@ -259,6 +260,8 @@ def accepted_rest(taken):
 
 def strangers(port, count):
     """So many silent connections from 127.0.0.2, as many open at a time as may be."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kept, made = [], 0
     while made < int(count):
         sock = socket.socket()
@@ -271,7 +274,7 @@ def strangers(port, count):
             continue
         made += 1
         kept.append(sock)
-        if len(kept) > 900:
+        if len(kept) > min(4000, most - 50):
             kept.pop(0).close()
     say("strangers", made)
     sys.stdin.readline()
