@@ -289,7 +289,7 @@ def test_end_while_a_contact_is_fetched(own_lab, own_gateway, point):
 def test_end_while_programs_begin(lab, tunnel, faults, point):
     """While a port is bound, and a name resolved."""
     faults.order(point)
-    here, there = (faults.how, None) if point == "question.answered" else (None, faults.how)
+    here, there = (faults.how, None) if point in ("question.answered", "blind.told") else (None, faults.how)
     pair = Pair(lab, tunnel, False, there, here)
     pair.connect()
     assert faults.happened()
