@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/run_elf.h"
@@ -21,6 +22,9 @@
 #include "cli/run_setup.h"
 #include "protocol/control.h"
 #include "supervisor/pass.h"
+
+#define KEEPER_PAUSE 200000L /* ns between two looks at whether it has ended … */
+#define KEEPER_TRIES 10000   /* … at most */
 
 struct waiting {
 	struct run_wait *wait;
@@ -256,6 +260,14 @@ static bool more_reports(const struct waiting *waiting)
 	return poll(&reports, 1, 0) > 0 && !(reports.revents & POLLHUP && waiting->at_end);
 }
 
+/* It ends at once, unless a file of the programs' keeps it, which nobody waits for. */
+static void await_keeper(pid_t keeper)
+{
+	const struct timespec pause = {.tv_nsec = KEEPER_PAUSE};
+	for (int i = 0; i < KEEPER_TRIES && waitpid(keeper, NULL, WNOHANG) == 0; i++)
+		nanosleep(&pause, NULL);
+}
+
 static void take_report(struct waiting *waiting, const struct report *report)
 {
 	switch (report->op) {
@@ -273,7 +285,7 @@ static void take_report(struct waiting *waiting, const struct report *report)
 	case REPORT_EXITED:
 		end(waiting, exit_status(report->value));
 		if (report->last) /* then the keeper ends too: leave nothing behind */
-			waitpid(waiting->wait->keeper, NULL, 0);
+			await_keeper(waiting->wait->keeper);
 		return;
 	}
 }

@@ -144,7 +144,8 @@ static void inject(struct supervisor *s, uint32_t call_index, uint32_t index)
 		if (number == 0)
 			return; /* accept_injected() goes on */
 	}
-	injected(s, call_index, index, number);
+	/* no place for a chore: it waits for the next accept() */
+	injected(s, call_index, index, number == -EAGAIN ? -ECONNABORTED : number);
 }
 
 /* Hand the oldest ready connection of a listener to a call, which is in no list; it is answered, or
@@ -245,8 +246,12 @@ void accept_injected(struct supervisor *s, struct chore *chore)
 {
 	struct conn *conn = &s->state->conns[chore->conn];
 	struct call *call = &s->state->calls[chore->call];
-	if (!conn->slot.used || conn->state != CONN_INJECTED || conn->number >= 0)
+	if (!conn->slot.used || conn->slot.gen != chore->gen || conn->state != CONN_INJECTED ||
+	    conn->number >= 0) {
+		if (call->slot.used && call->notif.id == chore->id && call->state == CALL_RECEIVED)
+			notify_fail(s->state, chore->call, ECONNABORTED);
 		return;
+	}
 	if (!call->slot.used || call->notif.id != chore->id) {
 		call = NULL;
 	} else if (call->state == CALL_HELD) {

@@ -44,6 +44,9 @@ bool blind_is_told(struct supervisor *s, const struct call *call, int error)
 	/* another supervisor knew whom it had told */
 	if (program->inherited || program->all_told)
 		return true;
+	/* a mapped number is told by nobody, and known to all */
+	if (s->state->numeric_names && !program->allow_direct)
+		return true;
 	if (program->told_count == 0)
 		return false;
 	return error == -ETIMEDOUT ||
@@ -55,7 +58,7 @@ bool blind_is_told(struct supervisor *s, const struct call *call, int error)
  * of what they have, which is one family's or room for any. Local sockets' are as long as their
  * path, or 110, and programs that nobody may look into use them all the time.
  */
-static bool may_be_internet(uint64_t len)
+bool blind_may_be_internet(uint64_t len)
 {
 	const socklen_t without_scope = offsetof(struct sockaddr_in6, sin6_scope_id);
 	uint32_t low = (uint32_t)len; /* an int to the kernel */
@@ -83,7 +86,7 @@ void blind_refuse(struct supervisor *s, uint32_t index, int error)
 bool blind_may_mean_tunnel(struct supervisor *s, const struct call *call, uint64_t len, int error)
 {
 	/* what we cannot read the kernel cannot, either */
-	return error != -EFAULT && may_be_internet(len) && blind_is_told(s, call, error);
+	return error != -EFAULT && blind_may_be_internet(len) && blind_is_told(s, call, error);
 }
 
 void blind_answer(struct supervisor *s, uint32_t index, uint64_t len, int error)

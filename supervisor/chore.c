@@ -86,11 +86,11 @@ static bool close_by_chore(enum chore_op op, uint32_t program, uint32_t uid, int
 	return true;
 }
 
-/* close() of a socket waits where it is the last, and lingers. */
+/* close() of a socket waits where it is the last, and lingers; one that listens does not. */
 static bool lingers(int fd)
 {
 	struct linger linger = socket_linger(fd);
-	return linger.l_onoff && linger.l_linger > 0;
+	return linger.l_onoff && linger.l_linger > 0 && !socket_is_listening(fd);
 }
 
 static uint32_t count_of_owner(uint32_t uid)
@@ -103,7 +103,8 @@ static uint32_t count_of_owner(uint32_t uid)
 	return count;
 }
 
-/* Where one user has many that linger, the next ones do not: nobody else is to find no place. */
+/* Where one user has many that linger, the next ones are closed here, and interrupted where that
+ * waits: nobody else is to find no place. */
 void chore_release(int fd)
 {
 	if (!lingers(fd)) {
@@ -113,8 +114,7 @@ void chore_release(int fd)
 	uint32_t uid = socket_owner(fd);
 	if (count_of_owner(uid) < EACH_MOST && close_by_chore(CHORE_CLOSE, NONE, uid, 0, fd))
 		return;
-	socket_set_linger(fd, (struct linger){0});
-	close(fd);
+	socket_close(fd);
 }
 
 void chore_release_odd(uint32_t program, int tid, int fd)
@@ -132,12 +132,14 @@ void chore_discard(int fd)
 
 int chore_inject(struct state *state, uint32_t conn, int fd, uint32_t call, bool cloexec)
 {
-	struct chore *chore = take(state, CHORE_INJECT, NONE);
-	if (!chore)
+	struct chore *chore = take(state, CHORE_INJECT, state->calls[call].program);
+	int own = conn == NONE || !chore ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (!chore || own < 0)
 		return -EAGAIN;
 	chore->conn = conn;
 	chore->call = call;
-	chore->fd = fd;
+	chore->gen = conn == NONE ? 0 : state->conns[conn].slot.gen;
+	chore->fd = own;
 	chore->notify_fd = state->programs[state->calls[call].program].notify_fd;
 	chore->id = state->calls[call].notif.id;
 	chore->cloexec = cloexec;
@@ -164,14 +166,15 @@ bool chore_injects_for(const struct state *state, uint32_t call)
 	return false;
 }
 
-void chore_search(struct state *state)
+bool chore_search(struct state *state)
 {
 	for (uint32_t i = 0; i < MAX_CHORES; i++)
 		if (state->chores[i].stage != CHORE_FREE && state->chores[i].op == CHORE_SEARCH)
-			return; /* the next one begins when that is over */
+			return true; /* the next one begins when that is over */
 	struct chore *chore = take(state, CHORE_SEARCH, NONE);
 	if (chore)
 		want(state, chore);
+	return chore != NULL;
 }
 
 struct chore *chore_done(struct state *state)
@@ -184,7 +187,7 @@ struct chore *chore_done(struct state *state)
 
 void chore_give(struct chore *chore)
 {
-	if (chore->op == CHORE_INJECT && chore->conn == NONE)
+	if (chore->op == CHORE_INJECT)
 		close_fd(&chore->fd);
 	chore->stage = CHORE_FREE;
 }
@@ -227,16 +230,30 @@ _Noreturn static void begin(struct keeper *keeper, struct chore *chore)
 void chore_run(struct keeper *keeper)
 {
 	for (struct chore *chore; (chore = find(keeper->state, CHORE_WANTED));) {
+		pid_t *before = &keeper->chores[chore - keeper->state->chores];
+		if (*before > 0 && waitpid(*before, NULL, __WCLONE | WNOHANG) == 0)
+			watchdog_lose(keeper->state, *before); /* it is about to end, or never */
 		chore->stage = CHORE_RUNNING;
 		pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
 		if (child == 0)
 			begin(keeper, chore);
-		keeper->chores[chore - keeper->state->chores] = child;
+		*before = child;
 		if (child > 0)
 			continue;
 		chore->result = -EAGAIN;
 		chore->stage = CHORE_DONE;
 		eventfd_write(keeper->state->supervisor_wakes, 1);
+	}
+}
+
+void chore_stop(struct keeper *keeper)
+{
+	for (uint32_t i = 0; i < MAX_CHORES; i++) {
+		if (keeper->chores[i] <= 0)
+			continue;
+		kill(keeper->chores[i], SIGKILL);
+		watchdog_lose(keeper->state, keeper->chores[i]);
+		keeper->chores[i] = 0;
 	}
 }
 

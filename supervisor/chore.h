@@ -31,16 +31,16 @@ static inline void chore_cleanup(int *fd)
 /* Disconnect a program's socket, and close it. */
 void chore_discard(int fd);
 
-/* Have fd, a conn's socket, or with conn NONE the chore's own from then on, put into the table of
- * the program that made a call: 0; -EAGAIN: not now. */
+/* Have fd, a conn's socket, or with conn NONE a descriptor that is the chore's from then on, put
+ * into the table of the program that made a call: 0; -EAGAIN: not now. */
 int chore_inject(struct state *state, uint32_t conn, int fd, uint32_t call, bool cloexec);
 
 /* Is that under way for this conn, or this call? */
 bool chore_injects(const struct state *state, uint32_t conn);
 bool chore_injects_for(const struct state *state, uint32_t call);
 
-/* See that those are searched for who have search set to SEARCH_WANTED. */
-void chore_search(struct state *state);
+/* See that those are searched for who have search set to SEARCH_WANTED. False: not now. */
+bool chore_search(struct state *state);
 
 /* A chore that is done and whose end somebody waits for, or NULL; to be given back. */
 struct chore *chore_done(struct state *state);
@@ -50,6 +50,9 @@ void chore_give(struct chore *chore);
 
 /* Start those that are wanted. */
 void chore_run(struct keeper *keeper);
+
+/* End all, for another binary. */
+void chore_stop(struct keeper *keeper);
 
 /* In the place of another keeper: what it began is begun again, or was in vain. */
 void chore_adopt(struct state *state);

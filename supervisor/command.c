@@ -37,11 +37,21 @@ static void pass_listen_fds(pid_t launcher)
 	setenv("LISTEN_PID", text, 1);
 }
 
+/* Entries of LD_PRELOAD are told apart by blanks and colons (ld.so(8)). */
+static bool is_in_list(const char *list, const char *entry)
+{
+	size_t len = strlen(entry);
+	for (const char *at = list; (at = strstr(at, entry)); at += len)
+		if ((at == list || strchr(" :", at[-1])) && strchr(" :", at[len]))
+			return true;
+	return false;
+}
+
 int command_preload(const char *shim)
 {
 	const char *others = getenv("LD_PRELOAD");
 	char *all = NULL;
-	if (others && strstr(others, shim))
+	if (others && is_in_list(others, shim))
 		return 0; /* inside another launch */
 	if (!others || !*others)
 		return setenv("LD_PRELOAD", shim, 1);

@@ -391,6 +391,8 @@ void so_error_call(struct supervisor *s, uint32_t index)
 		if (fd >= 0)
 			socket_take_error(fd);
 		conn_forget(s, found);
+	} else if (supervisor_holds_enough(s, call, at(s, found)->uid)) {
+		notify_fail(s->state, index, ENOBUFS);
 	} else {
 		connect_hold(s, index, CALL_SO_ERROR, found);
 	}

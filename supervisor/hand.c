@@ -261,7 +261,9 @@ static void *thread(void *of)
 	privileges_raise();
 	hand->thread = (pid_t)gettid();
 	work(begun.state, begun.turn);
-	hand->lost_threads--;
+	int lost = hand->lost_threads; /* where it was given up */
+	while (lost > 0 && !atomic_compare_exchange_weak(&hand->lost_threads, &lost, lost - 1))
+		;
 	return NULL;
 }
 

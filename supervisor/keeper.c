@@ -128,6 +128,7 @@ void keeper_start_supervisor(struct keeper *keeper)
 	close_fd(&state->supervisor_pidfd);
 	state->hand.keeper = getpid();
 	state->work.number = (state->work.number | 1) + 1; /* it is at nothing yet */
+	state->work.asks = false;
 	pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD, NULL,
 				     &state->supervisor_pidfd, NULL, 0);
 	if (child == 0) {

@@ -23,7 +23,8 @@ struct keeper {
 	bool hand_is_thread;            /* … it is a thread of ours */
 	pid_t chores[MAX_CHORES];       /* chore.h; 0: none */
 	uint32_t watched, hand_watched; /* watchdog.h: what was seen … */
-	int stands, hand_stands;        /* … and for how many ticks */
+	int stands, hand_stands;        /* … and for how many ticks … */
+	uint32_t seen_uid;              /* … and whose the thread was at the first */
 	uint64_t started;               /* when that was tried last, monotonic ns */
 	int failures;                   /* to start one that lives, in a row */
 	int asked; /* upgrade.h: a pipe from the new binary; -1: nothing is asked … */

@@ -79,6 +79,8 @@ void limit_fit(struct state *state)
 	at_most(&state->limits.most[LIMIT_STRANGERS_EACH], limit.rlim_cur / 4);
 	at_most(&state->limits.most[LIMIT_STRANGERS_ADDRESS], limit.rlim_cur / 8);
 	at_most(&state->limits.most[LIMIT_READY], limit.rlim_cur / 4);
+	at_most(&state->limits.most[LIMIT_CONNECTS], limit.rlim_cur / 2);
+	at_most(&state->limits.most[LIMIT_CONNECTS_EACH], limit.rlim_cur / 4);
 }
 
 bool limit_reached(struct state *state, enum limit limit, uint32_t now)

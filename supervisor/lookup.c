@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "supervisor/address.h"
@@ -17,7 +18,8 @@
 #include "supervisor/real.h"
 #include "supervisor/tunnel.h"
 
-#define LOOKUP_SECONDS 30 /* no service may take longer */
+#define STOP_MS        500 /* that the end of one is waited for: its files may keep it */
+#define LOOKUP_SECONDS 30  /* no service may take longer */
 
 /* The keeper's own: what it runs must not be the supervisor's choice. */
 static char program[BASE_PATH_MAX];
@@ -223,8 +225,11 @@ void lookup_stop(const struct state *state)
 	for (uint32_t i = LOOKUP_FIRST; (i = lookup_next(state, i)) != NONE;) {
 		pid_t pid = state->lookups[i].pid;
 		if (is_child(pid)) { /* the mapping is the supervisor's too */
+			const struct timespec pause = {.tv_nsec = (long)MILLISECOND};
 			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
+			for (int tries = 0; tries < STOP_MS && waitpid(pid, NULL, WNOHANG) == 0;
+			     tries++)
+				nanosleep(&pause, NULL);
 		}
 	}
 }

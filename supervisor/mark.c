@@ -2,7 +2,17 @@
 
 #define FIRST       60u             /* seconds that a mark holds the first time … */
 #define LONGEST     (24u * 60 * 60) /* … and at most */
+#define SUBORDINATE 100000u         /* uids from here on are handed out in ranges … */
+#define RANGE       65536u          /* … of so many */
 #define UNTOLD_MOST 3               /* times that somebody of a launch may hold us up unknown */
+
+/* Who has subordinate ids (subuid(5)) has as many users as he likes: each such range is one. */
+static uint32_t whose(uint32_t uid)
+{
+	return uid == UNKNOWN_UID || uid < SUBORDINATE
+		       ? uid
+		       : SUBORDINATE + (uid - SUBORDINATE) / RANGE * RANGE;
+}
 
 static bool is_of(const struct state *state, const struct mark *mark, uint32_t program)
 {
@@ -30,6 +40,7 @@ unsigned mark_add(struct state *state, uint32_t program, uint32_t uid, uint64_t 
 {
 	if (program >= MAX_PROGRAMS)
 		return 0;
+	uid = whose(uid);
 	struct mark *mark = place(state, program, uid);
 	mark->times++;
 	if (uid == UNKNOWN_UID && mark->times < UNTOLD_MOST) {
@@ -54,6 +65,7 @@ bool mark_any(const struct state *state, uint32_t program, uint64_t now)
 
 bool mark_holds(const struct state *state, uint32_t program, uint32_t uid, uint64_t now)
 {
+	uid = whose(uid);
 	for (uint32_t i = 0; i < MAX_MARKS; i++) {
 		const struct mark *mark = &state->marks[i];
 		if (is_of(state, mark, program) && mark->until > now &&

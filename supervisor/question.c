@@ -20,9 +20,13 @@ static void answer(struct supervisor *s, uint32_t index)
 	struct call *call = &s->state->calls[index];
 	struct question question;
 	int err = target_read(s->state, call, call->args[1], &question, sizeof(question));
-	if (err == -EPERM)
+	if (err == -EPERM) {
 		log_warn("process %d cannot be looked into (%s): it is told no tunnel's name",
 			 (int)call->notif.pid, strerror(-err));
+		/* it asks somebody else then, and may get the real address of a mapped name */
+		if (s->state->mapped_names && !s->state->programs[call->program].allow_direct)
+			blind_tell(s, call);
+	}
 	/* a negative descriptor is wrong to the kernel, whatever else is right */
 	if (err < 0 || question.magic != QUESTION_MAGIC || question.version != CONTROL_VERSION) {
 		notify_fail(s->state, index, EBADF);

@@ -109,9 +109,13 @@ static void abandon_conn(struct state *state, uint32_t index)
 			state->lost[i].fd = fd;
 			fd = -1;
 		}
+	bool connects = conn->state <= CONN_AUTH && fd >= 0;
 	conn->fd = -1;
 	conn->slot.used = false;
-	chore_cleanup(&fd);
+	if (connects) /* its program must not take it for a tunnel */
+		chore_discard(fd);
+	else
+		chore_cleanup(&fd);
 }
 
 static void abandon_listener(struct state *state, uint32_t index)
@@ -133,7 +137,7 @@ static void abandon_calls(struct state *state)
 		bool lost = i == state->blamed.call;
 		if (call->state == CALL_HELD && call->kind == CALL_ACCEPT)
 			lost |= !state->listeners[call->owner].slot.used;
-		else if (call->state == CALL_HELD && call->kind != CALL_REFUSED)
+		else if (call->state == CALL_HELD && call->kind <= CALL_SO_ERROR)
 			lost |= !state->conns[call->owner].slot.used;
 		if (lost)
 			notify_fail(state, i, EIO);
@@ -157,6 +161,7 @@ static void abandon(struct state *state)
 			abandon_listener(state, i);
 	}
 	abandon_calls(state);
+	state->accepting = NONE; /* a stray of it is closed: nothing of it is looked at */
 	state->blamed_pid = 0;
 }
 
@@ -306,10 +311,11 @@ static void recover_calls(struct supervisor *s, bool held, uint32_t last)
 			continue;
 		if (call->notif.id == 0 || !notify_valid(s->state, call))
 			call->slot.used = false;
-		else if (held && !hold_again(s, i))
+		else if (held && !hold_again(s, i)) {
 			call->state = CALL_RECEIVED;
-		else if (!held && call->state == CALL_RECEIVED && i == last &&
-			 ++call->attempts > MAX_ATTEMPTS)
+			call->share = NONE;
+		} else if (!held && call->state == CALL_RECEIVED && i == last &&
+			   ++call->attempts > MAX_ATTEMPTS)
 			notify_fail(s->state, i, EIO);
 		else if (!held && call->state == CALL_RECEIVED)
 			supervisor_dispatch(s, i);

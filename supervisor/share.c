@@ -106,8 +106,11 @@ void share_contest(struct state *state, uint32_t index)
 		return;
 	struct share *share = &state->shares[index];
 	uint64_t now = loop_now();
+	const struct program *program = &state->programs[share->program];
+	if (!program->slot.used)
+		return; /* nobody would ever forget it */
 	/* another process may take a connection from under us, once in a while */
-	if (share->contested < CONTESTED_MOST && share->contested_at + CONTESTED_FOR < now)
+	if (share->contested_at + CONTESTED_FOR < now)
 		share->contested = 0;
 	share->contested_at = now;
 	share->contested++;
@@ -115,7 +118,8 @@ void share_contest(struct state *state, uint32_t index)
 
 bool share_outlawed(const struct state *state, uint32_t index)
 {
-	return index != NONE && state->shares[index].contested >= CONTESTED_MOST;
+	return index != NONE && state->shares[index].contested >= CONTESTED_MOST &&
+	       state->shares[index].contested_at + CONTESTED_FOR > loop_now();
 }
 
 uint32_t share_most(const struct state *state, enum part part)

@@ -36,6 +36,8 @@
  */
 #define HUSHED 16384
 
+#define CLOSE_US 1000 /* that a close may take */
+
 static void interrupt(int signal)
 {
 	(void)signal; /* its arrival is what counts: the call ends with EINTR */
@@ -267,6 +269,13 @@ struct linger socket_linger(int fd)
 void socket_set_linger(int fd, struct linger linger)
 {
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void socket_close(int fd)
+{
+	interrupting(CLOSE_US);
+	close(fd);
+	interrupting(0);
 }
 
 void socket_hush(const struct conn *conn)

@@ -82,6 +82,9 @@ void socket_end_handshake(struct conn *conn);
 struct linger socket_linger(int fd);
 void socket_set_linger(int fd, struct linger linger);
 
+/* Close it, and wait no longer than a moment where it lingers and ours is the last descriptor. */
+void socket_close(int fd);
+
 /* Let what comes wake nobody who polls this socket, us neither: a large SO_RCVLOWAT. */
 void socket_hush(const struct conn *conn);
 

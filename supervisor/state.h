@@ -383,7 +383,7 @@ struct chore {
 	bool blamed;           /* CLOSE: who had us do it is marked if it takes long; and was */
 	uint32_t program, uid; /* for whom; NONE, UNKNOWN_UID */
 	int fd;
-	uint32_t conn, call; /* INJECT; conn NONE: the descriptor is the chore's own */
+	uint32_t conn, gen, call; /* INJECT: for whom; conn NONE: for the call alone */
 	int notify_fd;
 	uint64_t id;
 	int tid; /* CLOSE: who had us do it */

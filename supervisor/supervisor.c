@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,6 +40,9 @@
 #define SWEEP_STEP   8                          /* places between two looks at the clock */
 #define SEARCH_SHARE 10 /* what a search has found takes one part in so many */
 
+#define SEARCH_AGAIN (100 * MILLISECOND) /* where there was no place for a chore */
+#define ROOM         64                  /* descriptors that are left to keeper and hand … */
+#define ROOM_OF      256                 /* … where there are more than so many */
 #define REFUSE       (64 * MILLISECOND)
 #define REFUSED_MOST (MAX_CALLS / 4)
 
@@ -118,6 +122,7 @@ void supervisor_hold(struct supervisor *s, uint32_t index, enum call_kind kind, 
 void supervisor_release(struct supervisor *s, uint32_t index, uint32_t *list)
 {
 	calls_remove(s->state, list, index);
+	s->state->calls[index].state = CALL_RECEIVED; /* in no list */
 	s->state->calls[index].deadline = 0;
 	s->state->held--;
 	share_drop(s->state, s->state->calls[index].share, PART_CALLS);
@@ -214,8 +219,14 @@ static void sweep(struct supervisor *s, uint64_t limit)
 
 void supervisor_sweep(struct supervisor *s)
 {
+	uint64_t began = loop_now();
+	if (began < s->full_sweep_after) { /* nobody is to have us do nothing else */
+		supervisor_sweep_later(s);
+		return;
+	}
 	s->sweep_at = 0;
 	sweep(s, UINT64_MAX);
+	s->full_sweep_after = loop_now() + SWEEP_SHARE * (loop_now() - began);
 }
 
 /* --- what goes on beside us --- */
@@ -223,11 +234,12 @@ void supervisor_sweep(struct supervisor *s)
 void supervisor_search(struct supervisor *s)
 {
 	uint64_t now = loop_now();
-	if (s->state->search_after <= now) {
-		chore_search(s->state);
-	} else if (!s->search_set) {
+	uint64_t at = s->state->search_after;
+	if (at <= now && chore_search(s->state))
+		return;
+	if (!s->search_set) {
 		s->search_set = true;
-		loop_at(&s->loop, s->state->search_after,
+		loop_at(&s->loop, at <= now ? now + SEARCH_AGAIN : at,
 			(struct object_id){.kind = OBJECT_SEARCH});
 	}
 }
@@ -287,6 +299,8 @@ static void chores_event(struct supervisor *s)
 	for (struct chore *chore; (chore = chore_done(s->state));) {
 		struct chore done = *chore;
 		uint8_t op = chore->op;
+		/* before the program is told: nothing of its socket may be left with us */
+		close_fd(&chore->fd);
 		if (op == CHORE_INJECT && chore->conn != NONE)
 			accept_injected(s, &done);
 		else if (op == CHORE_INJECT)
@@ -347,9 +361,10 @@ static bool is_marked(struct supervisor *s, const struct call *call)
 		*known = (struct known_thread){
 			.tid = tid,
 			.program = call->program,
-			.until = now + SECOND,
 			.marked = mark_holds(s->state, call->program,
 					     uid < 0 ? UNKNOWN_UID : (uint32_t)uid, now)};
+		/* who becomes another user is soon known as such */
+		known->until = now + (known->marked ? SECOND : SECOND / 20);
 	}
 	return known->marked;
 }
@@ -465,19 +480,22 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 /* As of any program that cannot be looked into. */
 static bool may_mean_tunnel(struct supervisor *s, const struct call *call)
 {
+	const struct program *program = &s->state->programs[call->program];
 	if (call->notif.data.nr != SYS_connect && call->notif.data.nr != SYS_sendto)
 		return true;
-	return blind_may_mean_tunnel(
-		s, call, call->args[call->notif.data.nr == SYS_connect ? 2 : 5], -EPERM);
+	uint64_t len = call->args[call->notif.data.nr == SYS_connect ? 2 : 5];
+	/* its names are not answered: it may have the real addresses of mapped ones */
+	if (s->state->mapped_names && !program->allow_direct)
+		return blind_may_be_internet(len);
+	return blind_may_mean_tunnel(s, call, len, -EPERM);
 }
 
 static void dispatch_marked(struct supervisor *s, uint32_t index, const struct call *call)
 {
 	int nr = call->notif.data.nr;
 	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
-	bool pass = i386 ? nr == I386_BIND || nr == I386_OPEN || nr == I386_OPENAT ||
-				    nr == I386_GETSOCKOPT
-			 : nr == SYS_bind || nr == SYS_openat || nr == SYS_getsockopt;
+	bool pass = i386 ? nr == I386_BIND || nr == I386_OPEN || nr == I386_OPENAT
+			 : nr == SYS_bind || nr == SYS_openat;
 #ifdef SYS_open
 	pass |= !i386 && nr == SYS_open;
 #endif
@@ -580,6 +598,7 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 {
 	if (!stands(s, id))
 		return;
+	work_on(s->state, work_of_nobody());
 	switch ((enum object)id.kind) {
 	case OBJECT_NOTIFY:
 		if (events & EPOLLIN)
@@ -661,6 +680,7 @@ static void deadlines(struct supervisor *s)
 	while (loop_due(&s->loop, now, &id)) {
 		if (!stands(s, id))
 			continue;
+		work_on(s->state, work_of_nobody());
 		if (id.kind == OBJECT_CONN) {
 			conn_deadline(s, id.index, now);
 		} else if (id.kind == OBJECT_CALL) {
@@ -680,6 +700,16 @@ static uint64_t own_netns(void)
 	return fd < 0 ? 0 : socket_netns(fd);
 }
 
+/* The table is the keeper's and the hand's too, and programs can fill it. */
+static void leave_room(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= ROOM_OF)
+		return;
+	limit.rlim_cur -= ROOM;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 _Noreturn void supervisor_run(struct state *state)
 {
 	struct supervisor s = {
@@ -688,6 +718,7 @@ _Noreturn void supervisor_run(struct state *state)
 	/* the launches that are attached notice then, and serve themselves */
 	if (state->control_fd >= 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	leave_room();
 	limit_fit(state);
 	chore_init(state);
 	socket_init();

@@ -32,16 +32,17 @@ struct known_thread {
 struct supervisor {
 	struct state *state;
 	struct loop loop;
-	DIR *descriptors;     /* /proc/self/fd, for what nobody owns */
-	uint64_t netns;       /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
-	bool search_set;      /* a search is due */
-	bool search_more;     /* and another, when what the last one found is done with … */
-	uint32_t searched_at; /* … and how far that is; NONE: it is */
-	bool sweep_set;       /* a sweep is due */
-	bool sweep_more;      /* the one that is under way has found what needs another */
-	uint32_t sweep_at;    /* and how far it is */
-	uint64_t sweep_pace;  /* ns until the next one */
-	bool warned_blind;    /* it was said that a program cannot be looked into */
+	DIR *descriptors;          /* /proc/self/fd, for what nobody owns */
+	uint64_t netns;            /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
+	bool search_set;           /* a search is due */
+	bool search_more;          /* and another, when what the last one found is done with … */
+	uint32_t searched_at;      /* … and how far that is; NONE: it is */
+	bool sweep_set;            /* a sweep is due */
+	bool sweep_more;           /* the one that is under way has found what needs another */
+	uint32_t sweep_at;         /* and how far it is */
+	uint64_t sweep_pace;       /* ns until the next one */
+	uint64_t full_sweep_after; /* when all may be swept at once again */
+	bool warned_blind;         /* it was said that a program cannot be looked into */
 	uint64_t autobound[AUTOBOUND]; /* cookies of sockets that were bound to any port */
 	unsigned autobound_next;
 	struct held_thread held_threads[HELD_THREADS];
@@ -63,7 +64,8 @@ bool supervisor_holds_enough(struct supervisor *s, const struct call *call, uint
 bool supervisor_interrupted(struct supervisor *s, const struct call *call, uint32_t *list);
 
 /* What programs have closed, or left with their end, is looked for from time to time, a part of it
- * each time; all of it at once by supervisor_sweep(). */
+ * each time; all of it at once by supervisor_sweep(), where that was
+ * not done a moment ago. */
 void supervisor_sweep_later(struct supervisor *s);
 void supervisor_sweep(struct supervisor *s);
 

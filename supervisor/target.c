@@ -11,6 +11,7 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
+#include "supervisor/socket.h"
 
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL
@@ -156,7 +157,10 @@ int target_descriptor_of(struct state *state, uint32_t program, int tid, int num
 
 int target_descriptor(struct state *state, const struct call *call, int number)
 {
-	return target_descriptor_of(state, call->program, (int)call->notif.pid, number);
+	int fd = target_descriptor_of(state, call->program, (int)call->notif.pid, number);
+	if (fd >= 0) /* should it have us wait; this waits for nothing */
+		state->work.item.uid = socket_owner(fd);
+	return fd;
 }
 
 uint64_t socket_cookie(int fd)

@@ -86,8 +86,10 @@ static bool may_have_inherited(struct supervisor *s, const struct program *progr
 static bool may_be_a_tunnels(struct supervisor *s, const struct call *call)
 {
 	const struct program *program = &s->state->programs[call->program];
-	if (program->marked_count == 0 || program->marked_count > MARKED)
-		return program->marked_count != 0;
+	if (program->marked_count > MARKED)
+		return true;
+	if (program->marked_count == 0) /* it may have inherited one that was never seen */
+		return diag_find_listener(is_unaccounted, s) != 0;
 	int group = target_group(s->state, (int)call->notif.pid);
 	return group <= 0 || is_marked(program, group) || descends(s->state, program, group) ||
 	       may_have_inherited(s, program);

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/chore.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 
@@ -129,6 +130,7 @@ static void become(struct keeper *keeper)
 	snprintf(memory, sizeof(memory), "%d", keeper->keeping.memory);
 	log_debug("%s takes over", keeper->keeping.self);
 	keeper_stop_supervisor(keeper);
+	chore_stop(keeper);
 	state->keeping = keeper->keeping;
 	keep_descriptors();
 	execl(keeper->keeping.self, "gs-keeper", UPGRADE_TAKE_OVER, memory, NULL);

@@ -15,10 +15,11 @@
 #include "supervisor/mark.h"
 #include "supervisor/proc.h"
 
-#define TICK      (10 * MILLISECOND)
-#define INTERRUPT 1            /* ticks over which something stands that is interrupted … */
-#define GIVE_UP   10           /* … and ended */
-#define ENDING    (200 * 1000) /* ns between two looks at a child that is to end */
+#define TICK         (10 * MILLISECOND)
+#define INTERRUPT    1  /* ticks over which something stands that is interrupted … */
+#define GIVE_UP      10 /* … and ended */
+#define ENDING_TRIES 10000
+#define ENDING       (200 * 1000) /* ns between two looks at a child that is to end */
 
 int watchdog_open(void)
 {
@@ -39,16 +40,23 @@ static bool sleeps(pid_t pid)
 	return state == 'S' || state == 'D';
 }
 
-/* Whose thread was it? That is asked when it is too late for some. */
-static uint32_t owner(const struct work_item *item)
+static uint32_t uid_of(const struct work_item *item)
 {
 	int uid = item->tid > 0 ? proc_uid(item->tid) : -ESRCH;
-	return uid >= 0 ? (uint32_t)uid : item->uid;
+	return uid < 0 ? UNKNOWN_UID : (uint32_t)uid;
+}
+
+/* Who owns the socket is known from the time before. Of a call's thread that is asked twice: who
+ * becomes somebody else meanwhile (setuid programs, other threads' numbers) is nobody. */
+static void ascertain(const struct keeper *keeper, struct work_item *item)
+{
+	if (item->uid == UNKNOWN_UID && uid_of(item) == keeper->seen_uid)
+		item->uid = keeper->seen_uid;
 }
 
 void watchdog_blame(struct state *state, const struct work_item *item, const char *what)
 {
-	uint32_t uid = owner(item);
+	uint32_t uid = item->uid;
 	unsigned seconds = mark_add(state, item->program, uid, loop_now());
 	if (seconds && uid != UNKNOWN_UID)
 		log_warn("process %d held up %s: connections of user %u under this launch are "
@@ -61,7 +69,7 @@ void watchdog_blame(struct state *state, const struct work_item *item, const cha
 
 /* --- the supervisor --- */
 
-static void lose(struct state *state, pid_t pid)
+void watchdog_lose(struct state *state, pid_t pid)
 {
 	for (uint32_t i = 0; i < MAX_LOST; i++)
 		if (state->lost[i].pid == 0) {
@@ -76,11 +84,12 @@ static void replace(struct keeper *keeper)
 	struct state *state = keeper->state;
 	state->blamed = state->work.item;
 	state->blamed_pid = keeper->supervisor;
+	ascertain(keeper, &state->blamed);
 	watchdog_blame(state, &state->blamed, "the supervisor");
 	kill(keeper->supervisor, SIGKILL);
-	lose(state, keeper->supervisor);
+	watchdog_lose(state, keeper->supervisor);
 	keeper->supervisor = -1;
-	keeper->failures = 0;
+	keeper->failures = state->blamed.program == NONE ? keeper->failures + 1 : 0;
 	state->counters.restarts++;
 }
 
@@ -93,7 +102,8 @@ static void look_at_supervisor(struct keeper *keeper, uint32_t number)
 		keeper->stands = 0;
 		return;
 	}
-	keeper->stands++;
+	if (++keeper->stands == INTERRUPT)
+		keeper->seen_uid = uid_of(&state->work.item);
 	if (keeper->stands < GIVE_UP && keeper->stands >= INTERRUPT)
 		kill(keeper->supervisor, SIGALRM);
 	if (keeper->stands < GIVE_UP || !sleeps(keeper->supervisor))
@@ -113,10 +123,14 @@ static void look_at_hand(struct keeper *keeper)
 		keeper->hand_stands = 0;
 		return;
 	}
-	if (++keeper->hand_stands < GIVE_UP || !hand_sleeps(keeper))
+	if (++keeper->hand_stands == INTERRUPT)
+		keeper->seen_uid = uid_of(&state->work.item);
+	if (keeper->hand_stands < GIVE_UP || !hand_sleeps(keeper))
 		return;
 	keeper->hand_stands = 0;
-	watchdog_blame(state, &state->work.item, "the keeper's hand");
+	struct work_item item = state->work.item;
+	ascertain(keeper, &item);
+	watchdog_blame(state, &item, "the keeper's hand");
 	hand_give_up(keeper);
 }
 
@@ -134,8 +148,11 @@ void watchdog_tick(struct keeper *keeper)
 		return;
 	state->ticking = false;
 	watchdog_set(state->ticks, false);
-	if (state->work.number != number && !atomic_exchange(&state->ticking, true))
+	/* whoever has set it going since may have done so before it was turned off here */
+	if (state->ticking || state->work.number != number) {
+		state->ticking = true;
 		watchdog_set(state->ticks, true);
+	}
 }
 
 /* --- those that do not end --- */
@@ -162,9 +179,9 @@ bool watchdog_reap(struct keeper *keeper)
 void watchdog_end(struct state *state, pid_t child)
 {
 	const struct timespec pause = {.tv_nsec = ENDING};
-	while (waitpid(child, NULL, __WCLONE | WNOHANG) == 0) {
-		if (sleeps(child)) {
-			lose(state, child);
+	for (int tries = 0; waitpid(child, NULL, __WCLONE | WNOHANG) == 0; tries++) {
+		if (sleeps(child) || tries == ENDING_TRIES) {
+			watchdog_lose(state, child);
 			return;
 		}
 		nanosleep(&pause, NULL);

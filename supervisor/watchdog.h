@@ -25,8 +25,12 @@ void watchdog_tick(struct keeper *keeper);
 /* For the keeper: reap what was lost and has ended since. True: some have not. */
 bool watchdog_reap(struct keeper *keeper);
 
-/* For the keeper: mark whose fault that is (mark.h), and tell. what: what was held up. */
+/* For the keeper: mark whose fault that is (mark.h), by the item's uid, and tell. what: what was
+ * held up. */
 void watchdog_blame(struct state *state, const struct work_item *item, const char *what);
+
+/* For the keeper: a child that was killed is to be reaped when it has ended (watchdog_reap). */
+void watchdog_lose(struct state *state, pid_t pid);
 
 /* For the keeper: wait for that child, which was killed, but not where it sleeps on in a call. */
 void watchdog_end(struct state *state, pid_t child);
