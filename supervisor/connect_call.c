@@ -43,7 +43,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 		connect_held_in_vain(s, index);
 	if (conn->state != CONN_TCP && conn->nonblocking)
 		connect_set_deadline(s, index, loop_now() + HOLD_LOOP);
-	notify_fail(s->state, call_index, call->again ? EALREADY : EINPROGRESS);
+	conn->untold = notify_fail(s->state, call_index, call->again ? EALREADY : EINPROGRESS) < 0;
 }
 
 /* The call waits with the one that began, for as long as SO_SNDTIMEO lets it. A call that a signal
@@ -86,6 +86,9 @@ static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool
 		notify_fail(s->state, call_index, error);
 	} else if (!same || (nonblocking && conn->state == CONN_TCP)) {
 		notify_fail(s->state, call_index, EALREADY);
+	} else if (conn->untold && nonblocking) {
+		conn->untold = false;
+		notify_fail(s->state, call_index, EINPROGRESS);
 	} else {
 		join_running(s, call_index, index);
 	}

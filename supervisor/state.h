@@ -269,6 +269,7 @@ struct conn {
 	uint8_t state;
 	bool whole;           /* being made: filled in */
 	bool told;            /* connect() has returned EINPROGRESS: an event loop may be waiting */
+	bool untold;          /* a signal took back the call that was to be told so */
 	bool retried;         /* with a contact fetched anew */
 	bool interrupted;     /* signals have taken back a call that waits for it */
 	bool plain;           /* no handshake */

@@ -141,8 +141,7 @@ class Installed:
 
     def __init__(self, lab):
         self.bin = lab.folder / "usr/bin"
-        self.shim = {"LD_PRELOAD": str(SHIM)}  # it is not beside them
-        for name, folder in ((SUPERVISOR, "bin"), (RUN, "bin"), (CLI, "bin")):
+        for name, folder in ((SUPERVISOR, "bin"), (RUN, "bin"), (CLI, "bin"), (SHIM, "shim")):
             (lab.folder / "usr" / folder).mkdir(parents=True, exist_ok=True)
             shutil.copy(name, lab.folder / "usr" / folder)
 
@@ -202,7 +201,7 @@ def test_upgrade_of_a_launch(lab, tunnel, installed):
     """SIGUSR2 to gs-keeper; the launcher's own part stays what it was."""
     there = tunnel.listen(STORM, "serve", tunnel.port, 4)
     here = lab.start(installed.bin / RUN.name, "--base-dir", tunnel.initiator, tunnel.id, "--", STORM, "call",
-                     tunnel.name, tunnel.fake_port, 4, 1, env=installed.shim)
+                     tunnel.name, tunnel.fake_port, 4, 1)
     wait_for("the keeper", lambda: keeper_of(here) or not here.running())
     keeper = keeper_of(here)
     before, sent = None, 0
@@ -225,7 +224,7 @@ def test_upgrade_of_a_launch_that_is_attached(lab, tunnel, installed):
     daemon = Daemon(lab)
     there = tunnel.listen(STORM, "serve", tunnel.port, 1)
     here = lab.start(installed.bin / RUN.name, "--base-dir", tunnel.initiator, "--attach", daemon.path, tunnel.id,
-                     "--", STORM, "ask", tunnel.name, tunnel.fake_port, stdin="open", env=installed.shim)
+                     "--", STORM, "ask", tunnel.name, tunnel.fake_port, stdin="open")
     wait_for("the program", lambda: here.out == "ready\n" or not here.running())
     keeper, before = keeper_of(here), (installed.bin / RUN.name).stat().st_ino
     installed.replace(RUN)
