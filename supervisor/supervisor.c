@@ -494,8 +494,9 @@ static void dispatch_marked(struct supervisor *s, uint32_t index, const struct c
 {
 	int nr = call->notif.data.nr;
 	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
-	bool pass = i386 ? nr == I386_BIND || nr == I386_OPEN || nr == I386_OPENAT
-			 : nr == SYS_bind || nr == SYS_openat;
+	bool pass =
+		i386 ? nr == I386_BIND || nr == I386_LISTEN || nr == I386_OPEN || nr == I386_OPENAT
+		     : nr == SYS_bind || nr == SYS_listen || nr == SYS_openat;
 #ifdef SYS_open
 	pass |= !i386 && nr == SYS_open;
 #endif
