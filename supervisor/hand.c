@@ -83,6 +83,7 @@ static int ask(struct state *state, enum hand_op op)
 		return result;
 	state->hand.threaded = true;
 	state->hand.there = false;
+	state->hand.turn = (state->hand.turn | 1) + 1; /* the process serves no more */
 	return ask_once(state, op);
 }
 
@@ -216,7 +217,8 @@ static void tell(struct hand *hand, uint32_t turn, const struct task *task, int 
 	if (result > 0 && (task->asked.op == HAND_READ || task->asked.op == HAND_COMM))
 		memcpy(hand->data, task->data, sizeof(hand->data));
 	answer(hand, task->asked.asked, result);
-	hand->turn = turn;
+	mine = turn | 1; /* whoever was answered may have ended our turn */
+	atomic_compare_exchange_strong(&hand->turn, &mine, turn);
 }
 
 static void serve_one(struct state *state, uint32_t turn)

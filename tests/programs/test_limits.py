@@ -17,7 +17,8 @@ from test_survive_ends import Daemon
 from test_survive_storm import supervisor_of
 
 STORM = PROGRAMS / "storm"
-FITTED = "strangers", "strangers-each", "strangers-address", "ready"  # to the limit for descriptors
+# to the limit for descriptors
+FITTED = "strangers", "strangers-each", "strangers-address", "ready", "connects", "connects-each"
 PAGES = Path(__file__).resolve().parents[2] / "man"
 
 SERVE = """
