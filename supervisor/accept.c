@@ -38,9 +38,11 @@
 #include "supervisor/unseen.h"
 #include "supervisor/work.h"
 
-#define PROMISE (2 * SECOND)  /* an accept() that follows select() is held at most */
-#define OWED    64            /* of those owed, so many are looked at for one call */
-#define SLOW    (60 * SECOND) /* for which a launch is known as slow to take what it is given */
+#define PROMISE    (2 * SECOND)  /* an accept() that follows select() is held at most */
+#define OWED       64            /* of those owed, so many are looked at for one call */
+#define SLOW       (60 * SECOND) /* that a launch is known as slow to take what it is given … */
+#define SLOW_TIMES 3             /* … after so many times … */
+#define SLOW_APART (10 * SECOND) /* … at most so far apart */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
@@ -127,7 +129,27 @@ static void injected(struct supervisor *s, uint32_t call, uint32_t index, int nu
 	tell(s, call, index);
 }
 
-/* A thread that does not get to run has us wait; once one of a launch has, a chore does it. */
+/* A thread that does not get to run has us wait until the watchdog interrupts that. On a busy
+ * machine this happens once in a while; to whom it happens often, others do not wait. */
+static void note_slow(struct program *program)
+{
+	uint64_t now = loop_now();
+	if (program->slow_at + SLOW_APART < now)
+		program->slow_times = 0;
+	program->slow_at = now;
+	if (++program->slow_times >= SLOW_TIMES)
+		program->slow_until = now + SLOW;
+}
+
+/* No place for a chore: both wait until there is one. */
+static void wait_for_place(struct supervisor *s, uint32_t call, uint32_t index)
+{
+	uint32_t listener = s->state->conns[index].listener;
+	back_to_queue(s, index);
+	at(s, listener)->stalled = true;
+	supervisor_hold(s, call, CALL_ACCEPT, &at(s, listener)->calls, listener);
+}
+
 static void inject(struct supervisor *s, uint32_t call_index, uint32_t index)
 {
 	struct call *call = &s->state->calls[call_index];
@@ -135,17 +157,17 @@ static void inject(struct supervisor *s, uint32_t call_index, uint32_t index)
 	struct program *program = &s->state->programs[call->program];
 	bool cloexec = call->args[3] & SOCK_CLOEXEC;
 	int number = -EINTR;
-	if (program->slow_until < loop_now())
+	if (program->slow_until < loop_now()) {
 		number = notify_inject(program->notify_fd, call->notif.id, conn->fd, cloexec);
-	fault_point("accept.injected");
-	if (number == -EINTR) {
-		program->slow_until = loop_now() + SLOW;
-		number = chore_inject(s->state, index, conn->fd, call_index, cloexec);
-		if (number == 0)
-			return; /* accept_injected() goes on */
+		if (number == -EINTR)
+			note_slow(program);
 	}
-	/* no place for a chore: it waits for the next accept() */
-	injected(s, call_index, index, number == -EAGAIN ? -ECONNABORTED : number);
+	fault_point("accept.injected");
+	if (number != -EINTR)
+		injected(s, call_index, index, number);
+	else if (chore_inject(s->state, index, conn->fd, call_index, cloexec) < 0)
+		wait_for_place(s, call_index, index);
+	/* else accept_injected() goes on */
 }
 
 /* Hand the oldest ready connection of a listener to a call, which is in no list; it is answered, or
@@ -208,7 +230,8 @@ static bool deliver_owed(struct supervisor *s, uint32_t call_index, uint32_t lis
 
 void accept_offer(struct supervisor *s, uint32_t index)
 {
-	while (at(s, index)->calls != NONE && at(s, index)->ready.first != NONE) {
+	while (at(s, index)->calls != NONE && at(s, index)->ready.first != NONE &&
+	       !at(s, index)->stalled) {
 		uint32_t call = at(s, index)->calls;
 		supervisor_release(s, call, &at(s, index)->calls);
 		deliver(s, call, index);
@@ -258,6 +281,7 @@ void accept_injected(struct supervisor *s, struct chore *chore)
 		supervisor_release(s, chore->call, supervisor_list_of(s, call));
 	}
 	uint32_t listener = conn->listener;
+	at(s, listener)->stalled = false; /* there is a place now */
 	if (call)
 		injected(s, chore->call, chore->conn, chore->result);
 	else if (chore->result >= 0)

@@ -167,13 +167,15 @@ struct program {
 	uint32_t client; /* whose connection attached it; NONE: a launch's own, or that has ended */
 	uint64_t inherited; /* when it came from a supervisor that is gone with what it knew, ns */
 	uint64_t marked_until; /* somebody of it is marked (mark.h) */
-	uint64_t
-		slow_until; /* a thread of it did not run for a while when it was given something */
-	uint32_t chores;    /* that are done for it and not done yet */
-	pid_t command;      /* its first process; 0: not known */
-	bool allow_direct;  /* to the real addresses of mapped names */
-	bool confined;      /* by Landlock, or a part of it */
-	bool all_told;      /* too many processes to tell those that know an address of ours … */
+	uint64_t slow_until, /* a thread of it did not run for a while when it was given something …
+			      */
+		slow_at;     /* … the last time … */
+	uint32_t slow_times; /* … and how often lately */
+	uint32_t chores;     /* that are done for it and not done yet */
+	pid_t command;       /* its first process; 0: not known */
+	bool allow_direct;   /* to the real addresses of mapped names */
+	bool confined;       /* by Landlock, or a part of it */
+	bool all_told;       /* too many processes to tell those that know an address of ours … */
 	uint32_t told_count; /* … from others: else these */
 	int told[TOLD_MAX];
 };
@@ -339,6 +341,7 @@ struct listener {
 	uint64_t lost;           /* since when none of them has it; 0: one has */
 	bool odd;                /* options that connections inherit would hold up the handshake */
 	bool learnt;             /* it was seen to listen, and its options are known */
+	bool stalled;            /* a chore is needed to hand over, and there is no place for one */
 	uint32_t took;           /* connections taken off its queue since an accept() returned */
 	uint32_t dead;     /* a stranger's connection at its end, for who was promised one; NONE */
 	uint32_t owed;     /* conns that were added to a process's table and not told … */

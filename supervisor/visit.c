@@ -80,6 +80,7 @@ bool accept_sweep(struct supervisor *s, uint32_t index)
 {
 	if (!at(s, index)->slot.used)
 		return false;
+	at(s, index)->stalled = false;
 	sweep_owed(s, index);
 	listener_tidy(s, index);
 	if (at(s, index)->fd < 0) {
