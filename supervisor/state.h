@@ -167,14 +167,12 @@ struct program {
 	uint32_t client; /* whose connection attached it; NONE: a launch's own, or that has ended */
 	uint64_t inherited; /* when it came from a supervisor that is gone with what it knew, ns */
 	uint64_t marked_until; /* somebody of it is marked (mark.h) */
-	uint64_t slow_until, /* a thread of it did not run for a while when it was given something …
-			      */
-		slow_at;     /* … the last time … */
-	uint32_t slow_times; /* … and how often lately */
-	uint32_t chores;     /* that are done for it and not done yet */
-	pid_t command;       /* its first process; 0: not known */
-	bool allow_direct;   /* to the real addresses of mapped names */
-	bool confined;       /* by Landlock, or a part of it */
+	uint64_t slow_until;   /* threads of it did not run for a while when given something … */
+	uint64_t slow_at;      /* … the last time … */
+	uint32_t slow_times;   /* … and how often lately */
+	pid_t command;         /* its first process; 0: not known */
+	bool allow_direct;     /* to the real addresses of mapped names */
+	bool confined;         /* by Landlock, or a part of it */
 	bool all_told;       /* too many processes to tell those that know an address of ours … */
 	uint32_t told_count; /* … from others: else these */
 	int told[TOLD_MAX];
