@@ -136,7 +136,8 @@ def leave_one_behind(field):
     before = field.supervisors()
     field.go.touch()
     wait_for("another supervisor", lambda: set(field.supervisors()) - set(before), timeout=5)
-    assert field.victim.windows(held_lab.WINDOW)[0]["plain"]["failed"] == 0
+    if os.geteuid() == 0 or not field.alone:  # else it is the same user's, in the same launch
+        assert field.victim.windows(held_lab.WINDOW)[0]["plain"]["failed"] == 0
     return before[0]
 
 
