@@ -18,7 +18,6 @@ SECONDS = float(os.environ.get("GS_TEST_HOLD_SECONDS", "1.5"))  # of each attack
 WINDOW = 0.25       # seconds: what is told of one stretch of time
 KNOWN = 0.4         # seconds until the attacker has to be known
 ATTACKER, VICTIM = 65534, 65533  # users, where root starts them
-FUSE = (10, 229)    # the device's numbers
 HELD_US = 250_000   # the one pause, at most
 
 
@@ -27,19 +26,6 @@ def as_user(uid):
     if os.geteuid() != 0 or uid == 0:
         return []
     return [need("setpriv"), f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
-
-
-def fuse_device(folder):
-    """A FUSE device that the attacker may open. Root makes one for it alone, in the test's folder."""
-    if os.geteuid() != 0:
-        device = os.environ.get("GS_TEST_FUSE", "/dev/fuse")
-        if not os.access(device, os.R_OK | os.W_OK):
-            missing(f"a FUSE device that this user may open (not {device})")
-        return device
-    device = folder / "fuse"
-    os.mknod(device, 0o600 | 0o020000, os.makedev(*FUSE))
-    os.chown(device, ATTACKER, ATTACKER)
-    return device
 
 
 class Callers(threading.Thread):

@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import socket
+import stat
 import uuid
 from pathlib import Path
 
@@ -41,6 +42,20 @@ def need(program):
     return found
 
 
+def fuse_device(folder, user=None):
+    """A FUSE device that the user's programs may open (None: anybody's). Root makes one in the test's folder."""
+    if os.geteuid() != 0:
+        device = os.environ.get("GS_TEST_FUSE", "/dev/fuse")
+        if not os.access(device, os.R_OK | os.W_OK):
+            missing(f"a FUSE device that this user may open (not {device})")
+        return device
+    device = folder / "fuse"
+    os.mknod(device, stat.S_IFCHR, os.makedev(10, 229))
+    device.chmod(0o666 if user is None else 0o600)
+    os.chown(device, user or 0, user or 0)
+    return device
+
+
 def base_env(home):
     """The environment of every command of a test. Without a gateway nothing answers: not even by accident
     does a test reach the real Globus."""
@@ -69,21 +84,23 @@ def sockets(state="0A"):
     return found
 
 
-handed_out = set()
+handed_out = []  # for as long as the run lasts: an abstract name for each port, that no other run gets
 
 
 def free_port():
-    """A port that nothing uses and no other test was given; below those that the kernel hands out."""
+    """A port that nothing uses and no other test was given, of this run or of one beside it; below those that the
+    kernel hands out."""
     while True:
         port = random.randint(10000, 32000)
-        if port in handed_out:
-            continue
+        name = socket.socket(socket.AF_UNIX)
         try:
+            name.bind(f"\0globus-streams-test-port-{port}")
             with socket.socket() as probe:
                 probe.bind(("", port))
         except OSError:
+            name.close()
             continue
-        handed_out.add(port)
+        handed_out.append(name)
         return port
 
 

@@ -42,6 +42,12 @@ def stat_of(pid):
     return name, state, int(parent)
 
 
+def ended(pid):
+    """Has it ended, whether or not somebody has waited for it?"""
+    stat = stat_of(pid)
+    return not stat or stat[1] == "Z"
+
+
 def all_processes():
     pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
     return {pid: stat for pid in pids if (stat := stat_of(pid))}

@@ -306,7 +306,8 @@ def test_frames_a_byte_at_a_time(gateway, listen):
         assert sock.recv(9) == b"x"
 
 
-@pytest.mark.parametrize("says", [b"GET / HTTP/1.1\r\n\r\n", os.urandom(64), b"GSL1\x02\x01\0\0", b"GSL1\x01\x01\0\1"])
+@pytest.mark.parametrize("says", [b"GET / HTTP/1.1\r\n\r\n", os.urandom(64), b"GSL1\x02\x01\0\0", b"GSL1\x01\x01\0\1"],
+                         ids=["http", "random", "version", "length"])
 def test_strangers_learn_nothing(gateway, listen, says):
     tunnel = through(gateway, listen())
     with socket.create_connection(tunnel.contact, timeout=5) as sock:

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from lab import BUILD, PROGRAMS, PYTHON, RUN, free_port, need, wait_listening, warnings
-from processes import stat_of, wait_for
+from processes import ended, stat_of, wait_for
 
 TALK = PROGRAMS / "talk"
 
@@ -61,7 +61,7 @@ def test_kill_9_of_the_launcher_takes_the_command(tunnel):
     sleep = command_of(here, "sleep")
     here.process.kill()
     here.wait()
-    wait_for("the command's end", lambda: stat_of(sleep) is None or stat_of(sleep)[1] == "Z")
+    wait_for("the command's end", lambda: ended(sleep))
 
 
 def test_command_substitution(lab, tunnel):

@@ -10,9 +10,9 @@ from contextlib import nullcontext
 import pytest
 
 import held_lab
-from held_lab import ATTACKER, HELD_US, KNOWN, SECONDS, Callers, Field, as_user, fuse_device, p99
-from lab import CLI
-from processes import descendants, stat_of, wait_for
+from held_lab import ATTACKER, HELD_US, KNOWN, SECONDS, Callers, Field, as_user, p99
+from lab import CLI, fuse_device
+from processes import descendants, ended, wait_for
 
 THREADS = 4
 # what hold.c does: where the attacker's own tunnel leads, and more words for it
@@ -81,7 +81,7 @@ def check(field, name):
     target, words = ATTACKS.get(name, ("silent", {}))
     field.prepare(target)
     if mode not in NO_FUSE:
-        field.device = fuse_device(field.lab.folder)
+        field.device = fuse_device(field.lab.folder, ATTACKER)
     uid = 0 if mode == "userfault" else ATTACKER
     field.start(field.words_of(mode, THREADS, SECONDS, uid, **words))
     quiet = p99(field.victim.windows(held_lab.WINDOW))
@@ -131,7 +131,7 @@ def test_userfaultfd(field):
 def leave_one_behind(field):
     """Let a supervisor be held where no signal ends it; returns it. Another goes on."""
     field.prepare("silent")
-    field.device = fuse_device(field.lab.folder)
+    field.device = fuse_device(field.lab.folder, ATTACKER)
     field.start(field.words_of("flush", 1, 30, ATTACKER))
     before = field.supervisors()
     field.go.touch()
@@ -145,7 +145,7 @@ def let_go(field, held):
     """The attacker ends, and what waited for it."""
     for pid in all_named("hold"):
         os.kill(pid, signal.SIGKILL)
-    wait_for("its end", lambda: not stat_of(held) or stat_of(held)[1] == "Z", timeout=5)
+    wait_for("its end", lambda: ended(held), timeout=5)
 
 
 def all_named(name):

@@ -7,12 +7,11 @@ import os
 import re
 import shutil
 import signal
-import stat
 import subprocess
 
 import pytest
 
-from lab import PROGRAMS, PYTHON, RUN, SUPERVISOR, missing, need
+from lab import PROGRAMS, PYTHON, RUN, SUPERVISOR, fuse_device, missing, need
 from processes import descendants, wait_for
 from test_secret import parts_of
 from test_secure_others import OTHER, open_for_all
@@ -225,18 +224,7 @@ def test_flags_are_the_kernels(lab, tunnel, hosts):
 @pytest.fixture
 def fuse(lab):
     """A device that the program may open; its server never answers."""
-    if os.geteuid() != 0:
-        if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-            missing("/dev/fuse that this user may open")
-        return "/dev/fuse"
-    path = lab.folder / "fuse"
-    try:
-        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(10, 229))
-        path.chmod(0o666)
-        os.close(os.open(path, os.O_RDWR))
-    except OSError:
-        missing("a FUSE device")
-    return path
+    return fuse_device(lab.folder)
 
 
 def hanging(tunnel, hosts, fuse, when, count, **how):

@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from lab import PROGRAMS, RUN, SUPERVISOR, warnings
-from processes import stat_of, wait_for
+from processes import ended, stat_of, wait_for
 from test_survive_step import Pair
 from test_survive_storm import below, supervisor_of
 
@@ -221,7 +221,7 @@ def test_daemons_keeper_killed(lab, tunnel, daemon):
     daemon.program.process.kill()
     try:
         wait_for("a supervisor of its own", lambda: supervisor_of(here), timeout=3)
-        assert stat_of(supervisor) is None or stat_of(supervisor)[1] == "Z"
+        assert ended(supervisor)
     finally:
         if stat_of(supervisor):
             os.kill(supervisor, signal.SIGKILL)
