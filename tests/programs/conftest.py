@@ -22,6 +22,7 @@ TIME_LIMIT = 90  # seconds, unless a test is marked with another
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): how long the test may take")
+    config.addinivalue_line("markers", "alone: it measures time, so that no other test may run beside it")
     processes.adopt_orphans()
     os.environ.update(sanitizers.environment())
 
