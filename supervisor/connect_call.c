@@ -78,8 +78,9 @@ static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool
 {
 	struct conn *conn = at(s, index);
 	if (conn->state == CONN_DONE) {
-		conn_forget(s, index);
+		/* in this order: nothing but this remembers that the program was not told */
 		notify_return(s->state, call_index, 0);
+		conn_forget(s, index);
 	} else if (conn->state == CONN_FAILED) {
 		int error = conn->error;
 		conn_forget(s, index);

@@ -16,6 +16,7 @@
  *                           we answer                  we call
  *
  *     ANSWERING   the caller proves itself to us            (not on a leg without a secret)
+ *     TRAVELLING  the way to the other access point         (not without --listener-delay)
  *     RESOLVING   the listener contact is a name            (not for an address)
  *     CONNECTING  to each of its addresses in turn
  *     CALLING     we prove ourselves to the listener        (not on a leg without a secret)
@@ -33,7 +34,7 @@
 #define LISTENER_SPARE  1000  /* ms */
 #define LEG_EVENTS      (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
-enum state { ANSWERING, RESOLVING, CONNECTING, CALLING, REPLYING, RELAYING, OVER };
+enum state { ANSWERING, TRAVELLING, RESOLVING, CONNECTING, CALLING, REPLYING, RELAYING, OVER };
 
 /* The two ends of a call, as the relay numbers them. */
 enum { INITIATOR, LISTENER };
@@ -54,7 +55,7 @@ struct call {
 	struct leg legs[2];
 	int64_t accepted;
 	struct timer limit;
-	struct timer delay; /* --lan-delay */
+	struct timer delay; /* --lan-delay, --listener-delay */
 	union address targets[RESOLVE_MAX];
 	size_t target_count, target;
 	struct relay relay;
@@ -234,12 +235,10 @@ void call_resolved(struct call *call, const union address *addresses, size_t cou
 	try_next(call, -EHOSTUNREACH);
 }
 
-static void call_listener(struct call *call)
+static void resolve_listener(struct call *call)
 {
 	const struct tunnel *tunnel = call->port->tunnel;
-	struct loop *loop = call->port->gateway->loop;
 
-	loop_arm(loop, &call->limit, call->accepted + HANDSHAKE_LIMIT - LISTENER_SPARE);
 	call->state = RESOLVING;
 	if (address_parse(tunnel->listener.host, tunnel->listener.port, call->targets) == 0) {
 		call->target_count = 1;
@@ -247,6 +246,19 @@ static void call_listener(struct call *call)
 	} else if (lan_port_resolve(call->port) < 0) {
 		reply(call, LAN_AUTH_BUSY);
 	}
+}
+
+static void call_listener(struct call *call)
+{
+	struct gateway *gateway = call->port->gateway;
+	int64_t delay = gateway->options->listener_delay;
+
+	loop_arm(gateway->loop, &call->limit, call->accepted + HANDSHAKE_LIMIT - LISTENER_SPARE);
+	call->state = TRAVELLING;
+	if (delay)
+		loop_arm(gateway->loop, &call->delay, loop_now(gateway->loop) + delay);
+	else
+		resolve_listener(call);
 }
 
 /* The connection to the listener is up: prove ourselves, where it has a secret. */
@@ -371,6 +383,10 @@ static void end_delay(struct timer *timer)
 {
 	struct call *call = container_of(timer, struct call, delay);
 
+	if (call->state == TRAVELLING) {
+		resolve_listener(call);
+		return;
+	}
 	handshake_release(&call->legs[call->state == CALLING ? LISTENER : INITIATOR].handshake);
 	if (call->state == ANSWERING || call->state == CALLING || call->state == REPLYING)
 		step(call);

@@ -34,6 +34,8 @@ static const struct row {
 	 "SECONDS", "access tokens expire after this (172800)"},
 	{"lan-delay", 0, NUMBER, offsetof(struct options, lan_delay), 0, 60000, "MS",
 	 "wait before each LAN frame that it sends (0)"},
+	{"listener-delay", 0, NUMBER, offsetof(struct options, listener_delay), 0, 8000, "MS",
+	 "wait before each call to a listener (0)"},
 	{"verbose", 'v', FLAG, offsetof(struct options, verbose), 0, 0, NULL,
 	 "log each request, and each call that fails"},
 	{"help", 'h', HELP, 0, 0, 0, NULL, "show this help"},

@@ -13,6 +13,7 @@ struct options {
 	bool new_ports, verbose;
 	int64_t token_lifetime; /* s */
 	int64_t lan_delay;      /* ms */
+	int64_t listener_delay; /* ms */
 };
 
 /* Read the command line. Returns when the program is to go on; --help and --version end it with 0,

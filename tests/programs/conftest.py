@@ -72,13 +72,31 @@ def session_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("session")
 
 
+SPEEDS = {"fast": (), "slow": ("--lan-delay", "30", "--listener-delay", "100")}
+
+
 @pytest.fixture(scope="session")
-def gateway(session_folder):
-    """The gateway that the tests share."""
-    running = laboratory.Gateway(session_folder, session_folder).start()
-    session_programs.add(running.program.pid)
-    yield running
-    running.stop()
+def shared_gateways(session_folder):
+    """The gateways that the tests share, each from its first use on: one that answers at once, and one as far away
+    as another continent."""
+    running = {}
+
+    def get(speed):
+        if speed not in running:
+            folder = session_folder / speed
+            folder.mkdir()
+            running[speed] = laboratory.Gateway(folder, folder).start(*SPEEDS[speed])
+            session_programs.add(running[speed].program.pid)
+        return running[speed]
+    yield get
+    for one in running.values():
+        one.stop()
+
+
+@pytest.fixture
+def gateway(shared_gateways, request):
+    """The gateway of the test: the fast one, unless the test is marked with lab.BOTH_SPEEDS."""
+    return shared_gateways(getattr(request, "param", "fast"))
 
 
 session_programs = set()

@@ -25,6 +25,8 @@ PROGRAMS = BUILD / "tests/programs"
 PYTHON = "/usr/bin/python3"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOPBACK = "127.0.0.1"
+# of a test, or of all tests of a file (pytestmark): it runs with the fast gateway, and with the slow one
+BOTH_SPEEDS = pytest.mark.parametrize("gateway", ["fast", "slow"], indirect=True)
 
 
 def missing(what):

@@ -565,6 +565,20 @@ def test_a_contact_that_moved(gateway, listen):
     call(tunnel).close()
 
 
+def test_listener_delay(tmp_path, listen):
+    gateway = Gateway(tmp_path / "state", "--listener-delay", "150")
+    tunnel = through(gateway, listen(echo))
+    began = time.monotonic()
+    with call(tunnel) as sock:
+        assert 0.15 <= time.monotonic() - began < 1
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+    with socket.create_connection(tunnel.contact, timeout=5):  # one that leaves before that
+        pass
+    call(tunnel).close()
+    assert gateway.stop() == 0
+
+
 def test_lan_delay(tmp_path, listen):
     gateway = Gateway(tmp_path / "state", "--lan-delay", "150")
     listener = listen(echo)

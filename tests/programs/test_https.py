@@ -2,7 +2,9 @@
 
 import pytest
 
-from lab import free_port, need
+from lab import BOTH_SPEEDS, free_port, need
+
+pytestmark = BOTH_SPEEDS
 
 NAME = "demo.example"
 

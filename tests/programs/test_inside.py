@@ -6,9 +6,11 @@ import socket
 
 import pytest
 
-from lab import LOOPBACK, PROGRAMS, RUN, one_warning, wait_listening
+from lab import BOTH_SPEEDS, LOOPBACK, PROGRAMS, RUN, one_warning, wait_listening
 from test_supervisor import status
 from test_survive_ends import Daemon
+
+pytestmark = BOTH_SPEEDS
 
 TALK = PROGRAMS / "talk"
 

@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
-from lab import PROGRAMS, PYTHON, free_port, need, wait_listening, write_conf
+from lab import BOTH_SPEEDS, PROGRAMS, PYTHON, free_port, need, wait_listening, write_conf
+
+pytestmark = BOTH_SPEEDS
 
 TALK = PROGRAMS / "talk"
 VIRTUAL = ipaddress.ip_network("198.18.0.0/15")

@@ -4,8 +4,10 @@ import socket
 
 import pytest
 
-from lab import PROGRAMS, need
+from lab import BOTH_SPEEDS, PROGRAMS, need
 from processes import wait_for
+
+pytestmark = BOTH_SPEEDS
 
 
 def listening(kind, port):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import LOOPBACK, PYTHON, RUN, change_conf, wait_listening, warnings
+from lab import BOTH_SPEEDS, LOOPBACK, PYTHON, RUN, change_conf, wait_listening, warnings
 from processes import wait_for
 
 SELECT_SERVER = """
@@ -87,6 +87,8 @@ def test_server_that_is_busy(tunnel):
 
 LINGERING_SERVER = """
 import socket, struct, sys, threading
+
+pytestmark = BOTH_SPEEDS
 LINGER = struct.pack("ii", 1, 20)
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)

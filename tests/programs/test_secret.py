@@ -7,8 +7,10 @@ import socket
 import struct
 from pathlib import Path
 
-from lab import PYTHON, SOURCE, need
+from lab import BOTH_SPEEDS, PYTHON, SOURCE, need
 from processes import wait_for
+
+pytestmark = BOTH_SPEEDS
 
 HOLD = SOURCE / "src/hold.py"
 

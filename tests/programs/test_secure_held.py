@@ -14,6 +14,8 @@ from held_lab import ATTACKER, HELD_US, KNOWN, SECONDS, Callers, Field, as_user,
 from lab import CLI, fuse_device
 from processes import descendants, ended, wait_for
 
+pytestmark = pytest.mark.alone
+
 THREADS = 4
 # what hold.c does: where the attacker's own tunnel leads, and more words for it
 ATTACKS = {"toggle": ("silent", {}), "flush": ("silent", {}), "lock": ("silent", {}), "midway": ("silent", {}),

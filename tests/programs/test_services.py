@@ -7,8 +7,10 @@ import time
 
 import pytest
 
-from lab import PYTHON, SOURCE, need, sockets
+from lab import BOTH_SPEEDS, PYTHON, SOURCE, need, sockets
 from processes import wait_for
+
+pytestmark = BOTH_SPEEDS
 
 SCRIPTS = SOURCE / "src"
 
@@ -47,7 +49,8 @@ def test_rsync_daemon_detaches(lab, tunnel):
         for path in module.iterdir():
             assert (copy / path.name).read_bytes() == path.read_bytes()
             (copy / path.name).unlink()
-    assert sorted(set(lab.left().values()) - {"gs-hand"}) == ["gs-keeper", "gs-supervisor", "rsync"]
+    wait_for("nothing else", lambda: sorted(set(lab.left().values()) - {"gs-hand"}) == [
+        "gs-keeper", "gs-supervisor", "rsync"])
     os.kill(int(pid_file.read_text()), signal.SIGTERM)
     wait_for("the end of daemon, keeper and supervisor", lambda: not lab.left())
 

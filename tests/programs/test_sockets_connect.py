@@ -24,6 +24,7 @@ HELD_US = 25_000  # a non-blocking connect() may take that long
 SILENT_US = 2_300_000  # and what asks for its result
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way", WAYS)
 def test_black_hole_does_not_hold_a_loop(bare_lab, way):
     with BlackHole() as hole:
@@ -36,6 +37,7 @@ def test_black_hole_does_not_hold_a_loop(bare_lab, way):
         at_most(HELD_US, measure)
 
 
+@pytest.mark.alone
 def test_others_connect_as_fast_beside_a_black_hole(bare_lab):
     """Ten programs of one launch, without and with a loop that keeps calling where nobody answers."""
     with BlackHole() as hole, OddGateway(echoes()) as gateway:
@@ -79,6 +81,7 @@ def test_curl_gives_up_on_a_silent_access_point(bare_lab):
         assert float(here.out) < 2.5, here
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way,when", LOOPS)
 def test_slow_contact(bare_lab, way, when):
     """300 ms: connect() says EINPROGRESS at once, then the right events come, and the data."""
@@ -106,6 +109,7 @@ def test_slow_tcp(bare_lab, way, when):
     assert seen["seen"] & select.EPOLLOUT and not seen["seen"] & (select.EPOLLHUP | select.EPOLLERR)
 
 
+@pytest.mark.alone
 def test_burst(bare_lab):
     """A loop that starts fifty connections at once is not held for each: the time halves, to 2.5 ms."""
     with OddGateway(echoes(delay=0.1)) as gateway:
@@ -121,6 +125,7 @@ def callers_of(port):
             if row[3] == "02" and int(row[2].split(":")[1], 16) == port}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way,when", LOOPS)
 def test_fast_contact(bare_lab, way, when):
     """Done within the first 20 ms: 0, and no event is missing afterwards."""

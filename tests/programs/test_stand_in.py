@@ -8,8 +8,10 @@ import subprocess
 
 import pytest
 
-from lab import PYTHON, RUN, need, one_warning
+from lab import BOTH_SPEEDS, PYTHON, RUN, need, one_warning
 from processes import descendants, stat_of, wait_for
+
+pytestmark = BOTH_SPEEDS
 
 
 def launched(tunnel, *command):

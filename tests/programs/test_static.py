@@ -2,7 +2,9 @@
 
 import pytest
 
-from lab import PROGRAMS, missing, need
+from lab import BOTH_SPEEDS, PROGRAMS, missing, need
+
+pytestmark = BOTH_SPEEDS
 
 KINDS = ["go", "musl", "glibc", "busybox", "static-pie", "m32", "m32-static"]
 TALK = {"go": "talk-go", "musl": "talk-musl", "glibc": "talk-static", "static-pie": "talk-static-pie",

@@ -307,7 +307,7 @@ def test_daemon_takes_its_programs_back(lab, tunnel, daemon):
 def test_daemon_killed_amid_connections(lab, tunnel, daemon, polled):
     """No call hangs, whenever it was killed: a connect that cannot be begun again gets ECONNRESET."""
     there = tunnel.listen(STORM, "serve", tunnel.port, 4)
-    here = attached(tunnel, daemon, "call", tunnel.name, tunnel.fake_port, 4, 1, *polled)
+    here = attached(tunnel, daemon, "call", tunnel.name, tunnel.fake_port, 4, 3, *polled)
     kills = 0
     while here.running():
         signal.sigtimedwait([], 0.1)

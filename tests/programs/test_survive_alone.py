@@ -5,12 +5,14 @@ import signal
 
 import pytest
 
-from lab import PYTHON
+from lab import BOTH_SPEEDS, PYTHON
 from processes import wait_for
 from test_survive_ends import keeper_of
 from test_survive_faults import HOLD, Faults
 from test_survive_fates import FATES, Told, gone
 from test_survive_storm import supervisor_of
+
+pytestmark = BOTH_SPEEDS
 
 NO_CALL = "[Errno 38] Function not implemented"
 

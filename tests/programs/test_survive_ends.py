@@ -86,7 +86,7 @@ def test_supervisor_that_cannot_begin(lab, tunnel, room):
     here.process.stdin.write(b"\n")
     here.process.stdin.flush()
     try:
-        wait_for("an error", lambda: here.out == "ready\nbad\n", timeout=6)
+        wait_for("an error", lambda: here.out == "ready\nbad\n")
         if "Connection refused" in here.err:
             pytest.skip("a supervisor was started all the same: a number had been free only for a moment")
         assert "Function not implemented" in here.err

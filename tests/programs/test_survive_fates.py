@@ -8,10 +8,12 @@ import os
 
 import pytest
 
-from lab import PYTHON, SOURCE
+from lab import BOTH_SPEEDS, PYTHON, SOURCE
 from processes import stat_of, wait_for
 from test_survive_faults import ACCEPT, AT_MOST, BELL, CONNECT, HOLD, Counted, Faults
 from test_survive_storm import supervisor_of
+
+pytestmark = BOTH_SPEEDS
 
 FATES = SOURCE / "src/fates.py"
 ALL = "GS_TEST_FATES" in os.environ  # each fate at each step; else they take turns

@@ -28,6 +28,7 @@ from test_survive_storm import below, storm, supervisor_of, told_gateway, told_t
 
 STORM = PROGRAMS / "storm"
 END, HOLD = 1, 2
+ORDERS = 5  # src/fault.c
 SUPERVISOR_SOURCE = SOURCE.parents[1] / "supervisor"
 AT_MOST = 16  # times that one connection may pass a point
 SECONDS = int(os.environ.get("GS_TEST_STORM_SECONDS", "5" if os.geteuid() == 0 else "2"))
@@ -100,13 +101,15 @@ class Faults:
             shutil.copy2(path, place / name)
         (place / "cli/globus-streams").symlink_to(CLI)
         orders = place / "orders"
-        orders.write_bytes(bytes(64))
+        orders.write_bytes(bytes(64 * ORDERS))
         with open(orders, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 64)
+            self.map = mmap.mmap(file.fileno(), 64 * ORDERS)
         self.how = {"launcher": place / "cli/globus-streams-run", "env": {"GS_FAULT_FILE": str(orders)}}
 
-    def order(self, name, first=0, what=END):
-        """At the point of this name, when it has been passed so often."""
+    def order(self, name, first=0, what=END, then=()):
+        """At the point of this name, when it has been passed so often; then: where the next supervisors end."""
+        later = b"".join(struct.pack("56sii", point.encode(), 0, END) for point in then)
+        self.map[64:] = later.ljust(64 * (ORDERS - 1), b"\0")
         self.map[56:64] = struct.pack("ii", first, what)
         self.map[0:56] = name.encode().ljust(56, b"\0")
 
@@ -195,6 +198,21 @@ def end_at_each(faults, victim, once, where=None, at_most=AT_MOST):
                 break
             reached.add(point)
     return reached
+
+
+@pytest.mark.parametrize("polled", [False, True], ids=["blocking", "polled"])
+def test_end_where_a_connection_was_there_before_its_call(lab, tunnel, faults, polled):
+    """The connection is recorded and its call is not held yet: three supervisors end before they come to the
+    call, and two more while they answer it."""
+    pair = Pair(lab, tunnel, polled, None, faults.how)
+
+    def all_five():
+        wait_for("a supervisor", lambda: supervisor_of(pair.here))
+        faults.order("connect.whole", then=["lan.sent", "lan.sent", *2 * ["notify.answering"]])
+        pair.connect()
+        return faults.happened()
+    assert any(all_five() for _ in range(20))  # the access point may have answered later than the next began
+    pair.end()
 
 
 @pytest.mark.parametrize("polled", [False, True], ids=["blocking", "polled"])

@@ -1,7 +1,8 @@
 /*
  * What a fault point does in a test build. The file that GS_FAULT_FILE names is mapped here and by
  * the test, which writes the name of a point into it ("*": whichever), how often it is to be passed
- * first, and what happens then. Once it has happened the name is empty.
+ * first, and what happens then; and more of these, for the supervisors that come next. Once
+ * all has happened the first name is empty.
  */
 
 #include "supervisor/fault.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { END = 1, HOLD = 2 };
+enum { END = 1, HOLD = 2, ORDERS = 5 };
 
 static volatile struct order {
 	char name[56];
@@ -28,7 +29,7 @@ __attribute__((constructor)) static void begin(void)
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return;
-	order = mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	order = mmap(NULL, ORDERS * sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (order == MAP_FAILED)
 		order = NULL;
 }
@@ -39,6 +40,20 @@ static bool meant(const char *name)
 	return *wanted && (strcmp(wanted, "*") == 0 || strcmp(wanted, name) == 0);
 }
 
+static void take_next(void)
+{
+	order[0].first = order[1].first;
+	order[0].what = order[1].what;
+	for (int i = 0; i < ORDERS - 1; i++)
+		for (size_t at = 0; at < sizeof(order->name); at++)
+			order[i].name[at] = order[i + 1].name[at];
+	for (int i = 1; i < ORDERS - 1; i++) {
+		order[i].first = order[i + 1].first;
+		order[i].what = order[i + 1].what;
+	}
+	order[ORDERS - 1].name[0] = '\0';
+}
+
 /* No system calls: a confined supervisor has few. */
 void fault_point(const char *name)
 {
@@ -46,7 +61,7 @@ void fault_point(const char *name)
 	if (!order || !meant(name) || order->first-- > 0)
 		return;
 	if (order->what == END) {
-		order->name[0] = '\0';
+		take_next();
 #ifdef __SANITIZE_ADDRESS__
 		__builtin_trap(); /* the other is taken for a finding */
 #endif
