@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import stat
+from contextlib import suppress
 
 import pytest
 
@@ -169,9 +170,10 @@ def test_daemons_supervisor_killed(lab, tunnel, daemon):
     while any(caller.running() for caller in callers):
         pid = daemon.supervisor
         if pid:
-            os.kill(pid, signal.SIGKILL)
-            kills += 1
-        signal.sigtimedwait([], 0.02)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+        signal.sigtimedwait([], 0.05)
     for caller in callers:
         assert caller.wait() == 0, caller
     there.process.send_signal(signal.SIGTERM)
