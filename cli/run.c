@@ -58,8 +58,7 @@ static void help(void)
 	       "       globus-streams-run [OPTION]... TUNNEL COMMAND [ARGUMENT]...\n"
 	       "Run a command whose connections go through Globus tunnels.\n\n");
 	options_print(specs, stdout);
-	printf("\nThe exit status is the command's; 128+N when signal N ended it; 126 or 127 when "
-	       "it\n"
+	printf("\nIt ends as the command does, by its status or signal; with 126 or 127 when it\n"
 	       "cannot be run or is not there; 2 for wrong usage and 1 for other errors.\n");
 }
 

@@ -32,6 +32,7 @@ struct waiting {
 	int pidfd; /* the command's */
 	pid_t command;
 	int status;       /* what to exit with, once over */
+	int signal;       /* what the command died of; 0: nothing */
 	bool child_ended; /* the keeper perhaps; its last words come first */
 	bool orphaned;    /* the keeper is gone, the command is ours */
 	bool at_end;      /* of the reports */
@@ -46,12 +47,6 @@ void run_block_signals(struct launch *launch)
 	sigprocmask(SIG_SETMASK, &all, &launch->mask);
 	/* where the caller ignores SIGCHLD, no status could be waited for */
 	sigaction(SIGCHLD, &plain, &launch->child_action);
-}
-
-/* As a shell has it. */
-static int exit_status(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* Print what the supervisor warned of so far; not where nobody reads it, which must hold up
@@ -137,6 +132,27 @@ static void end(struct waiting *waiting, int status)
 	waiting->status = status;
 }
 
+/* status: as wait(2) has it. */
+static void command_ended(struct waiting *waiting, int status)
+{
+	if (WIFSIGNALED(status))
+		waiting->signal = WTERMSIG(status);
+	end(waiting, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Whoever waits for us is to see what it would see of the command. The core is the command's. */
+static void die_of(int signal)
+{
+	struct sigaction plain = {.sa_handler = SIG_DFL};
+	sigset_t only;
+	prctl(PR_SET_DUMPABLE, 0);
+	sigaction(signal, &plain, NULL);
+	kill(getpid(), signal);
+	sigemptyset(&only);
+	sigaddset(&only, signal);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+}
+
 /* The keeper was killed. We are a subreaper: the command is our child now, and its supervisor goes
  * on as long as nothing happens to it. */
 static void keeper_ended(struct waiting *waiting, int status)
@@ -174,7 +190,7 @@ static void look_after_children(struct waiting *waiting)
 	if (WIFSTOPPED(status))
 		stop_too(WSTOPSIG(status));
 	else
-		end(waiting, exit_status(status));
+		command_ended(waiting, status);
 }
 
 static void read_signals(struct waiting *waiting)
@@ -283,7 +299,7 @@ static void take_report(struct waiting *waiting, const struct report *report)
 		end(waiting, explain_failure(waiting, report));
 		return;
 	case REPORT_EXITED:
-		end(waiting, exit_status(report->value));
+		command_ended(waiting, report->value);
 		if (report->last) /* then the keeper ends too: leave nothing behind */
 			await_keeper(waiting->wait->keeper);
 		return;
@@ -354,5 +370,7 @@ int run_wait(struct run_wait *wait)
 			look_after_children(&waiting);
 	}
 	print_warnings(&waiting);
+	if (waiting.signal)
+		die_of(waiting.signal);
 	return waiting.status;
 }

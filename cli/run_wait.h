@@ -18,7 +18,8 @@ struct run_wait {
 /* Block all signals before the keeper is forked; the launch remembers how they were. */
 void run_block_signals(struct launch *launch);
 
-/* Pass on signals, stop and go on with the command, print warnings; the exit status. */
+/* Pass on signals, stop and go on with the command, print warnings; the exit status. Does not
+ * return where a signal ended the command: that ends this process, too. */
 int run_wait(struct run_wait *wait);
 
 /* Say why the command cannot be run, by execve(2)'s errno: its exit status. */

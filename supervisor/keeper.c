@@ -38,6 +38,7 @@
 #define AT_ONCE      (15 * MILLISECOND)
 #define MAX_FDS      10
 #define LOST_MS      200 /* between two looks at those that do not end */
+#define HURRY_MS     5   /* … and at what does not tell us */
 
 void keeper_set_name(const struct keeper *keeper, const char *name)
 {
@@ -323,7 +324,8 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 	all[count + 2] = (struct pollfd){.fd = keeper->asked, .events = POLLIN};
 	all[count + 3] = (struct pollfd){.fd = keeper->state->ticks, .events = POLLIN};
 	bool lost = watchdog_reap(keeper);
-	if (poll(all, (nfds_t)count + 4, missing ? RETRY_MS : lost ? LOST_MS : -1) < 0) {
+	int limit = keeper->hurried ? HURRY_MS : missing ? RETRY_MS : lost ? LOST_MS : -1;
+	if (poll(all, (nfds_t)count + 4, limit) < 0) {
 		/* where the limit for descriptors was lowered to less than these, there is nothing
 		 * to wait for */
 		struct timespec pause = {.tv_nsec = RETRY_MS * (long)MILLISECOND};

@@ -30,6 +30,7 @@ struct keeper {
 	int asked; /* upgrade.h: a pipe from the new binary; -1: nothing is asked … */
 	char answer[LAYOUT_TEXT + 1]; /* … and what it has said */
 	size_t answer_len;
+	bool hurried; /* the next turn ends soon, whatever has no event */
 };
 
 /* Write the log where keeper->keeping says and as the state does. */

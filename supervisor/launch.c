@@ -1,9 +1,11 @@
 #include "supervisor/launch.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -12,6 +14,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "supervisor/attach.h"
@@ -27,6 +30,9 @@
 #include "supervisor/reissue.h"
 #include "supervisor/upgrade.h"
 
+#define WAKE_PAUSE 5000000L /* ns between two tries to wake the launcher … */
+#define WAKE_TRIES 200      /* … at the end, at most */
+
 #define RETURN_LIMIT   (500 * MILLISECOND) /* for a supervisor that ended to come back … */
 #define RETURN_SECONDS 1                   /* … and for each of its answers */
 #define TRIAL_LIMIT    (10 * SECOND)       /* for a supervisor to serve the first call */
@@ -37,6 +43,8 @@ struct running {
 	struct keeping *keeping; /* the keeper's */
 	int command_socket;
 	int command_fd; /* the other end's number in the command's process */
+	bool stopped;   /* the command is … */
+	bool continued; /* … or is not any more; and the launcher may not know */
 };
 
 /* --- reports to the launcher --- */
@@ -326,26 +334,57 @@ static bool all_gone(const struct running *running)
 	       (poll(&filter, 1, 0) > 0 && filter.revents & (POLLHUP | POLLNVAL));
 }
 
+static bool is_read(int reports)
+{
+	int bytes;
+	return ioctl(reports, SIOCOUTQ, &bytes) < 0 || bytes == 0;
+}
+
+/* It has stopped as the command did, and cannot read; or it is about to stop, for it had read of
+ * nothing else when it looked: so again, until it has read. Nobody else has its number while it is
+ * our parent. */
+static void wake_launcher(struct running *running)
+{
+	const struct keeping *keeping = running->keeping;
+	if (running->continued && !keeping->launcher_gone && getppid() == keeping->launcher)
+		kill(keeping->launcher, SIGCONT);
+	running->continued &= !keeping->launcher_gone && !is_read(keeping->report_fd);
+	running->keeper.hurried = running->continued;
+}
+
+/* Nobody wakes it after us. */
+_Noreturn static void leave(struct running *running)
+{
+	const struct timespec pause = {.tv_nsec = WAKE_PAUSE};
+	wake_launcher(running);
+	for (int i = 0; i < WAKE_TRIES && running->continued; i++) {
+		nanosleep(&pause, NULL);
+		wake_launcher(running);
+	}
+	_exit(0);
+}
+
 _Noreturn static void finish(struct running *running)
 {
 	keeper_stop_supervisor(&running->keeper);
 	lookup_stop(running->keeper.state);
 	copy_stop(running->keeper.state);
-	_exit(0);
+	leave(running);
 }
 
 static void command_changed(struct running *running, int status)
 {
 	if (WIFSTOPPED(status)) {
+		running->stopped = true;
+		running->continued = false;
 		report(running, REPORT_STOPPED, STAGE_NONE, WSTOPSIG(status), 0);
 	} else if (WIFCONTINUED(status)) {
 		report(running, REPORT_CONTINUED, STAGE_NONE, 0, 0);
-		/* it has stopped as the command did, and cannot read; nobody else has its number
-		 * while it is our parent */
-		if (!running->keeping->launcher_gone && getppid() == running->keeping->launcher)
-			kill(running->keeping->launcher, SIGCONT);
+		running->stopped = false;
+		running->continued = true;
 	} else {
 		running->keeping->command_gone = true;
+		running->continued |= running->stopped; /* waitpid() told of its end alone */
 		bool last = all_gone(running);
 		if (last) { /* so that nothing of us is left when the launcher returns */
 			keeper_stop_supervisor(&running->keeper);
@@ -356,7 +395,7 @@ static void command_changed(struct running *running, int status)
 		report(running, REPORT_EXITED, STAGE_NONE, status,
 		       last && !running->keeper.state->hand.lost_threads);
 		if (last)
-			_exit(0);
+			leave(running);
 	}
 }
 
@@ -403,6 +442,7 @@ _Noreturn static void loop(struct running *running)
 			launcher_ended(running);
 		if (fds[SIGNALS].revents)
 			reap(running);
+		wake_launcher(running);
 		running->keeping->hung_up |= (fds[FILTER].revents & (POLLHUP | POLLNVAL)) != 0;
 		bool gone = all_gone(running);
 		if (running->keeping->command_gone && gone)

@@ -20,8 +20,16 @@ def test_exit_status(tunnel, status):
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL", "SIGSEGV", "SIGPIPE"])
 def test_command_that_a_signal_ends(tunnel, name):
-    here = tunnel.call("/bin/sh", "-c", f"kill -{name[3:]} $$")
-    assert here.wait() == 128 + getattr(signal, name)
+    """The launcher dies of it as well, whoever starts it sees no difference, and no second core is left."""
+    here = tunnel.call("/bin/sh", "-c", f"ulimit -c 0; kill -{name[3:]} $$")
+    assert here.process.wait(20) == -getattr(signal, name)
+    assert not [path for path in here.out_path.parent.iterdir() if path.name.startswith("core")]
+
+
+def test_shell_that_is_told_of_a_signal(lab, tunnel):
+    code = f'"{RUN}" --base-dir "{tunnel.initiator}" {tunnel.id} -- sh -c "kill -TERM \\$\\$"; echo "$?"'
+    here = lab.start("/bin/sh", "-c", code)
+    assert here.ok() == "143\n"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGCONT",

@@ -7,10 +7,8 @@ import socket
 import struct
 from pathlib import Path
 
-from lab import BOTH_SPEEDS, PYTHON, SOURCE, need
+from lab import PYTHON, SOURCE, need
 from processes import wait_for
-
-pytestmark = BOTH_SPEEDS
 
 HOLD = SOURCE / "src/hold.py"
 
