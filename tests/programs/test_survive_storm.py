@@ -10,7 +10,7 @@ import pytest
 
 from conftest import new_lab
 from lab import PROGRAMS, Gateway
-from processes import stat_of
+from processes import needs_to_see, stat_of
 
 STORM = PROGRAMS / "storm"
 # A full run has it as root and as an ordinary user; ten minutes with GS_TEST_STORM_SECONDS=600.
@@ -33,6 +33,7 @@ def named(pid, name):
 
 def below(pid, *names):
     """The process that one reaches from pid by children of these names; None: there is none now."""
+    needs_to_see()
     for name in names:
         pid = next((child for child in children_of(pid) if named(child, name)), None)
         if pid is None:
