@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,31 @@ def test_share_of_connects_of_a_user(bare_lab):
         assert len(told(program, "connects-each=2")) == 1, program
 
 
+USERS = """
+import errno, os, socket, sys
+for uid in range(70000, 70066):
+    if os.fork() == 0:
+        os.setgid(uid), os.setuid(uid)
+        one = socket.socket()
+        one.setblocking(False)
+        os.write(1, (errno.errorcode[one.connect_ex((sys.argv[1], 1234))] + "\\n").encode())
+        sys.stdin.read()
+        os._exit(0)
+sys.stdin.read()
+"""
+
+
+def test_users_without_a_share_of_their_own(bare_lab):
+    """Those after the 64th have one together: who has many users does not have the more."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts programs of several users")
+    with odd.OddGateway(odd.is_silent) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        program = limited(near, "connects-each=1", PYTHON, "-c", USERS, near.name)
+        wait_for("all of them", lambda: program.out.count("\n") == 66)
+        assert sorted(program.out.split()) == ["EINPROGRESS"] * 65 + ["ENOBUFS"]
+
+
 @pytest.mark.parametrize("limit", ["calls=2", "calls-each=2"])
 def test_calls_that_connect(bare_lab, limit):
     with odd.OddGateway(odd.is_silent) as gateway:
@@ -314,6 +340,23 @@ def test_limit_that_is_none(bare_lab, program, limit):
         ["--socket", bare_lab.folder / "s"]
     told = bare_lab.start(program, "--limit", limit, *words)
     assert told.wait() == 2 and f"--limit {limit}: " in told.err
+
+
+def test_log_lines(bare_lab):
+    """A log has so many lines in a second, and one that says how many there were more."""
+    log = bare_lab.folder / "log"
+    with odd.OddGateway(odd.is_silent) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        program = near.run(PYTHON, "-c", CONNECT, near.name, 1234, 40, stdin="open",
+                           options=["--limit", "log-lines=5", "--log", log])
+        wait_for("the connects", lambda: program.out.count("\n") == 40)
+
+        def left_out():
+            line_to(program)  # another line, in another second
+            return [line for line in log.read_text().splitlines() if "lines left out: too many in a second" in line]
+        wait_for("a line", left_out)
+    for second, count in Counter(line[:8] for line in log.read_text().splitlines() if "left out" not in line).items():
+        assert count <= 2 * 5, second  # its own seconds are another clock's
 
 
 def test_limits_and_descriptors(bare_lab):
