@@ -65,6 +65,14 @@ def test_listens_that_fail_are_forgotten(far):
     ask_all(far, 2)
 
 
+def test_sockets_of_two_devices(far):
+    """Two that both say SO_REUSEPORT at one address, and are not one group: neither has the other's connections."""
+    there = start(far, "devices", stdin="open")
+    far.caller_that_says("word")  # which is told that it is authenticated
+    line_to(there)
+    assert there.ok() == "server listens\n" + "other EAGAIN\n" * 20 + "own word\n"
+
+
 # --- shares ---
 
 @pytest.fixture

@@ -54,6 +54,13 @@ def connect(host, port, family=None):
     print(said, flush=True)
 
 
+def later(host, port):
+    """connect() once there is a line on standard input."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    connect(host, port)
+
+
 def raw(family, where, length=16):
     """An IPv4 address with as many bytes behind it as make up the length."""
     return (family.to_bytes(2, sys.byteorder) + where[1].to_bytes(2, "big")
