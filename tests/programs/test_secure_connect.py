@@ -21,6 +21,7 @@ from test_survive_ends import Daemon
 from test_survive_scarce import limit as set_limit
 from test_survive_storm import below
 
+TOLD_MAX = 128  # supervisor/state.h
 APART = "unshare", "--map-root-user", "--net"
 NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 LAUNCHED = RUN.name[:15], "gs-keeper"  # below secure_leak.py
@@ -148,14 +149,32 @@ def as_ordinary_user(near, *words, **options):
     return near.lab.start(*run, *script("secure_connect.py", *words), **options)
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_hidden_program_that_was_not_told(near, told):
+@pytest.mark.parametrize("children", [0, 1])
+def test_hidden_program_that_was_not_told(near, children):
     """Its connections are its own, whatever its children know."""
     with OddGateway(lambda _, connection: connection.sendall(connection.recv(9))) as other:
-        words = (near.name, FAKE_PORT) if told else ()
-        here = as_ordinary_user(near, "hidden_from_the_start", "127.0.0.1", other.port, *words)
+        words = "hidden_from_the_start", "127.0.0.1", other.port, children, near.name, FAKE_PORT
+        here = as_ordinary_user(near, *words)
         assert here.ok() == "word\n"
         assert warnings(here) == []
+
+
+def may_mean_a_tunnel(near, *words):
+    with OddGateway(odd.is_silent) as other:
+        here = as_ordinary_user(near, words[0], *(other.port if word == "PORT" else word for word in words[1:]))
+        assert here.ok() == "ECONNREFUSED\n"
+        assert other.calls == 0
+    one_warning(here, "cannot be looked into", "may mean a tunnel")
+
+
+def test_hidden_program_that_was_told_and_others(near):
+    """Where it connects to cannot be read: all its connections are refused."""
+    may_mean_a_tunnel(near, "hidden_elsewhere", near.name, FAKE_PORT, "127.0.0.1", "PORT")
+
+
+def test_more_processes_were_told_than_are_known(near):
+    """Then anybody may have been."""
+    may_mean_a_tunnel(near, "hidden_from_the_start", "127.0.0.1", "PORT", TOLD_MAX + 1, near.name, FAKE_PORT)
 
 
 def test_hidden_program_and_local_sockets(near):
@@ -198,7 +217,7 @@ def test_addresses_that_were_not_given_out(near):
     """Others use the range too."""
     said, leaked, lines = where_it_would_leak(near, "198.19.77.77", "send", "198.19.77.77", FAKE_PORT, "udp", 16, 28)
     assert (said, leaked, lines) == (["4"] * 2, 2, [])
-    said, leaked, lines = where_it_would_leak(near, "198.19.77.77", "hidden_from_the_start", "198.19.77.77", FAKE_PORT,
+    said, leaked, lines = where_it_would_leak(near, "198.19.77.77", "hidden_from_the_start", "198.19.77.77", FAKE_PORT, 0,
                                               weak=True)
     assert leaked == 1 and lines == []
 
