@@ -49,9 +49,10 @@ CONNECT = """
 import errno, os, socket, sys, threading
 made, to = [], (sys.argv[1], int(sys.argv[2]))
 def connect(blocking=False):
-    made.append(socket.socket())
-    made[-1].setblocking(blocking)
-    print(errno.errorcode[made[-1].connect_ex(to)], flush=True)
+    one = socket.socket()
+    made.append(one)
+    one.setblocking(blocking)
+    print(errno.errorcode[one.connect_ex(to)], flush=True)
 for _ in range(int(sys.argv[3])):
     if sys.argv[4:] == ["blocking"]:
         threading.Thread(target=connect, args=[True], daemon=True).start()
