@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "supervisor/log.h"
 #include "supervisor/share.h"
 
 /* A stranger's connection takes a descriptor for up to 10 s; a line of the log, disk. */
@@ -83,11 +84,24 @@ void limit_fit(struct state *state)
 	at_most(&state->limits.most[LIMIT_CONNECTS_EACH], limit.rlim_cur / 4);
 }
 
+/* Those at which a program's call fails, which nobody else tells. */
+static bool is_of_calls(enum limit limit)
+{
+	return limit == LIMIT_CONNECTS || limit == LIMIT_CONNECTS_EACH || limit == LIMIT_CALLS ||
+	       limit == LIMIT_CALLS_EACH || limit == LIMIT_LISTENERS ||
+	       limit == LIMIT_LISTENERS_EACH;
+}
+
 bool limit_reached(struct state *state, enum limit limit, uint32_t now)
 {
 	if (now < state->limits.most[limit])
 		return false;
 	state->limits.met[limit]++;
+	if (is_of_calls(limit))
+		log_warn("the limit %s=%u is reached: a call of a program is refused; --limit "
+			 "%s=N sets another",
+			 limit_specs[limit].name, (unsigned)state->limits.most[limit],
+			 limit_specs[limit].name);
 	return true;
 }
 

@@ -25,7 +25,8 @@ void limit_fit(struct state *state);
 /* Set one from text, NAME=N: 0; -EINVAL with *why, a static text. */
 int limit_set(struct limits *limits, const char *text, const char **why);
 
-/* Where there are now so many already, is there no room for one more? Then it is counted. */
+/* Where there are now so many already, is there no room for one more? Then it is counted; and told,
+ * where a program's call fails for it. */
 bool limit_reached(struct state *state, enum limit limit, uint32_t now);
 
 /* How many there are now. */

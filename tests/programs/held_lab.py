@@ -7,7 +7,7 @@ import threading
 import time
 
 from lab import PROGRAMS, free_port, missing, need
-from odd_gateways import BlackHole, OddGateway, closes_after_hello, is_silent
+from odd_gateways import BlackHole, OddGateway, is_silent, refuses
 from processes import wait_for
 from sockets_lab import FAKE_PORT, Initiator, Listener, echoes, median
 from test_secure_others import open_for_all
@@ -108,8 +108,9 @@ class Field:
         attacker = "all" if self.alone else "attacker"
         near = self.open({"silent": lambda: OddGateway(is_silent), "hole": BlackHole,
                           "echo": lambda: OddGateway(echoes())}[target]())
+        # a status, after which the contact is not fetched again: the error is told at once
         bad = self.open(OddGateway(lambda gateway, connection: (gateway.done.wait(0.05),
-                                                                closes_after_hello(gateway, connection))))
+                                                                refuses(1)(gateway, connection))))
         echo = self.open(OddGateway(echoes()))
         self.to = Initiator(self.lab, near.port, base=attacker)
         self.bad = Initiator(self.lab, bad.port, base=attacker)

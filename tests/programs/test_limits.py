@@ -1,10 +1,12 @@
 """Bounds on what strangers and programs can make grow: each is met, and counted, and hurts nobody else."""
 
 import json
+import os
 import re
 import signal
 import socket
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -44,13 +46,28 @@ for line in sys.stdin:
 """
 
 CONNECT = """
-import errno, socket, sys
-made = []
+import errno, os, socket, sys, threading
+made, to = [], (sys.argv[1], int(sys.argv[2]))
+def connect(blocking=False):
+    one = socket.socket()
+    made.append(one)
+    one.setblocking(blocking)
+    print(errno.errorcode[one.connect_ex(to)], flush=True)
 for _ in range(int(sys.argv[3])):
-    made.append(socket.socket())
-    made[-1].setblocking(False)
-    print(errno.errorcode[made[-1].connect_ex((sys.argv[1], int(sys.argv[2])))], flush=True)
-sys.stdin.read()
+    if sys.argv[4:] == ["blocking"]:
+        threading.Thread(target=connect, args=[True], daemon=True).start()
+    else:
+        connect()
+if sys.argv[4:] == ["other"]:
+    done, end = os.pipe()
+    if os.fork() == 0:
+        os.setgroups([]), os.setgid(61235), os.setuid(61235)
+        connect(), connect(), connect()
+        os.write(end, b"1")
+    else:
+        os.read(done, 1), connect()
+for line in sys.stdin:
+    connect()
 """
 
 ACCEPT = """
@@ -160,6 +177,92 @@ def test_connects(bare_lab):
         program = limited(near, "connects=2", PYTHON, "-c", CONNECT, near.name, 1234, 3)
         wait_for("all three", lambda: program.out.count("\n") == 3)
         assert program.out.split() == ["EINPROGRESS", "EINPROGRESS", "ENOBUFS"]
+        assert len(told(program, "connects=2")) == 1, program
+
+
+def told(program, limit):
+    """The lines about a limit."""
+    return [line for line in program.err.splitlines() if f"limit {limit} is reached" in line]
+
+
+def attached(lab, daemon, port, base):
+    near = Initiator(lab, port, base=base)
+    return lambda count: near.run(PYTHON, "-c", CONNECT, near.name, 1234, count, stdin="open",
+                                  options=["--attach", daemon.path])
+
+
+def outcomes(program, *wanted):
+    wait_for(f"{wanted}: {program}", lambda: program.out.count("\n") >= len(wanted))
+    assert program.out.split() == list(wanted)
+
+
+def test_share_of_connects(bare_lab):
+    """What one launch has too much is refused, with a line; another goes on. So it is under the next supervisor."""
+    daemon = Daemon(bare_lab, words=["--limit", "connects-each=2"])
+    with odd.OddGateway(odd.is_silent) as gateway:
+        greedy, modest = (attached(bare_lab, daemon, gateway.port, base) for base in ("greedy", "modest"))
+        first = greedy(3)
+        outcomes(first, "EINPROGRESS", "EINPROGRESS", "ENOBUFS")
+        second = modest(1)
+        outcomes(second, "EINPROGRESS")
+        limits = status(bare_lab, daemon)
+        assert [limits["connects-each"][what] for what in ("most", "now", "met")] == [2, 2, 1]
+        assert [limits["connects"][what] for what in ("now", "met")] == [3, 0]
+        assert len(told(daemon.program, "connects-each=2")) == 1, daemon.program
+        before = daemon.supervisor
+        os.kill(before, signal.SIGKILL)
+        wait_for("another supervisor", lambda: daemon.supervisor not in (None, before))
+        line_to(first)
+        outcomes(first, "EINPROGRESS", "EINPROGRESS", "ENOBUFS", "ENOBUFS")
+        line_to(second)
+        outcomes(second, "EINPROGRESS", "EINPROGRESS")
+        assert status(bare_lab, daemon)["connects-each"]["met"] == 2
+
+
+def test_share_of_connects_of_a_user(bare_lab):
+    """Each user's programs of one launch have their own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts programs of several users")
+    with odd.OddGateway(odd.is_silent) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        program = limited(near, "connects-each=2", PYTHON, "-c", CONNECT, near.name, 1234, 2, "other")
+        outcomes(program, *["EINPROGRESS"] * 4, "ENOBUFS", "ENOBUFS")
+        assert len(told(program, "connects-each=2")) == 1, program
+
+
+USERS = """
+import errno, os, socket, sys
+for uid in range(70000, 70066):
+    if os.fork() == 0:
+        os.setgid(uid), os.setuid(uid)
+        one = socket.socket()
+        one.setblocking(False)
+        os.write(1, (errno.errorcode[one.connect_ex((sys.argv[1], 1234))] + "\\n").encode())
+        sys.stdin.read()
+        os._exit(0)
+sys.stdin.read()
+"""
+
+
+def test_users_without_a_share_of_their_own(bare_lab):
+    """Those after the 64th have one together: who has many users does not have the more."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts programs of several users")
+    with odd.OddGateway(odd.is_silent) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        program = limited(near, "connects-each=1", PYTHON, "-c", USERS, near.name)
+        wait_for("all of them", lambda: program.out.count("\n") == 66)
+        assert sorted(program.out.split()) == ["EINPROGRESS"] * 65 + ["ENOBUFS"]
+
+
+@pytest.mark.parametrize("limit", ["calls=2", "calls-each=2"])
+def test_calls_that_connect(bare_lab, limit):
+    with odd.OddGateway(odd.is_silent) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        program = limited(near, limit, PYTHON, "-c", CONNECT, near.name, 1234, 3, "blocking")
+        outcomes(program, "ENOBUFS")
+        assert len(told(program, limit)) == 1, program
+        wait_for("the others", lambda: gateway.calls == 2)
 
 
 def test_calls(bare_lab):
@@ -170,6 +273,7 @@ def test_calls(bare_lab):
     for caller in (near.caller(), near.caller()):
         assert caller.recv(10) == b"welcome"
     assert program.wait() == 0 and program.out == "ENOBUFS\n"
+    assert len(told(program, "calls=2")) == 1, program
 
 
 def test_listeners(bare_lab):
@@ -181,6 +285,7 @@ def test_listeners(bare_lab):
     line_to(server)
     wait_for("both answers", lambda: server.out.count("\n") == 3)
     assert server.out == "ready\nResource temporarily unavailable\nNo buffer space available\n"
+    assert len(told(server, "listeners=1")) == 1, server
 
 
 def test_tunnels_and_names(bare_lab):
@@ -236,6 +341,33 @@ def test_limit_that_is_none(bare_lab, program, limit):
         ["--socket", bare_lab.folder / "s"]
     told = bare_lab.start(program, "--limit", limit, *words)
     assert told.wait() == 2 and f"--limit {limit}: " in told.err
+
+
+def test_log_lines(bare_lab):
+    """A log has so many lines in a second, and one that says how many there were more."""
+    log = bare_lab.folder / "log"
+    with odd.OddGateway(odd.is_silent) as gateway:
+        near = Initiator(bare_lab, gateway.port)
+        program = near.run(PYTHON, "-c", CONNECT, near.name, 1234, 40, stdin="open",
+                           options=["--limit", "log-lines=5", "--log", log])
+        wait_for("the connects", lambda: program.out.count("\n") == 40)
+
+        def left_out():
+            line_to(program)  # another line, in another second
+            return [line for line in log.read_text().splitlines() if "lines left out: too many in a second" in line]
+        wait_for("a line", left_out)
+    for second, count in Counter(line[:8] for line in log.read_text().splitlines() if "left out" not in line).items():
+        assert count <= 2 * 5, second  # its own seconds are another clock's
+
+
+def test_limits_and_descriptors(bare_lab):
+    """With few descriptors the limits are lower, so that strangers and connects leave some for others."""
+    few = Daemon(bare_lab, program="/bin/sh", words=["-c", 'ulimit -n 400; exec "$0" "$@"', SUPERVISOR])
+    most = {name: limit["most"] for name, limit in status(bare_lab, few).items() if name in FITTED}
+    half = most["strangers"]
+    assert 100 < half <= 200
+    assert most == {"strangers": half, "strangers-each": half // 2, "strangers-address": half // 4, "ready": half // 2,
+                    "connects": half, "connects-each": half // 2}
 
 
 def test_limits_of_the_page(lab):

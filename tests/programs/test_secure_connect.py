@@ -3,6 +3,8 @@
 import ctypes
 import errno
 import os
+import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -12,11 +14,17 @@ import pytest
 import odd_gateways as odd
 from lab import PROGRAMS, RUN, free_port, missing, need, one_warning, warnings
 from odd_gateways import OddGateway
+from processes import wait_for
 from sockets_lab import FAKE_PORT, SECRET, Initiator, echoes, script
+from test_limits import line_to
 from test_survive_ends import Daemon
+from test_survive_scarce import limit as set_limit
+from test_survive_storm import below
 
+TOLD_MAX = 128  # supervisor/state.h
 APART = "unshare", "--map-root-user", "--net"
 NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+LAUNCHED = RUN.name[:15], "gs-keeper"  # below secure_leak.py
 WEAK = NO_RIGHTS if os.geteuid() == 0 else ()
 
 
@@ -30,16 +38,28 @@ def virtual(near, name=None, port=FAKE_PORT):
     return near.run(PROGRAMS / "talk", "resolve", name or near.name, port).ok().strip()
 
 
-def where_it_would_leak(near, address, *words, weak=False, options=(), port=FAKE_PORT):
-    """Run a program in a network where somebody listens at the virtual address: its outcome, how many
-    connections and datagrams came there, and the launcher's lines."""
+def start_where_it_would_leak(near, address, *words, weak=False, options=(), port=FAKE_PORT, **how):
+    """Run a program in a network where somebody listens at the virtual address."""
     if near.lab.start(*APART, "true").wait() != 0:
         missing("network namespaces")
     # who makes a network has all rights in it
     run = [*(NO_RIGHTS if weak else ()), RUN, "--base-dir", near.base, *options, near.id, "--"]
-    here = near.lab.start(*APART, *script("secure_leak.py", address, port), *run, *script("secure_connect.py", *words))
+    return near.lab.start(*APART, *script("secure_leak.py", address, port), *run,
+                          *script("secure_connect.py", *words), **how)
+
+
+def where_it_would_leak(near, address, *words, **how):
+    """Its outcome, how many connections and datagrams came there, and the launcher's lines."""
+    here = start_where_it_would_leak(near, address, *words, **how)
     *said, leaked = here.ok().splitlines()
     return said, int(leaked.split()[1]), warnings(here)
+
+
+def start_later(near, address, **how):
+    """A program that connects there once it is told."""
+    here = start_where_it_would_leak(near, address, "later", address, FAKE_PORT, stdin="open", **how)
+    wait_for(f"the program: {here}", lambda: here.out == "ready\n" or not here.running())
+    return here
 
 
 def program(near, *words, **options):
@@ -73,6 +93,38 @@ def test_virtual_address_in_another_network(near):
     one_warning(here, "network namespace", "not served", near.id)
 
 
+def test_virtual_address_without_descriptors(near):
+    """The supervisor cannot look at the socket."""
+    here = start_later(near, virtual(near))
+    supervisor = below(here.pid, *LAUNCHED, "gs-supervisor")
+    set_limit(supervisor, resource.RLIMIT_NOFILE, 3)
+    line_to(here)
+    assert here.ok() == "ready\nENFILE\nleaked 0\n", here
+
+
+def test_virtual_address_of_a_supervisor_that_has_ended(near):
+    """What it gave out is not known any more: every such address is refused, with a line."""
+    daemon, address = Daemon(near.lab), "198.19.77.77"
+    here = start_later(near, address, options=["--attach", daemon.path])
+    for pid in (daemon.program.pid, daemon.supervisor):
+        os.kill(pid, signal.SIGKILL)
+    wait_for("a keeper of its own", lambda: below(here.pid, *LAUNCHED))
+    line_to(here)
+    assert here.ok() == "ready\nECONNREFUSED\nleaked 0\n", here
+    assert [line for line in warnings(here) if address in line and "may have given out" in line], here
+
+
+def test_virtual_address_of_a_launch_that_has_ended(bare_lab):
+    """In a daemon its tunnel is there for the others: the address leads into it still, and nowhere else."""
+    daemon = Daemon(bare_lab)
+    with OddGateway(odd.holds(SECRET)) as gateway, OddGateway(odd.closes_at_once) as nobody:
+        first = Initiator(bare_lab, gateway.port, base="first")
+        address = first.run(PROGRAMS / "talk", "resolve", first.name, FAKE_PORT, options=["--attach", daemon.path]).ok()
+        second = Initiator(bare_lab, nobody.port, base="second")
+        assert program(second, "connect", address.strip(), FAKE_PORT, options=["--attach", daemon.path]).ok() == "word\n"
+        assert gateway.calls == 1 and nobody.calls == 0
+
+
 def test_errors_are_the_kernels(near):
     """What is answered in its place is what it says of an address that leads elsewhere."""
     here = program(near, "no_descriptor", near.name, FAKE_PORT).ok()
@@ -97,14 +149,32 @@ def as_ordinary_user(near, *words, **options):
     return near.lab.start(*run, *script("secure_connect.py", *words), **options)
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_hidden_program_that_was_not_told(near, told):
+@pytest.mark.parametrize("children", [0, 1])
+def test_hidden_program_that_was_not_told(near, children):
     """Its connections are its own, whatever its children know."""
     with OddGateway(lambda _, connection: connection.sendall(connection.recv(9))) as other:
-        words = (near.name, FAKE_PORT) if told else ()
-        here = as_ordinary_user(near, "hidden_from_the_start", "127.0.0.1", other.port, *words)
+        words = "hidden_from_the_start", "127.0.0.1", other.port, children, near.name, FAKE_PORT
+        here = as_ordinary_user(near, *words)
         assert here.ok() == "word\n"
         assert warnings(here) == []
+
+
+def may_mean_a_tunnel(near, *words):
+    with OddGateway(odd.is_silent) as other:
+        here = as_ordinary_user(near, words[0], *(other.port if word == "PORT" else word for word in words[1:]))
+        assert here.ok() == "ECONNREFUSED\n"
+        assert other.calls == 0
+    one_warning(here, "cannot be looked into", "may mean a tunnel")
+
+
+def test_hidden_program_that_was_told_and_others(near):
+    """Where it connects to cannot be read: all its connections are refused."""
+    may_mean_a_tunnel(near, "hidden_elsewhere", near.name, FAKE_PORT, "127.0.0.1", "PORT")
+
+
+def test_more_processes_were_told_than_are_known(near):
+    """Then anybody may have been."""
+    may_mean_a_tunnel(near, "hidden_from_the_start", "127.0.0.1", "PORT", TOLD_MAX + 1, near.name, FAKE_PORT)
 
 
 def test_hidden_program_and_local_sockets(near):
@@ -147,7 +217,7 @@ def test_addresses_that_were_not_given_out(near):
     """Others use the range too."""
     said, leaked, lines = where_it_would_leak(near, "198.19.77.77", "send", "198.19.77.77", FAKE_PORT, "udp", 16, 28)
     assert (said, leaked, lines) == (["4"] * 2, 2, [])
-    said, leaked, lines = where_it_would_leak(near, "198.19.77.77", "hidden_from_the_start", "198.19.77.77", FAKE_PORT,
+    said, leaked, lines = where_it_would_leak(near, "198.19.77.77", "hidden_from_the_start", "198.19.77.77", FAKE_PORT, 0,
                                               weak=True)
     assert leaked == 1 and lines == []
 

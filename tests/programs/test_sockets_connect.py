@@ -11,7 +11,7 @@ import time
 import pytest
 
 import odd_gateways as odd
-from lab import PROGRAMS, free_port, missing, need, wait_listening, warnings
+from lab import PROGRAMS, PYTHON, free_port, missing, need, one_warning, wait_listening, warnings
 from odd_gateways import BlackHole, OddGateway
 from processes import wait_for
 from sockets_lab import (DIAL, FAKE_PORT, SECRET, Initiator, LateRelay, at_most, echoes, log_lines, median,
@@ -70,6 +70,24 @@ def test_silent_access_point(bare_lab, way):
     assert seen["said"] == errno.EINPROGRESS and seen["connect_us"] < 10 * HELD_US
     assert seen["result"] == errno.ETIMEDOUT
     assert seen["asked_us"] < SILENT_US
+
+
+USER_TIMEOUT = """
+import errno, socket, sys, time
+with socket.socket() as made:
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 200)
+    to, begin = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]), socket.AF_INET, socket.SOCK_STREAM)[0][4], time.monotonic()
+    print(errno.errorcode[made.connect_ex(to)], time.monotonic() - begin < 6)
+"""
+
+
+def test_time_limit_of_the_programs_own(lab):
+    """The kernel's ETIMEDOUT, after a SYN or two: the program is told that, and not only after our own 10 s."""
+    with BlackHole() as hole:
+        near = Initiator(lab, hole.port)
+        here = near.run(PYTHON, "-c", USER_TIMEOUT, near.name, FAKE_PORT)
+        assert here.ok() == "ETIMEDOUT True\n"
+        one_warning(here, near.name, "timed out")
 
 
 def test_curl_gives_up_on_a_silent_access_point(bare_lab):

@@ -54,6 +54,13 @@ def connect(host, port, family=None):
     print(said, flush=True)
 
 
+def later(host, port):
+    """connect() once there is a line on standard input."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    connect(host, port)
+
+
 def raw(family, where, length=16):
     """An IPv4 address with as many bytes behind it as make up the length."""
     return (family.to_bytes(2, sys.byteorder) + where[1].to_bytes(2, "big")
@@ -96,17 +103,24 @@ def hidden_child(host, port, kind):
     connect(*where[:2])
 
 
-def hidden_from_the_start(host, port, *told):
-    """It was told nothing; a child of it, perhaps, was."""
+def hidden_from_the_start(host, port, children, *told):
+    """It was told nothing; so many children of it were."""
     hide()
-    if told:
-        child = os.fork()
-        if child == 0:
+    for _ in range(int(children)):
+        if os.fork() == 0:
             assert libc.prctl(4, 1, 0, 0, 0) == 0
             address(*told)
             os._exit(0)
-        os.waitpid(child, 0)
+    for _ in range(int(children)):
+        os.wait()
     connect(host, port)
+
+
+def hidden_elsewhere(host, port, *where):
+    """It knows the address, and connects to another."""
+    address(host, port)
+    hide()
+    connect(*where)
 
 
 def hidden_local(path, host, port):

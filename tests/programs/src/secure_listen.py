@@ -280,6 +280,22 @@ def strangers(port, count):
     sys.stdin.readline()
 
 
+def devices(port):
+    """Two sockets that say SO_REUSEPORT at one address, the one at the device lo alone, which gets all from there: what
+    the other gives meanwhile, and then that one."""
+    reuses = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    own = bound(port, "0.0.0.0", reuses, (socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo"))
+    other = bound(port, "0.0.0.0", reuses)
+    for one in other, own:  # among such the kernel prefers the latest
+        one.listen(8)
+        one.setblocking(False)
+    say("server listens")
+    sys.stdin.readline()  # a caller is authenticated
+    for _ in range(20):
+        say("other", accepted(other))
+    say("own", accepted(own))
+
+
 def elsewhere(port, *others):
     """Listens on other ports, and on the tunnel's too unless that is 0; then waits."""
     made = [listening(other) for other in others]

@@ -3,10 +3,9 @@
  * its O_NONBLOCK, for two seconds.
  *
  * secure-toggle share PORT COMMAND …: a socket that listens at that port, with the number 9, for
- * the command, which is started; meanwhile its connections are taken here as well.
+ * the command, which is started; for each line on standard input a connection is taken here.
  *
- * secure-toggle take: accept() on descriptor 9, until it fails with EACCES, for five seconds at
- * most.
+ * secure-toggle take: accept() on descriptor 9, until it fails with EACCES.
  */
 
 #include <arpa/inet.h>
@@ -49,21 +48,7 @@ static void *take(void *unused)
 		if (fd >= 0)
 			close(fd);
 		else if (errno == EACCES)
-			refused = over = 1;
-	}
-	return unused;
-}
-
-/* Connections that are reset at once. */
-static void *call(void *unused)
-{
-	static const struct linger at_once = {.l_onoff = 1};
-	while (!over) {
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-		connect(fd, (struct sockaddr *)&address, sizeof(address));
-		usleep(100);
-		close(fd);
+			over = refused = 1; /* who sees that it is over sees why */
 	}
 	return unused;
 }
@@ -99,7 +84,6 @@ static void take_for(int seconds)
 
 static void share(char **command)
 {
-	pthread_t threads[3];
 	dup2(listening, SHARED);
 	pid_t child = fork();
 	if (child == 0) {
@@ -107,10 +91,13 @@ static void share(char **command)
 		execv(command[0], command);
 		_exit(127);
 	}
-	fcntl(listening, F_SETFD, FD_CLOEXEC);
-	pthread_create(&threads[0], NULL, call, NULL);
-	pthread_create(&threads[1], NULL, take, NULL);
-	pthread_create(&threads[2], NULL, take, NULL);
+	for (int byte; (byte = getchar()) != EOF;) {
+		if (byte != '\n')
+			continue;
+		close(accept(listening, NULL, NULL));
+		puts("taken");
+		fflush(stdout);
+	}
 	waitpid(child, NULL, 0);
 	_exit(0);
 }
@@ -126,8 +113,12 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (argc > 3)
 		share(argv + 3);
-	if (argc == 3)
-		pthread_create(&thread, NULL, flip, NULL);
-	take_for(argc == 3 ? 2 : 5);
+	if (argc < 3) {
+		take(NULL);
+		puts("refused");
+		return 0;
+	}
+	pthread_create(&thread, NULL, flip, NULL);
+	take_for(2);
 	return 0;
 }
