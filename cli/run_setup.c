@@ -14,6 +14,7 @@
 #include "cli/conf_file.h"
 #include "cli/run_elf.h"
 #include "cli/run_inside.h"
+#include "cli/run_names.h"
 #include "cli/run_shim.h"
 #include "supervisor/attach.h"
 #include "supervisor/limit.h"
@@ -297,6 +298,8 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 		status = add_tunnels(&setup);
 	if (status == 0 && state->initiates)
 		status = run_find_shim(options, outer, &launch->preload);
+	if (launch->preload)
+		snprintf(state->keeping.shim, sizeof(state->keeping.shim), "%s", launch->preload);
 	if (status == 0 && outer)
 		status = inside_tell(state, outer);
 	else if (status == 0)
@@ -312,7 +315,8 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 	launch->wants = (struct filter_wants){
 		.initiates = state->initiates,
 		.listens = state->listens,
-		.all_opens = options->hosts || run_elf_wants_opens(options->command[0]),
+		.all_opens = options->hosts || run_elf_wants_opens(options->command[0]) ||
+			     run_names_need_opens(options->command),
 		.allow_io_uring = options->allow_io_uring,
 	};
 	state->keeping.allow_direct = options->allow_direct;

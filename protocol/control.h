@@ -5,10 +5,15 @@
  * What separate processes say to each other.
  *
  * 1. The shim's question. The shim asks by a call that the filter hands to the supervisor:
- *    connect(QUESTION_FD, &question, sizeof question). The kernel itself would say EBADF, which is
- * how an unsupervised program learns that nobody is there. The answer is written over the question
- * and connect() returns 0. No socket and no path is used, so it works after chroot(), with every
- *    descriptor closed, and in other namespaces.
+ *    openat(QUESTION_FD, &question, O_RDONLY). It is a call that every look-up makes, since libc
+ *    opens files for it: a sandbox that lets a program look names up lets it pass. The kernel
+ * itself would say EBADF, since the question does not begin like an absolute path: so an
+ * unsupervised program learns that nobody is there. The answer is written over the question, and
+ * openat() returns 0. No socket and no path is used, so it works after chroot(), with every
+ * descriptor closed, and in other namespaces.
+ *
+ *    openat(QUESTION_FD, "/etc/hosts", flags) is the hosts file with the tunnels' names in it, as
+ *    programs without the shim get it; the kernel would open the file itself.
  *
  *    A launcher inside a supervised program puts two questions the same way, by connect() and by
  *    bind(), as far as the filter hands these over: a struct control_reply with the op

@@ -122,7 +122,7 @@ EXPORT int getaddrinfo(const char *restrict node, const char *restrict service,
 	if (!node || wanted->ai_flags & AI_NUMERICHOST || !ask_is_name(node) ||
 	    (wanted->ai_family != AF_UNSPEC && wanted->ai_family != AF_INET &&
 	     wanted->ai_family != AF_INET6))
-		return next(node, service, hints, list);
+		return ask_done(next(node, service, hints, list));
 	struct question question;
 	switch (resolve(next, &question, node, service, wanted)) {
 	case QUESTION_OURS:
@@ -130,6 +130,6 @@ EXPORT int getaddrinfo(const char *restrict node, const char *restrict service,
 	case QUESTION_NO_FAMILY:
 		return EAI_NONAME; /* as glibc says of a name in /etc/hosts */
 	default:
-		return next(node, service, hints, list);
+		return ask_done(next(node, service, hints, list));
 	}
 }

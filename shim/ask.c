@@ -3,9 +3,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+__thread int ask_was_asked;
 
 bool ask_is_name(const char *name)
 {
@@ -50,13 +53,13 @@ static enum question_answer ask(struct question *question, uint8_t op, uint8_t f
 	question->port = port;
 	question->size = sizeof(*question);
 	int saved = errno;
-	/* Not connect(): that is another library's to wrap, and a point where a thread may end. */
+	/* Not openat(): that is another library's to wrap, and a point where a thread may end. */
 	long rc;
 	do
-		rc = syscall(SYS_connect, QUESTION_FD, question, sizeof(*question));
+		rc = syscall(SYS_openat, QUESTION_FD, question, O_RDONLY | O_CLOEXEC, 0);
 	while (rc < 0 && errno == EINTR);
 	errno = saved;
-	if (rc < 0)
+	if (rc != 0)
 		return QUESTION_UNANSWERED;
 	if (question->answer == QUESTION_OURS && !is_sound(question, family))
 		return QUESTION_UNANSWERED;

@@ -27,4 +27,17 @@ enum question_answer ask_resolve(struct question *question, const char *name, ui
  * set and ends in NUL. */
 enum question_answer ask_reverse(struct question *question, uint8_t family, const void *address);
 
+/* Above 0 while libc works for a function of ours, which has asked: nobody need ask again. The
+ * thread's own, in memory that a preloaded library has from the start. */
+extern __thread int ask_was_asked __attribute__((tls_model("initial-exec")));
+
+/* The value of a call of libc's, with that said. */
+#define ask_done(call)                                                                             \
+	({                                                                                         \
+		ask_was_asked++;                                                                   \
+		__auto_type result_ = (call);                                                      \
+		ask_was_asked--;                                                                   \
+		result_;                                                                           \
+	})
+
 #endif

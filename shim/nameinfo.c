@@ -38,7 +38,7 @@ EXPORT int getnameinfo(const struct sockaddr *restrict address, socklen_t len, c
 	struct question question;
 	if (!address || len < sizeof(address->sa_family) || !host || !host_size ||
 	    flags & NI_NUMERICHOST || !is_ours(&question, address, len))
-		return next(address, len, host, host_size, service, service_size, flags);
+		return ask_done(next(address, len, host, host_size, service, service_size, flags));
 	/* NI_NAMEREQD asks for a name, which is there. */
 	int rc = next(address, len, NULL, 0, service, service_size, flags & ~NI_NAMEREQD);
 	if (rc)

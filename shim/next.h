@@ -5,6 +5,7 @@
  * So all that it takes from libc is weak. */
 #pragma weak __errno_location
 #pragma weak __h_errno_location
+#pragma weak fdopen
 #pragma weak freeaddrinfo
 #pragma weak inet_aton
 #pragma weak inet_ntop
@@ -12,7 +13,9 @@
 #pragma weak memset
 #pragma weak snprintf
 #pragma weak strchr
+#pragma weak strcmp
 #pragma weak strlen
+#pragma weak strncmp
 #pragma weak strnlen
 #pragma weak syscall
 

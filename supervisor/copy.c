@@ -35,7 +35,7 @@ static bool is_free(const struct copy *copy)
 	return !copy->wanted && copy->stage == COPY_IDLE;
 }
 
-uint32_t copy_take(struct state *state, const struct call *call, int flags)
+uint32_t copy_take(struct state *state, const struct call *call, enum copy_what what, int flags)
 {
 	uint32_t found = NONE, of_launch = 0;
 	for (uint32_t i = 0; i < state->copy_top; i++) {
@@ -55,6 +55,7 @@ uint32_t copy_take(struct state *state, const struct call *call, int flags)
 	copy->program = call->program;
 	copy->tid = (int)call->notif.pid;
 	copy->flags = flags;
+	copy->what = (uint8_t)what;
 	copy->number = copy->fd = -1;
 	copy->result = 0;
 	copy->turn = state->copy_turns++;
@@ -144,7 +145,22 @@ static pid_t fork_child(struct state *state, const struct copy *copy, struct cop
 	return err;
 }
 
-static int start(struct state *state, struct copy *copy)
+/* Another root has no such file, and what has its name there is not asked for. */
+static int open_shim(const struct copy *copy, const char *shim)
+{
+	char path[BASE_PATH_MAX + 2];
+	size_t stem = strlen(shim);
+	if (stem < 3)
+		return COPY_PASS;
+	if (copy->what == COPY_SHIM32)
+		snprintf(path, sizeof(path), "%.*s32.so", (int)stem - 3, shim);
+	else
+		snprintf(path, sizeof(path), "%s", shim);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int start_child(struct state *state, struct copy *copy)
 {
 	struct copy_area area;
 	cleanup_fd int fd = make_file();
@@ -157,6 +173,7 @@ static int start(struct state *state, struct copy *copy)
 		return child;
 	copy->pid = child;
 	copy->fd = steal_fd(&fd);
+	copy->stage = COPY_RUNNING;
 	return 0;
 }
 
@@ -211,11 +228,26 @@ static bool look_after(struct copy *copy)
 	return ended;
 }
 
-static void refuse(struct copy *copy, int error)
+static void end(struct copy *copy, int fd, int result)
 {
-	copy->fd = -1;
-	copy->result = error;
+	copy->fd = fd;
+	copy->result = result;
 	copy->stage = COPY_DONE;
+}
+
+/* True: it is done already. */
+static bool start(struct state *state, struct copy *copy, const char *shim)
+{
+	int err = 0;
+	if (copy->what == COPY_HOSTS) {
+		err = start_child(state, copy);
+		if (err < 0)
+			end(copy, -1, err);
+	} else {
+		int fd = open_shim(copy, shim);
+		end(copy, fd, fd < 0 ? COPY_PASS : 0);
+	}
+	return copy->stage == COPY_DONE;
 }
 
 /* --- whose turn it is --- */
@@ -242,7 +274,7 @@ static bool admit(const struct state *state, struct copy *copy)
 		if (copy->wanted) {
 			copy->uid = proc_uid(copy->tid);
 			if (are_too_many(state, copy))
-				refuse(copy, -EAGAIN);
+				end(copy, -1, -EAGAIN);
 		}
 	}
 	if (copy->stage == COPY_WAITING && !copy->wanted)
@@ -278,7 +310,7 @@ static struct copy *next(struct state *state, const struct running *running)
 	return found;
 }
 
-void copy_run(struct state *state)
+void copy_run(struct state *state, const char *shim)
 {
 	struct running running = {.count = 0};
 	bool news = false;
@@ -291,14 +323,10 @@ void copy_run(struct state *state)
 			running.of[running.count++] = copy;
 	}
 	for (struct copy *copy; (copy = next(state, &running));) {
-		int err = start(state, copy);
-		if (err < 0) {
-			refuse(copy, err);
+		if (start(state, copy, shim))
 			news = true;
-		} else {
-			copy->stage = COPY_RUNNING;
+		else
 			running.of[running.count++] = copy;
-		}
 	}
 	if (news)
 		eventfd_write(state->supervisor_wakes, 1);

@@ -2,11 +2,14 @@
 #define GS_COPY_H
 
 /*
- * Copies of a program's /etc/hosts with our names in front. The file may be anything that the
- * program can mount or link there, so it is read by a child of the keeper. The child has the
- * program's root, user and groups, no capabilities, none of our descriptors and none of our
- * secrets. It may hang for ever: nobody waits for it. It writes into memory that it shares with
- * the keeper.
+ * Files that the programs get in place of those that they open. The shim itself is opened by the
+ * keeper: it is ours, and the same for all.
+ *
+ * Copies of a program's /etc/hosts have our names in front, each line marked as ours. The file may
+ * be anything that the program can mount or link there, so it is read by a child of the keeper. The
+ * child has the program's root, user and groups, no capabilities, none of our descriptors and none
+ * of our secrets. It may hang for ever: nobody waits for it. It writes into memory that it shares
+ * with the keeper.
  *
  *     the supervisor  takes a copy, holds the call, and says that it is wanted
  *     the keeper      starts a child when its turn comes, and has the result once that has ended
@@ -33,13 +36,13 @@
 
 /* For the supervisor: a free copy, for what the caller asked for (flags of open(2)); NONE: too many
  * are wanted, by all or by that launch. */
-uint32_t copy_take(struct state *state, const struct call *call, int flags);
+uint32_t copy_take(struct state *state, const struct call *call, enum copy_what what, int flags);
 void copy_want(struct state *state, uint32_t copy);
 void copy_leave(struct state *state, uint32_t copy); /* it is not wanted any more */
 
 /* For the keeper, in each turn: start what is wanted, as far as the bounds allow, and take what
- * children have made. */
-void copy_run(struct state *state);
+ * children have made. shim: its path, "" where there is none. */
+void copy_run(struct state *state, const char *shim);
 
 /* For the keeper: kill all children. They are not waited for. */
 void copy_stop(struct state *state);
@@ -61,6 +64,10 @@ struct copy_note {
 	int32_t result; /* 0: text has len bytes now; COPY_PASS; or -errno */
 	uint64_t len;
 };
+
+/* "/proc/NUMBER/name" for what is about a thread, or one of our own descriptors, without stdio. In
+ * memory that the next one takes. */
+const char *copy_proc_path(const char *before, int number, const char *after);
 
 /* In the child, which still has all rights of the keeper. */
 _Noreturn void copy_child(int tid, int flags, struct copy_area *area, pid_t keeper);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "supervisor/copy.h"
+#include "supervisor/copy_reader.h"
 #include "supervisor/numbers.h"
 #include "supervisor/privileges.h"
 
@@ -35,9 +36,9 @@ struct ids {
 
 static char status[STATUS_MAX + 1];
 static struct ids wanted, own;
+static struct reader reader;
 
-/* "/proc/NUMBER/name" for what is about a thread, or one of our own descriptors. */
-static const char *proc_path(const char *before, int number, const char *after)
+const char *copy_proc_path(const char *before, int number, const char *after)
 {
 	static char path[64];
 	char digits[16];
@@ -55,7 +56,7 @@ static const char *proc_path(const char *before, int number, const char *after)
 
 static int read_status(int tid)
 {
-	int fd = open(proc_path("/proc/", tid, "/status"), O_RDONLY | O_CLOEXEC);
+	int fd = open(copy_proc_path("/proc/", tid, "/status"), O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
 	ssize_t got = fd < 0 ? -1 : 1;
 	while (got > 0 && len < STATUS_MAX) {
@@ -208,7 +209,7 @@ static int copy_file(int root, int flags, struct copy_area *area)
 	if (!is_plain(path))
 		return COPY_PASS;
 	/* what was looked at, and nothing that may be at that name by now */
-	int fd = open(proc_path("/proc/self/fd/", path, ""),
+	int fd = open(copy_proc_path("/proc/self/fd/", path, ""),
 		      O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (flags & ~O_NOFOLLOW));
 	return fd < 0 ? without(-errno) : read_all(fd, area);
 }
@@ -223,10 +224,11 @@ _Noreturn void copy_child(int tid, int flags, struct copy_area *area, pid_t keep
 	prctl(PR_SET_NAME, "gs-hosts");
 	if (!numbers_leave() || privileges_raise() < 0)
 		_exit(1);
-	int root = open(proc_path("/proc/", tid, "/root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int root = open(copy_proc_path("/proc/", tid, "/root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	reader_look(&reader, tid);
 	int result = 0;
 	if (root >= 0 && become(tid, keeper) == 0)
-		result = copy_file(root, flags, area);
+		result = reader_is_editor(&reader, tid) ? COPY_PASS : copy_file(root, flags, area);
 	area->note->len = result == 0 ? area->len : before;
 	area->note->result = result;
 	_exit(0);

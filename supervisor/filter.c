@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "protocol/control.h"
 #include "supervisor/fd.h"
 #include "supervisor/i386.h"
 
@@ -164,11 +165,12 @@ static int make_rules(const struct filter_wants *wants, scmp_filter_ctx *made)
 #endif
 
 /*
- * Opens for reading that a static program makes itself: its text lies below 4 GiB unless it is
- * position-independent, and no shared libc does. Of 32-bit programs, static or not, all: the shim
- * is not for them. Whatever else falls through to libseccomp's program, which cannot ask for the
- * instruction pointer and so cannot hold this rule. Nor does it tell socketcall's sends, whose
- * flags and addresses lie in memory, from those that i386 has calls of their own for.
+ * Opens that the shim means for the supervisor, told by their descriptor; and opens for reading
+ * that a static program makes itself: its text lies below 4 GiB unless it is position-independent,
+ * and no shared libc does. Of 32-bit programs, static or not, all. Whatever else falls through to
+ * libseccomp's program, which cannot ask for the instruction pointer and so cannot hold this rule.
+ * Nor does it tell socketcall's sends, whose flags and addresses lie in memory, from those that
+ * i386 has calls of their own for.
  */
 enum {
 	ARCH,
@@ -187,6 +189,8 @@ enum {
 	IS_SENDMMSG,
 	FLAGS_OF_OPEN,
 	GO_ON,
+	DIRECTORY,
+	IS_QUESTION,
 	FLAGS_OF_OPENAT,
 	MODE,
 	FOR_READING,
@@ -206,12 +210,11 @@ static int with_opens(struct sock_fprog *prog, bool all_opens)
 		[ARCH] = LOAD(arch),
 		[IS_NATIVE] = JUMP(BPF_JEQ, NATIVE_AUDIT_ARCH, 0, TO(IS_I386, IS_NATIVE)),
 		[NUMBER] = LOAD(nr),
-		[IS_OPENAT] = JUMP(BPF_JEQ, SYS_openat, TO(FLAGS_OF_OPENAT, IS_OPENAT), 0),
+		[IS_OPENAT] = JUMP(BPF_JEQ, SYS_openat, TO(DIRECTORY, IS_OPENAT), 0),
 		[IS_OPEN] = JUMP(BPF_JEQ, SYS_open, TO(FLAGS_OF_OPEN, IS_OPEN), TO(OPENS, IS_OPEN)),
 		[IS_I386] = JUMP(BPF_JEQ, AUDIT_ARCH_I386, 0, TO(OPENS, IS_I386)),
 		[NUMBER_I386] = LOAD(nr),
-		[IS_OPENAT_I386] =
-			JUMP(BPF_JEQ, I386_OPENAT, TO(FLAGS_OF_OPENAT, IS_OPENAT_I386), 0),
+		[IS_OPENAT_I386] = JUMP(BPF_JEQ, I386_OPENAT, TO(DIRECTORY, IS_OPENAT_I386), 0),
 		[IS_OPEN_I386] = JUMP(BPF_JEQ, I386_OPEN, TO(FLAGS_OF_OPEN, IS_OPEN_I386), 0),
 		[IS_SOCKETCALL] = JUMP(BPF_JEQ, I386_SOCKETCALL, 0, TO(OPENS, IS_SOCKETCALL)),
 		[WHICH] = LOAD(args[0]),
@@ -221,6 +224,8 @@ static int with_opens(struct sock_fprog *prog, bool all_opens)
 			JUMP(BPF_JEQ, SYS_SENDMMSG, TO(SEE, IS_SENDMMSG), TO(OPENS, IS_SENDMMSG)),
 		[FLAGS_OF_OPEN] = LOAD(args[1]),
 		[GO_ON] = BPF_STMT(BPF_JMP | BPF_JA, TO(MODE, GO_ON)),
+		[DIRECTORY] = LOAD(args[0]),
+		[IS_QUESTION] = JUMP(BPF_JEQ, QUESTION_FD, TO(SEE, IS_QUESTION), 0),
 		[FLAGS_OF_OPENAT] = LOAD(args[2]),
 		[MODE] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE),
 		/* nothing else is said of opens */

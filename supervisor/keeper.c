@@ -341,7 +341,7 @@ void keeper_turn(struct keeper *keeper, struct pollfd *fds, size_t count)
 		chore_run(keeper);
 		upgrade_begin(keeper);
 	}
-	copy_run(keeper->state); /* after each signal too */
+	copy_run(keeper->state, keeper->keeping.shim); /* after each signal too */
 	if (all[count + 2].revents)
 		upgrade_answered(keeper);
 	if (all[count + 3].revents)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "supervisor/log_target.h"
 #include "supervisor/service.h"
 #include "supervisor/upgrade.h"
+
+#define SHIM_FILE "libglobus_streams_shim.so"
 
 struct options {
 	bool help, version;
@@ -140,6 +143,26 @@ static const char *explain(int err)
 	}
 }
 
+/* The shim that launches beside us preload. */
+static void set_shim(struct state *state)
+{
+	static const char *const places[] = {"../shim/" SHIM_FILE,
+					     GS_LIBDIR_FROM_BINDIR "/" SHIM_FILE};
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		char path[BASE_PATH_MAX], whole[PATH_MAX];
+		ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+		char *slash = len > 0 ? memrchr(path, '/', (size_t)len) : NULL;
+		if (!slash)
+			return;
+		size_t room = sizeof(path) - (size_t)(slash + 1 - path);
+		if (snprintf(slash + 1, room, "%s", places[i]) < (int)room &&
+		    realpath(path, whole) && strlen(whole) < sizeof(state->keeping.shim)) {
+			strcpy(state->keeping.shim, whole);
+			return;
+		}
+	}
+}
+
 /* The program beside us that looks contacts up. */
 static void set_cli(struct state *state)
 {
@@ -184,6 +207,7 @@ int main(int argc, char **argv)
 		return complain(1, "cannot start", strerror(errno));
 	state->limits = options.limits;
 	set_cli(state);
+	set_shim(state);
 	state->control_fd = daemon_listen(options.socket);
 	if (state->control_fd < 0)
 		return complain(1, options.socket ? options.socket : "socket",

@@ -224,7 +224,8 @@ int names_write_hosts(const struct state *state, int fd)
 			  address.sa.sa_family == AF_INET ? (void *)&address.in.sin_addr
 							  : (void *)&address.in6.sin6_addr,
 			  text, sizeof(text));
-		if (dprintf(fd, "%s %.*s\n", text, CONTACT_HOST_MAX, state->names[i].host) < 0)
+		if (dprintf(fd, "%s %.*s" NAMES_MARK "\n", text, CONTACT_HOST_MAX,
+			    state->names[i].host) < 0)
 			return -errno;
 	}
 	return 0;

@@ -40,6 +40,10 @@ union address names_address(const struct state *state, uint32_t name);
 /* Answer the shim's question, in place. */
 void names_answer(const struct state *state, struct question *question);
 
+/* At the end of each line of ours in a copy of a hosts file, so that it is known as ours where a
+ * program writes it elsewhere. */
+#define NAMES_MARK " # globus-streams-run"
+
 /* Write the lines of a hosts file for all names to fd: 0 or -errno. */
 int names_write_hosts(const struct state *state, int fd);
 

@@ -1,7 +1,11 @@
 /*
- * Opens of /etc/hosts by programs that load no shim: they get a copy with our names in it (copy.h).
- * The filter shows us the opens of static programs, and of 32-bit ones. What would not read a
- * regular file is left to the kernel, which does it with the program's own rights.
+ * Opens of /etc/hosts by programs that look names up there themselves: they get a copy with our
+ * names in it (copy.h). The filter shows us the opens of static programs, of 32-bit ones, those
+ * that the shim means for us, and with --hosts all. What would not read a regular file is left to
+ * the kernel, which does it with the program's own rights.
+ *
+ * Where all of a program's opens are seen, its loader's are too: it gets the shim, also in a root
+ * where that is not.
  */
 
 #include <errno.h>
@@ -11,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
+#include "protocol/control.h"
 #include "supervisor/blind.h"
 #include "supervisor/chore.h"
 #include "supervisor/copy.h"
@@ -31,29 +36,44 @@
 
 static const char hosts[] = "/etc/hosts";
 
-static bool is_hosts(struct state *state, const struct call *call, uint64_t address)
+/* No more of it is read than there has to be if it is one of the two. */
+static bool is_wanted(struct state *state, const struct call *call, uint64_t address,
+		      enum copy_what *what)
 {
-	char path[sizeof(hosts)];
-	return target_read(state, call, address, path, sizeof(path)) == 0 &&
-	       memcmp(path, hosts, sizeof(hosts)) == 0;
+	char start[sizeof(hosts)], path[BASE_PATH_MAX];
+	size_t len = strnlen(state->keeping.shim, sizeof(path) - 1) + 1;
+	if (target_read(state, call, address, start, sizeof(start)) < 0)
+		return false;
+	if (memcmp(start, hosts, sizeof(hosts)) == 0) {
+		*what = COPY_HOSTS;
+		return true;
+	}
+	*what = call->notif.data.arch == AUDIT_ARCH_I386 ? COPY_SHIM32 : COPY_SHIM;
+	return len > sizeof(start) && memcmp(start, state->keeping.shim, sizeof(start)) == 0 &&
+	       target_read(state, call, address, path, (uint32_t)len) == 0 &&
+	       memcmp(path, state->keeping.shim, len) == 0;
 }
 
-static void refuse(struct supervisor *s, uint32_t index, int error)
+static void refuse(struct supervisor *s, uint32_t index, enum copy_what what, int error)
 {
 	int pid = (int)s->state->calls[index].notif.pid;
+	if (what != COPY_HOSTS) { /* it may be there */
+		notify_pass(s->state, index);
+		return;
+	}
 	log_warn("process %d: /etc/hosts could not be copied, so its open fails: %s", pid,
 		 strerror(error));
 	notify_fail(s->state, index, error);
 }
 
-static void hold(struct supervisor *s, uint32_t index, int flags)
+static void hold(struct supervisor *s, uint32_t index, enum copy_what what, int flags)
 {
 	struct call *call = &s->state->calls[index];
 	uint32_t copy = limit_reached(s->state, LIMIT_CALLS, s->state->held)
 				? NONE
-				: copy_take(s->state, call, flags);
+				: copy_take(s->state, call, what, flags);
 	if (copy == NONE) {
-		refuse(s, index, EAGAIN);
+		refuse(s, index, what, EAGAIN);
 		return;
 	}
 	fault_point("open.taken");
@@ -71,8 +91,11 @@ void open_call(struct supervisor *s, uint32_t index)
 	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
 	bool at = call->notif.data.nr == (i386 ? I386_OPENAT : SYS_openat);
 	int flags = (int)call->args[at + 1] & ~ALWAYS_LARGE;
-	if ((flags & ~COPY_FLAGS) == 0 && is_hosts(s->state, call, call->args[at]))
-		hold(s, index, flags);
+	enum copy_what what;
+	if ((flags & ~COPY_FLAGS) == 0 && is_wanted(s->state, call, call->args[at], &what))
+		hold(s, index, what, flags);
+	else if (at && (int32_t)call->args[0] == QUESTION_FD)
+		question_answer(s, index);
 	else
 		notify_pass(s->state, index);
 }
@@ -93,7 +116,8 @@ static bool inject(struct supervisor *s, uint32_t index, struct copy *copy)
 	const struct call *call = &s->state->calls[index];
 	if (copy->number >= 0)
 		return true;
-	blind_tell(s, call);
+	if (copy->what == COPY_HOSTS)
+		blind_tell(s, call); /* before it knows our addresses */
 	int number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
 				   copy->fd, copy->flags & O_CLOEXEC);
 	if (number == -EINTR && inject_by_chore(s, index, copy))
@@ -109,12 +133,14 @@ static void answer(struct supervisor *s, uint32_t index)
 	uint32_t call = copy->calls;
 	supervisor_release(s, call, &copy->calls);
 	if (copy->number >= 0) {
-		log_debug("gave /etc/hosts to %d as %d", copy->tid, copy->number);
-		notify_return(s->state, call, copy->number); /* now it knows our addresses */
+		log_debug("gave %s to %d as %d",
+			  copy->what == COPY_HOSTS ? hosts : "the preload library", copy->tid,
+			  copy->number);
+		notify_return(s->state, call, copy->number);
 	} else if (copy->result == COPY_PASS) {
 		notify_pass(s->state, call);
 	} else if (copy->result < 0) {
-		refuse(s, call, -copy->result);
+		refuse(s, call, copy->what, -copy->result);
 	} else {
 		notify_fail(s->state, call, -copy->number);
 	}
@@ -145,7 +171,7 @@ void open_deadline(struct supervisor *s, uint32_t index)
 {
 	uint32_t copy = s->state->calls[index].owner;
 	supervisor_release(s, index, &s->state->copies[copy].calls);
-	refuse(s, index, ETIMEDOUT);
+	refuse(s, index, s->state->copies[copy].what, ETIMEDOUT);
 	copy_leave(s->state, copy);
 }
 

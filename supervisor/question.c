@@ -14,8 +14,7 @@
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
 
-/* Answer it; the call is in no list. */
-static void answer(struct supervisor *s, uint32_t index)
+void question_answer(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	struct question question;
@@ -100,7 +99,7 @@ void question_call(struct supervisor *s, uint32_t index)
 {
 	uint64_t size = s->state->calls[index].args[2];
 	if (size == sizeof(struct question))
-		answer(s, index);
+		question_answer(s, index);
 	else if (size == sizeof(struct control_trial))
 		trial_call(s, index);
 	else if (size == sizeof(struct control_reply) || size == sizeof(struct control_tunnel))

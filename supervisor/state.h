@@ -127,12 +127,17 @@ struct lookup {
 	char text[LOOKUP_TEXT_MAX];
 };
 
-/* --- copies of a program's /etc/hosts: copy.h --- */
+/* --- files that are given in place of others: copy.h --- */
 
 #define MAX_COPIES           1024 /* that are wanted at a time … */
 #define MAX_COPIES_OF_LAUNCH 512  /* … by one launch, and … */
 #define MAX_COPIES_OF_USER   256  /* … by one user in it */
 
+enum copy_what {
+	COPY_HOSTS, /* a program's /etc/hosts with our names in it */
+	COPY_SHIM,  /* the shim as it is, where LD_PRELOAD cannot name it: in another root */
+	COPY_SHIM32 /* the same, for 32-bit programs */
+};
 enum copy_stage { COPY_IDLE, COPY_WAITING, COPY_RUNNING, COPY_DONE };
 
 struct copy {
@@ -142,6 +147,7 @@ struct copy {
 	uint32_t program;      /* whose thread … */
 	int tid;               /* … asks for it … */
 	int flags;             /* … and how: open(2)'s */
+	uint8_t what;          /* enum copy_what */
 	int number;            /* where the thread has it already; -1 */
 	uint64_t turn;         /* a lower one is earlier */
 	/* the keeper's */
@@ -445,6 +451,7 @@ struct keeping {
 	bool launcher_gone, command_gone, hung_up;
 	bool allow_direct;        /* of a launch: as of its program */
 	char cli[BASE_PATH_MAX];  /* path of globus-streams */
+	char shim[BASE_PATH_MAX]; /* of the shim, as LD_PRELOAD has it; "": there is none */
 	char self[BASE_PATH_MAX]; /* path of the running program; "": not known */
 	/* where the control socket lies, ours or the one that we are attached to; "": systemd's */
 	char socket_path[BASE_PATH_MAX];

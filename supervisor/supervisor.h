@@ -93,7 +93,8 @@ void bind_call(struct supervisor *s, uint32_t call);
 void listen_call(struct supervisor *s, uint32_t call);
 void open_call(struct supervisor *s, uint32_t call);
 void question_call(struct supervisor *s, uint32_t call);
-void trial_call(struct supervisor *s, uint32_t call); /* needs.h */
+void question_answer(struct supervisor *s, uint32_t call); /* the shim's; args[1] is where */
+void trial_call(struct supervisor *s, uint32_t call);      /* needs.h */
 void socketcall_call(struct supervisor *s, uint32_t call);
 enum send_kind { SEND_TO, SEND_MESSAGE, SEND_MESSAGES };
 void send_call(struct supervisor *s, uint32_t call, enum send_kind kind);

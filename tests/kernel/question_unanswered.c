@@ -1,7 +1,9 @@
-/* shim/ask.c: the shim's question is a connect() on a negative descriptor. Where nobody watches,
- * the kernel says EBADF, whatever the address is. */
+/* shim/ask.c: the shim's question is an openat() with a negative descriptor, a launcher's a
+ * connect() on it. Where nobody watches, the kernel says EBADF, whatever the address is; but it
+ * opens a path that is absolute. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,8 +18,12 @@ static void ask(const void *address, socklen_t len, const char *what)
 
 int main(void)
 {
-	believe("connect() on a negative descriptor is EBADF");
+	believe("connect() and openat() on a negative descriptor are EBADF");
 	struct question question = {.magic = QUESTION_MAGIC, .version = CONTROL_VERSION};
+	int error = error_of(openat(QUESTION_FD, (const char *)&question, O_RDONLY));
+	expect(error == EBADF, "opening a question: %s", strerror(error));
+	error = error_of(openat(QUESTION_FD, "/dev/null", O_RDONLY));
+	expect(error == 0, "opening an absolute path: %s", strerror(error));
 	ask(&question, sizeof(question), "a question");
 	ask(&question, UINT16_MAX, "a length beyond any address");
 	ask(NULL, sizeof(question), "no address");

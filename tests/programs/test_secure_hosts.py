@@ -53,7 +53,7 @@ def parts(text):
 
 
 def names_of(tunnel):
-    return re.compile(rf"\A198\.1[89]\.\d+\.\d+ {re.escape(tunnel.name)}\n")
+    return re.compile(rf"\A198\.1[89]\.\d+\.\d+ {re.escape(tunnel.name)} # globus-streams-run\n")
 
 
 def closed(folder, name="closed"):

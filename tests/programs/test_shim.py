@@ -93,12 +93,14 @@ def test_needs_no_library_and_no_version():
     dynamic = subprocess.run([need("readelf"), "-dVW", SHIM], capture_output=True, text=True,
                              check=True).stdout
     assert "NEEDED" not in dynamic and "GLIBC" not in dynamic
-    assert "INIT" not in dynamic and "TEXTREL" not in dynamic
+    assert "TEXTREL" not in dynamic
 
 
 def test_exports_its_functions_only():
     symbols = subprocess.run([need("nm"), "-D", "--defined-only", SHIM], capture_output=True, text=True,
                              check=True).stdout
     assert sorted(line.split()[-1] for line in symbols.splitlines()) == [
+        "__open64_2", "__open_2", "_nss_globus_streams_gethostbyaddr_r", "_nss_globus_streams_gethostbyname2_r",
+        "_nss_globus_streams_gethostbyname4_r", "_nss_globus_streams_gethostbyname_r", "fopen", "fopen64",
         "getaddrinfo", "gethostbyaddr", "gethostbyaddr_r", "gethostbyname", "gethostbyname2",
-        "gethostbyname2_r", "gethostbyname_r", "getnameinfo"]
+        "gethostbyname2_r", "gethostbyname_r", "getnameinfo", "open", "open64"]

@@ -72,7 +72,7 @@ START_TEST(not_past_the_copies)
 	state->copies[0] = (struct copy){.stage = COPY_RUNNING, .pid = child, .fd = -1};
 	state->copies[1] = (struct copy){.stage = COPY_RUNNING, .pid = -1, .fd = -1};
 	copy_stop(state);
-	copy_run(state);
+	copy_run(state, "");
 	ck_assert_int_eq(state->copies[0].stage, COPY_IDLE);
 	ck_assert_int_eq(state->copies[1].stage, COPY_IDLE);
 	ck_assert_int_eq(waitpid(child, NULL, WNOHANG), 0);

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <string.h>
@@ -93,11 +94,13 @@ long syscall(long number, ...)
 	va_start(arguments, number);
 	int fd = va_arg(arguments, int);
 	struct question *question = va_arg(arguments, struct question *);
-	size_t size = va_arg(arguments, size_t);
 	va_end(arguments);
-	ck_assert_int_eq(number, SYS_connect);
+	if (fd == AT_FDCWD) { /* nsswitch.conf, before any test: leave libc alone */
+		errno = EACCES;
+		return -1;
+	}
+	ck_assert_int_eq(number, SYS_openat);
 	ck_assert_int_eq(fd, QUESTION_FD);
-	ck_assert_uint_eq(size, sizeof(*question));
 	ck_assert_uint_eq(question->magic, QUESTION_MAGIC);
 	ck_assert_uint_eq(question->version, CONTROL_VERSION);
 	ck_assert_uint_eq(question->size, sizeof(*question));

@@ -1,0 +1,11 @@
+#ifndef GS_RUN_NAMES_H
+#define GS_RUN_NAMES_H
+
+#include <stdbool.h>
+
+/* Does the command start programs that do not find the tunnels' names unless all opens are seen? It
+ * is known to clear the environment, or to give its programs another root: sudo, su, a container
+ * runtime. It may be wrapped in another command, as in "timeout 5 sudo …" or "sh -c 'sudo …'". */
+bool run_names_need_opens(char *const *command);
+
+#endif
