@@ -36,7 +36,7 @@ static const struct option_spec specs[] = {
 	 offsetof(struct run_options, base_dir)},
 	{0, "attach", "SOCKET", "use the supervisor that listens there", OPTION_TEXT,
 	 offsetof(struct run_options, attach)},
-	{0, "hosts", NULL, "names also for position-independent static programs", OPTION_FLAG,
+	{0, "hosts", NULL, "names also in containers and after sudo", OPTION_FLAG,
 	 offsetof(struct run_options, hosts)},
 	{0, "no-shim", NULL, "leave LD_PRELOAD alone: dynamic programs do not find the names",
 	 OPTION_FLAG, offsetof(struct run_options, no_shim)},
