@@ -36,7 +36,7 @@ static const struct option_spec specs[] = {
 	 offsetof(struct run_options, base_dir)},
 	{0, "attach", "SOCKET", "use the supervisor that listens there", OPTION_TEXT,
 	 offsetof(struct run_options, attach)},
-	{0, "hosts", NULL, "names also for position-independent static programs", OPTION_FLAG,
+	{0, "hosts", NULL, "names also in containers and after sudo", OPTION_FLAG,
 	 offsetof(struct run_options, hosts)},
 	{0, "no-shim", NULL, "leave LD_PRELOAD alone: dynamic programs do not find the names",
 	 OPTION_FLAG, offsetof(struct run_options, no_shim)},
@@ -44,6 +44,10 @@ static const struct option_spec specs[] = {
 	 offsetof(struct run_options, allow_io_uring)},
 	{0, "allow-direct", NULL, "let programs that see no tunnel reach hosts", OPTION_FLAG,
 	 offsetof(struct run_options, allow_direct)},
+	{0, "async-connect", NULL, "tell non-blocking connects EINPROGRESS after 20 ms",
+	 OPTION_FLAG, offsetof(struct run_options, async_connect)},
+	{0, "hold-connect", NULL, "hold non-blocking connects to their end, 2 s at most",
+	 OPTION_FLAG, offsetof(struct run_options, hold_connect)},
 	{0, "limit", "NAME=N", "a limit; see globus-streams-run(1)", OPTION_LIST,
 	 offsetof(struct run_options, limits)},
 	{'h', "help", NULL, "show this and end", OPTION_FLAG, offsetof(struct run_options, help)},
@@ -104,6 +108,11 @@ static int parse(int argc, char **argv, struct run_options *options, int *status
 			*status = 1;
 		}
 		return -ECANCELED;
+	}
+	if (options->async_connect && options->hold_connect) {
+		run_error("--async-connect and --hold-connect exclude each other; give "
+			  "one of them");
+		return -EINVAL;
 	}
 	argv[1 + words] = NULL;
 	if (split(words, argv + 1, options) < 0) {

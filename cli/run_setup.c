@@ -274,7 +274,8 @@ static int open_log(const struct run_options *options, struct launch *launch)
 static void ignore_inside(const struct run_options *options)
 {
 	if (options->debug || options->log || options->hosts || options->allow_io_uring ||
-	    options->allow_direct || options->attach || options->limits.count)
+	    options->allow_direct || options->async_connect || options->hold_connect ||
+	    options->attach || options->limits.count)
 		run_error("inside another globus-streams-run, only --port and --base-dir count: "
 			  "give that one the other options");
 }
@@ -320,6 +321,9 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 		.allow_io_uring = options->allow_io_uring,
 	};
 	state->keeping.allow_direct = options->allow_direct;
+	state->keeping.connects = options->async_connect  ? CONNECTS_ASYNC
+				  : options->hold_connect ? CONNECTS_HOLD
+							  : CONNECTS_BY_EVIDENCE;
 	if (options->allow_direct)
 		run_error("direct connections are allowed: a program that does not see a mapped "
 			  "name's "

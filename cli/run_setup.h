@@ -7,7 +7,8 @@
 #include "supervisor/launch.h"
 
 struct run_options {
-	bool debug, hosts, no_shim, allow_io_uring, allow_direct, help, version;
+	bool debug, hosts, no_shim, allow_io_uring, allow_direct, async_connect, hold_connect, help,
+		version;
 	const char *log, *log_target, *log_format, *log_level, *base_dir, *attach;
 	struct option_list ports, limits;
 	char **tunnels;

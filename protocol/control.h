@@ -161,6 +161,8 @@ struct control_tunnel {
 
 #define ATTACH_AGAIN  1 /* another supervisor served it, which is gone with what it knew */
 #define ATTACH_DIRECT 2 /* its programs may connect to where mapped names really lead */
+#define ATTACH_ASYNC  4 /* its programs ask for the results of their connects … */
+#define ATTACH_HOLD   8 /* … or never do */
 
 struct control_attach {
 	struct control_header header;

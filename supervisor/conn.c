@@ -11,6 +11,7 @@
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
+#include "supervisor/patience.h"
 #include "supervisor/route.h"
 #include "supervisor/share.h"
 #include "supervisor/socket.h"
@@ -89,6 +90,7 @@ void conn_forget(struct supervisor *s, uint32_t index)
 	*at = conn->next;
 	state->connecting--;
 	share_drop(state, conn->share, PART_CONNECTS);
+	patience_over(s, conn, false);
 	conn_drop_socket(s, conn);
 	fault_point("connect.unchained");
 	conn_give(state, index);
@@ -250,7 +252,8 @@ void conn_report(const struct supervisor *s, const struct conn *conn, int error,
 	struct log_about about = about_conn(s, conn, comm);
 	about.error = error;
 	log_event(LOG_WARN, &about, "cannot connect to %s (access point %s): %s; %s", to, peer,
-		  why ? why : strerror(error), advice(error));
+		  why ? why : strerror(error),
+		  conn->intruded ? "run the command with --hold-connect" : advice(error));
 }
 
 void conn_debug(const struct supervisor *s, const struct conn *conn, const char *what)

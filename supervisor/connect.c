@@ -26,12 +26,12 @@
 #include "supervisor/connect_end.h"
 #include "supervisor/fault.h"
 #include "supervisor/lan.h"
+#include "supervisor/patience.h"
 #include "supervisor/socket.h"
 
-#define TCP_LIMIT     (10 * SECOND) /* an access point is on the LAN */
-#define HOLD_BLOCKING (10 * SECOND) /* the handshake, else */
-#define REALLY_FRESH  (30 * SECOND) /* the real address of a mapped name */
-#define HALVED        3             /* times at most is a hold, where those before were in vain */
+#define TCP_LIMIT     (10 * SECOND)      /* an access point is on the LAN */
+#define HOLD_BLOCKING (10 * SECOND)      /* the handshake, else */
+#define REALLY_FRESH  (30 * SECOND)      /* the real address of a mapped name */
 #define LOOK          (MILLISECOND / 40) /* between two looks at hushed sockets, at least … */
 #define LOOK_REST     (5 * MILLISECOND)  /* … and at one of them, unless there are many */
 
@@ -49,16 +49,6 @@ void connect_set_deadline(struct supervisor *s, uint32_t index, uint64_t at_time
 static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 {
 	conn_watch(s, index, events);
-}
-
-static struct held_thread *held_thread(struct supervisor *s, const struct conn *conn)
-{
-	return &s->held_threads[((unsigned)conn->tid + conn->tunnel) % HELD_THREADS];
-}
-
-static bool was_held(const struct held_thread *held, const struct conn *conn)
-{
-	return held->tid == conn->tid && held->tunnel == conn->tunnel && held->until > conn->began;
 }
 
 /* --- the handshake --- */
@@ -117,6 +107,16 @@ static void look_later(struct supervisor *s, uint32_t index)
 	loop_at(&s->loop, conn->look_at, supervisor_id(s, OBJECT_CONN, index));
 }
 
+/* The program has written or read already. */
+static void fail_intruded(struct supervisor *s, uint32_t index)
+{
+	at(s, index)->intruded = true;
+	if (lan_intruded(at(s, index)))
+		patience_intruded(s, at(s, index));
+	connect_fail(s, index, EPROTO,
+		     "the program wrote or read before it asked whether the connection is there");
+}
+
 static void drive(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
@@ -124,9 +124,7 @@ static void drive(struct supervisor *s, uint32_t index)
 	uint32_t events = 0;
 	/* what the program did behind our back must not reach the access point as the handshake */
 	if (conn->told && !lan_alone(conn)) {
-		connect_fail(s, index, EPROTO,
-			     "the program wrote or read before it asked whether the connection is "
-			     "there");
+		fail_intruded(s, index);
 		return;
 	}
 	/* before RESPONSE, which makes the access point call on */
@@ -139,8 +137,7 @@ static void drive(struct supervisor *s, uint32_t index)
 	} else if (err < 0)
 		connect_fail_or_retry(s, index, -err, why);
 	else if (conn->told && !lan_alone(conn))
-		connect_fail(s, index, EPROTO,
-			     "the program wrote or read before the connection was there");
+		fail_intruded(s, index);
 	else
 		connect_succeed(s, index);
 }
@@ -273,36 +270,6 @@ void connect_hold(struct supervisor *s, uint32_t call, enum call_kind kind, uint
 	supervisor_hold(s, call, kind, &at(s, index)->calls, index);
 }
 
-/* A loop that makes one connection after another must not be held for each of them. */
-void connect_held_well(struct supervisor *s, uint32_t index)
-{
-	held_thread(s, at(s, index))->tid = 0;
-}
-
-void connect_held_in_vain(struct supervisor *s, uint32_t index)
-{
-	const struct conn *conn = at(s, index);
-	struct held_thread *held = held_thread(s, conn);
-	if (!was_held(held, conn))
-		*held = (struct held_thread){.tid = conn->tid, .tunnel = conn->tunnel};
-	held->times++;
-	held->until = loop_now() + SECOND;
-}
-
-/* How long this connect() may wait before it returns EINPROGRESS; 0: to the end. */
-static uint64_t patience(struct supervisor *s, const struct conn *conn)
-{
-	if (!conn->nonblocking)
-		return socket_timeout(conn->fd, SO_SNDTIMEO);
-	bool slow = conn->tunnel != NONE && s->state->tunnels[conn->tunnel].slow;
-	if (slow)
-		return MILLISECOND / 10;
-	const struct held_thread *held = held_thread(s, conn);
-	if (!was_held(held, conn))
-		return HOLD_NONBLOCKING;
-	return HOLD_NONBLOCKING >> (held->times < HALVED ? held->times : HALVED);
-}
-
 static bool contact_known(const struct supervisor *s, const struct conn *conn)
 {
 	if (conn->tunnel != NONE)
@@ -316,7 +283,7 @@ void connect_begin(struct supervisor *s, uint32_t call_index, uint32_t index)
 {
 	struct conn *conn = at(s, index);
 	struct call *call = &s->state->calls[call_index];
-	uint64_t wait = patience(s, conn);
+	uint64_t wait = patience_first(s, conn);
 	connect_hold(s, call_index, CALL_CONNECT, index);
 	fault_point("connect.held");
 	if (wait) {
@@ -375,6 +342,7 @@ bool connect_sweep(struct supervisor *s, uint32_t index)
 void connect_recover_conn(struct supervisor *s, uint32_t index)
 {
 	conn_put(s->state, index);
+	patience_recover(s, at(s, index));
 	at(s, index)->look_at = 0; /* connect_resume() looks */
 	if (at(s, index)->deadline)
 		connect_set_deadline(s, index, at(s, index)->deadline);
@@ -407,8 +375,7 @@ void connect_resume(struct supervisor *s, uint32_t index)
 		return;
 	case CONN_AUTH:
 		if (lan_resume(conn) < 0)
-			connect_fail(s, index, EPROTO,
-				     "the program wrote or read before the connection was there");
+			fail_intruded(s, index);
 		else
 			drive(s, index);
 		return;

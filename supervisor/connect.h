@@ -20,10 +20,6 @@ void connect_tcp_event(struct supervisor *s, uint32_t conn);
 /* Connect to the contact that is known. The conn may be gone afterwards. */
 void connect_start_tcp(struct supervisor *s, uint32_t conn);
 
-/* A non-blocking connect() was held and is done; or was held until its time was over. */
-void connect_held_well(struct supervisor *s, uint32_t conn);
-void connect_held_in_vain(struct supervisor *s, uint32_t conn);
-
 /* The program is about to be told EINPROGRESS. */
 void connect_tell(struct supervisor *s, uint32_t conn);
 

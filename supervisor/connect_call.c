@@ -17,6 +17,7 @@
 #include "supervisor/log.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"
+#include "supervisor/patience.h"
 #include "supervisor/real.h"
 #include "supervisor/route.h"
 #include "supervisor/socket.h"
@@ -32,15 +33,22 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	struct call *call = &s->state->calls[call_index];
 	uint32_t index = call->owner;
 	struct conn *conn = at(s, index);
+	uint64_t until = notify_valid(s->state, call) ? patience_further(s, conn) : 0;
+	if (until) {
+		call->deadline = until;
+		loop_at(&s->loop, until, supervisor_id(s, OBJECT_CALL, call_index));
+		return;
+	}
+	patience_over(s, conn, false);
+	patience_meet(s, conn);
 	supervisor_release(s, call_index, &conn->calls);
 	if (conn->tunnel != NONE && conn->state == CONN_TCP)
 		s->state->tunnels[conn->tunnel].slow = true;
-	conn->group = target_group(s->state, conn->tid);
 	connect_tell(s, index);
 	fault_point("connect.told");
 	conn_debug(s, conn, "the program is told EINPROGRESS");
 	if (conn->nonblocking)
-		connect_held_in_vain(s, index);
+		patience_in_vain(s, conn);
 	if (conn->state != CONN_TCP && conn->nonblocking)
 		connect_set_deadline(s, index, loop_now() + HOLD_LOOP);
 	conn->untold = notify_fail(s->state, call_index, call->again ? EALREADY : EINPROGRESS) < 0;
@@ -77,6 +85,8 @@ static void join(struct supervisor *s, uint32_t call_index, uint32_t index, bool
 		 bool nonblocking)
 {
 	struct conn *conn = at(s, index);
+	if (same && nonblocking && conn->state != CONN_TCP && !conn->untold)
+		patience_asked(s, conn);
 	if (conn->state == CONN_DONE) {
 		/* in this order: nothing but this remembers that the program was not told */
 		notify_return(s->state, call_index, 0);
@@ -124,6 +134,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 		     socket_is_nonblocking(*fd));
 		return;
 	}
+	patience_asked_about(s, cookie);
 	if (facts->tcp_state != TCP_CLOSE && inherit_connect(s, call, *fd, route))
 		return;
 	if (facts->tcp_state != TCP_CLOSE && socket_tcp_state(*fd) != TCP_CLOSE &&
@@ -370,7 +381,7 @@ void so_error_call(struct supervisor *s, uint32_t index)
 	struct call *call = &s->state->calls[index];
 	if (inherit_so_error(s, index))
 		return;
-	if (s->state->connecting == 0) {
+	if (s->state->connecting == 0 && !patience_listens(s)) {
 		notify_pass(s->state, index);
 		return;
 	}
@@ -386,6 +397,10 @@ void so_error_call(struct supervisor *s, uint32_t index)
 		connect_tcp_event(s, found); /* TCP may be up, and its event not have come yet */
 		found = conn_find(s->state, cookie);
 	}
+	if (found == NONE)
+		patience_asked_about(s, cookie);
+	else if (at(s, found)->state != CONN_TCP)
+		patience_asked(s, at(s, found));
 	if (found == NONE || at(s, found)->state == CONN_TCP || at(s, found)->state == CONN_DONE ||
 	    !notify_valid(s->state, call)) {
 		notify_pass(s->state, index);

@@ -19,6 +19,7 @@
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
 #include "supervisor/notify.h"
+#include "supervisor/patience.h"
 #include "supervisor/refusal.h"
 #include "supervisor/socket.h"
 #include "supervisor/work.h"
@@ -50,8 +51,9 @@ void connect_succeed(struct supervisor *s, uint32_t index)
 	conn_debug(s, conn, conn->plain ? "connected" : "authenticated");
 	s->state->counters.connects++;
 	bool asked = call != NONE, answered = conn_answer(s, conn, 0);
+	patience_over(s, conn, answered);
 	if (!conn->told && conn->nonblocking)
-		connect_held_well(s, index);
+		patience_well(s, conn);
 	/* A signal may have come at the last moment, and even when SEND succeeds: then connect()
 	 * comes again, and must not find EISCONN. */
 	if ((conn->told && !asked) || (answered && !conn->interrupted))
@@ -89,6 +91,7 @@ void connect_finish_failure(struct supervisor *s, uint32_t index)
 void connect_fail(struct supervisor *s, uint32_t index, int error, const char *why)
 {
 	struct conn *conn = at(s, index);
+	patience_over(s, conn, false);
 	conn_report(s, conn, error, why);
 	refusal_count(s->state, conn, error);
 	fault_point("connect.failing");

@@ -138,6 +138,9 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	uint32_t flags = question->message.attach.flags;
 	state->programs[index].inherited = flags & ATTACH_AGAIN ? loop_now() : 0;
 	state->programs[index].allow_direct = (flags & ATTACH_DIRECT) != 0;
+	state->programs[index].connects = flags & ATTACH_ASYNC  ? CONNECTS_ASYNC
+					  : flags & ATTACH_HOLD ? CONNECTS_HOLD
+								: CONNECTS_BY_EVIDENCE;
 	atomic_signal_fence(memory_order_seq_cst);
 	state->programs[index].notify_fd = steal_fd(&question->fd);
 	supervisor_watch_program(s, index);

@@ -178,6 +178,12 @@ static int serve(const struct state *state, struct task *task)
 		return hand_own_getfd(asked->pidfd, asked->number);
 	case HAND_GROUP:
 		return proc_group(tid);
+	case HAND_CALLER: {
+		struct proc_caller caller;
+		int size = proc_caller(tid, &caller);
+		memcpy(task->data, &caller, sizeof(caller));
+		return size;
+	}
 	case HAND_PARENT:
 		return proc_parent(tid);
 	case HAND_TABLE_GROUP:
@@ -214,7 +220,8 @@ static void tell(struct hand *hand, uint32_t turn, const struct task *task, int 
 			close(result);
 		return;
 	}
-	if (result > 0 && (task->asked.op == HAND_READ || task->asked.op == HAND_COMM))
+	if (result > 0 && (task->asked.op == HAND_READ || task->asked.op == HAND_COMM ||
+			   task->asked.op == HAND_CALLER))
 		memcpy(hand->data, task->data, sizeof(hand->data));
 	answer(hand, task->asked.asked, result);
 	mine = turn | 1; /* whoever was answered may have ended our turn */

@@ -191,6 +191,13 @@ bool lan_alone(const struct conn *conn)
 	       received == conn->la.received;
 }
 
+bool lan_intruded(const struct conn *conn)
+{
+	uint64_t sent, received;
+	return totals(conn, &sent, &received) &&
+	       (sent > conn->la.sent || received > conn->la.received);
+}
+
 int lan_resume(struct conn *conn)
 {
 	uint64_t sent, received;

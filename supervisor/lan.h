@@ -27,6 +27,9 @@ bool lan_committed(const struct conn *conn);
 /* Did only the handshake send and receive on this socket so far? TCP_INFO and the queues tell. */
 bool lan_alone(const struct conn *conn);
 
+/* Did somebody else send or receive? Not where it cannot be told. */
+bool lan_intruded(const struct conn *conn);
+
 /* How far a caller's handshake had come that nobody knows any more, by the socket's counters. */
 enum lan_past {
 	LAN_UNCALLED, /* no RESPONSE was sent: the far listener was not called */

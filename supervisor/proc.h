@@ -11,6 +11,13 @@
 /* The process of a thread, or -ESRCH. */
 int proc_group(int tid);
 
+/* The same, and the file that it executes (zeros: not known): the size of *caller, or -ESRCH. */
+struct proc_caller {
+	int group;
+	struct executable executable;
+};
+int proc_caller(int tid, struct proc_caller *caller);
+
 /* The process that a thread's process has come of, or -ESRCH. */
 int proc_parent(int tid);
 

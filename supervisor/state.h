@@ -157,6 +157,37 @@ struct copy {
 	int result; /* DONE: 0, COPY_PASS or -errno */
 };
 
+/* --- what is known of who connects without blocking: patience.h --- */
+
+#define MAX_EVIDENCE 512
+
+enum asking {
+	ASKING_UNKNOWN,
+	ASKING_DOES,  /* it has asked for the result of a connect() */
+	ASKING_NEVER, /* it has written or read before it asked */
+};
+
+/* A program's file; zeros: not known. */
+struct executable {
+	uint64_t device, inode;
+};
+
+struct evidence {
+	struct executable executable;
+	uint32_t tunnel; /* or NONE */
+	uint16_t port;
+	uint8_t asking;       /* enum asking */
+	uint64_t used;        /* the last time; 0: a free place */
+	uint64_t trial_until; /* one of its connections shows what it does, perhaps until then */
+};
+
+/* What a launch's user has said of its programs' non-blocking connects. */
+enum connects {
+	CONNECTS_BY_EVIDENCE,
+	CONNECTS_ASYNC, /* they ask */
+	CONNECTS_HOLD,  /* they never do */
+};
+
 /* --- programs --- */
 
 #define MARKED 32
@@ -178,6 +209,7 @@ struct program {
 	uint32_t slow_times;   /* … and how often lately */
 	pid_t command;         /* its first process; 0: not known */
 	bool allow_direct;     /* to the real addresses of mapped names */
+	uint8_t connects;      /* enum connects */
 	bool confined;         /* by Landlock, or a part of it */
 	bool all_told;       /* too many processes to tell those that know an address of ours … */
 	uint32_t told_count; /* … from others: else these */
@@ -273,13 +305,18 @@ enum link { LINK_LISTENER, LINK_SOURCE, LINK_ALL, LINK_COUNT };
 struct conn {
 	struct slot slot;
 	uint8_t state;
-	bool whole;           /* being made: filled in */
-	bool told;            /* connect() has returned EINPROGRESS: an event loop may be waiting */
-	bool untold;          /* a signal took back the call that was to be told so */
-	bool retried;         /* with a contact fetched anew */
-	bool interrupted;     /* signals have taken back a call that waits for it */
-	bool plain;           /* no handshake */
-	bool nonblocking;     /* its program's loop waits: the handshake's time is short */
+	bool whole;       /* being made: filled in */
+	bool told;        /* connect() has returned EINPROGRESS: an event loop may be waiting */
+	bool untold;      /* a signal took back the call that was to be told so */
+	bool retried;     /* with a contact fetched anew */
+	bool interrupted; /* signals have taken back a call that waits for it */
+	bool plain;       /* no handshake */
+	bool nonblocking; /* its program's loop waits: the handshake's time is short */
+	bool met;         /* who calls is known: group and executable */
+	bool intruded;    /* its program has written or read too early */
+	bool asked_for;   /* its program has asked for the result */
+	struct executable executable;
+	uint64_t over_since;  /* held though nothing is known of who calls; 0: it is not */
 	bool cork;            /* the program's TCP_CORK, and … */
 	int low_water;        /* … SO_RCVLOWAT, put back after the handshake; 0: not known */
 	struct linger linger; /* accepted: the listening socket's, put back when handed over */
@@ -406,6 +443,7 @@ enum hand_op {
 	HAND_WRITE,
 	HAND_GETFD,
 	HAND_GROUP,
+	HAND_CALLER,
 	HAND_TABLE_GROUP,
 	HAND_FIND_SOCKET,
 	HAND_COMM,
@@ -449,7 +487,8 @@ struct keeping {
 	pid_t launcher, command;
 	uint64_t return_until; /* the supervisor that it was attached to may come back; 0: no */
 	bool launcher_gone, command_gone, hung_up;
-	bool allow_direct;        /* of a launch: as of its program */
+	bool allow_direct;        /* of a launch: as of its program … */
+	uint8_t connects;         /* … likewise */
 	char cli[BASE_PATH_MAX];  /* path of globus-streams */
 	char shim[BASE_PATH_MAX]; /* of the shim, as LD_PRELOAD has it; "": there is none */
 	char self[BASE_PATH_MAX]; /* path of the running program; "": not known */
@@ -568,6 +607,7 @@ struct state {
 	struct tunnel tunnels[MAX_TUNNELS];
 	struct name names[MAX_NAMES];
 	struct program programs[MAX_PROGRAMS];
+	struct evidence evidence[MAX_EVIDENCE];
 	struct call calls[MAX_CALLS];
 	struct conn conns[MAX_CONNS];
 	struct listener listeners[MAX_LISTENERS];

@@ -6,18 +6,10 @@
 #include <dirent.h>
 
 #include "supervisor/loop.h"
+#include "supervisor/patience.h"
 #include "supervisor/state.h"
 
-/* A thread whose non-blocking connects to a tunnel have been held for nothing, one after another.
- */
-struct held_thread {
-	int tid;
-	uint32_t tunnel;
-	unsigned times;
-	uint64_t until; /* it is remembered */
-};
-#define HELD_THREADS 64 /* by tid and tunnel; one forgets another */
-#define AUTOBOUND    16
+#define AUTOBOUND 16
 
 /* A thread of a launch in which somebody is marked (mark.h): is it one of those? */
 struct known_thread {
@@ -45,7 +37,7 @@ struct supervisor {
 	bool warned_blind;         /* it was said that a program cannot be looked into */
 	uint64_t autobound[AUTOBOUND]; /* cookies of sockets that were bound to any port */
 	unsigned autobound_next;
-	struct held_thread held_threads[HELD_THREADS];
+	struct patience patience;
 	struct known_thread known_threads[KNOWN_THREADS];
 };
 

@@ -11,6 +11,7 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
+#include "supervisor/proc.h"
 #include "supervisor/socket.h"
 
 #ifndef PIDFD_THREAD
@@ -66,6 +67,16 @@ bool target_probe_pidfd_thread(void)
 int target_group(struct state *state, int tid)
 {
 	return hand_proc(state, HAND_GROUP, tid, -1);
+}
+
+int target_caller(struct state *state, int tid, struct executable *executable)
+{
+	struct proc_caller caller = {0};
+	int size = hand_proc(state, HAND_CALLER, tid, -1);
+	if (size == (int)sizeof(caller))
+		memcpy(&caller, state->hand.data, sizeof(caller));
+	*executable = caller.executable;
+	return size < 0 ? size : caller.group;
 }
 
 int target_parent(struct state *state, int tid)

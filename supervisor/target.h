@@ -44,6 +44,9 @@ int target_owner(struct state *state, int tid);
 /* The process of a thread; -ESRCH: gone; -ETIMEDOUT: the keeper does not answer. */
 int target_group(struct state *state, int tid);
 
+/* The same, and the file that it executes; zeros: not known. */
+int target_caller(struct state *state, int tid, struct executable *executable);
+
 /* The process that it has come of, errors as above. */
 int target_parent(struct state *state, int tid);
 

@@ -16,6 +16,7 @@ SECRET = "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2"
 KEY_ID = "3a0b6ad1-4d5c-4f5e-8a0c-6c1f3d9b7e21"
 FAKE_PORT = 1234
 DIAL = PROGRAMS / "dial"
+ASYNC = ["--async-connect"]  # EINPROGRESS, whatever is known of the program
 
 
 def script(name, *words):
@@ -23,18 +24,18 @@ def script(name, *words):
 
 
 class Initiator:
-    """The conf of an initiator whose access point is at a port, and programs that run with it."""
+    """The conf of an initiator whose access point is at a port, and programs that run with it and these options."""
 
-    def __init__(self, lab, port, host="127.0.0.1", base="initiator", **values):
-        self.lab, self.base = lab, lab.folder / base
+    def __init__(self, lab, port, host="127.0.0.1", base="initiator", options=(), **values):
+        self.lab, self.base, self.options = lab, lab.folder / base, options
         conf = {"lankey": SECRET, "lankey_id": KEY_ID, "connector_contact_string": f"{host}:{port}",
                 "update_time": 2 ** 33, "connector_contact_string_ttl": 100_000, "fake_port": FAKE_PORT,
                 "lan_auth": "v1"}
         self.id = write_conf(self.base, **(conf | values))
         self.name = f"globus.{self.id}"
 
-    def run(self, *command, **options):
-        return self.lab.run(self.base, self.id, *command, **options)
+    def run(self, *command, options=(), **others):
+        return self.lab.run(self.base, self.id, *command, options=[*self.options, *options], **others)
 
     def dial(self, *words, timeout=30, **options):
         """What dial.c says of each connection."""

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from lab import BOTH_SPEEDS, PROGRAMS, PYTHON, SHIM, missing, need
+from test_survive_ends import Daemon
 
 REACH, PLUGIN, TALK = PROGRAMS / "reach", PROGRAMS / "reach_plugin.so", PROGRAMS / "talk"
 MARK = "# globus-streams-run"
@@ -201,8 +202,8 @@ ROOT = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink"
         "usr/bin", "/bin", "--ro-bind", "/etc", "/etc", "--dev", "/dev", "--proc", "/proc"]
 
 
-@pytest.mark.parametrize("how", ["command", "--hosts", "wrapped", "script"])
-def test_another_root(tunnel, how):
+@pytest.mark.parametrize("how", ["command", "--hosts", "wrapped", "script", "attached"])
+def test_another_root(lab, tunnel, how):
     """The loader of each program there gets the shim, although the root does not have it, and says nothing."""
     box = [need("bwrap"), *ROOT]
     if subprocess.run([*box, "true"], capture_output=True, check=False).returncode:
@@ -216,6 +217,8 @@ def test_another_root(tunnel, how):
         words = [need("env"), "-u", "NOTHING", *words]
     elif how == "script":
         words = ["/bin/sh", "-c", f"exec {need('bwrap')} \"$@\"", "sh", *words[1:]]
+    elif how == "attached":
+        options = ["--attach", Daemon(lab).path]
     here = tunnel.call(*words, options=options)
     assert (here.ok(), here.err) == ("line", "")
 

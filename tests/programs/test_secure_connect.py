@@ -15,7 +15,7 @@ import odd_gateways as odd
 from lab import PROGRAMS, RUN, free_port, missing, need, one_warning, warnings
 from odd_gateways import OddGateway
 from processes import wait_for
-from sockets_lab import FAKE_PORT, SECRET, Initiator, echoes, script
+from sockets_lab import ASYNC, FAKE_PORT, SECRET, Initiator, echoes, script
 from test_limits import line_to
 from test_survive_ends import Daemon
 from test_survive_scarce import limit as set_limit
@@ -72,7 +72,7 @@ def test_so_error_with_little_room(bare_lab):
         gateway.done.wait(0.1)
         odd.refuses(1)(gateway, connection)
     with OddGateway(refuses_late) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         for room in (0, 1, 8):
             said = program(near, "so_error", near.name, FAKE_PORT, -1, room).ok().split("\n")
             assert said[0] == f"EINVAL -1 {'aa' * 8}"
@@ -145,7 +145,7 @@ def test_hidden_program_that_was_told(near, how):
 
 def as_ordinary_user(near, *words, **options):
     """Under a launcher that may not look into what hides."""
-    run = [*WEAK, RUN, "--base-dir", near.base, near.id, "--"]
+    run = [*WEAK, RUN, "--base-dir", near.base, *near.options, near.id, "--"]
     return near.lab.start(*run, *script("secure_connect.py", *words), **options)
 
 
@@ -193,7 +193,7 @@ def test_program_that_hides_while_it_connects(bare_lab, behave, said):
         gateway.done.wait(0.1)
         odd.refuses(1)(gateway, connection)
     with OddGateway(behave or refuses_late) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         assert as_ordinary_user(near, "hidden_so_error", near.name, FAKE_PORT).ok() == said
 
 

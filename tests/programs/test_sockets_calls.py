@@ -12,7 +12,7 @@ import odd_gateways as odd
 from lab import PROGRAMS, free_port, missing, need, warnings
 from odd_gateways import BlackHole, OddGateway
 from processes import wait_for
-from sockets_lab import FAKE_PORT, Initiator, Listener, echoes, script
+from sockets_lab import ASYNC, FAKE_PORT, Initiator, Listener, echoes, script
 
 INT80 = ["int80", "int80-m32"]
 
@@ -27,7 +27,7 @@ def near(request, bare_lab):
 @pytest.fixture
 def slow(bare_lab):
     with OddGateway(echoes(delay=0.08)) as gateway:
-        yield Initiator(bare_lab, gateway.port)
+        yield Initiator(bare_lab, gateway.port, options=ASYNC)
 
 
 def caller(near, kind, *words, **options):
@@ -64,7 +64,7 @@ def test_left_to_a_child_that_waits(bare_lab, closes):
     """It is connected though the child who has it now has never asked for anything; and once only."""
     accepted = []
     with OddGateway(echoes(delay=0.1, accepted=accepted)) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         here = near.run(PROGRAMS / "handed", "late", near.name, FAKE_PORT, stdin="open")
         wait_for("the parent closes it", lambda: here.out == "closed\n")
         if closes == "supervisor dies":

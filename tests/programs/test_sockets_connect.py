@@ -14,7 +14,7 @@ import odd_gateways as odd
 from lab import PROGRAMS, PYTHON, free_port, missing, need, one_warning, wait_listening, warnings
 from odd_gateways import BlackHole, OddGateway
 from processes import wait_for
-from sockets_lab import (DIAL, FAKE_PORT, SECRET, Initiator, LateRelay, at_most, echoes, log_lines, median,
+from sockets_lab import (ASYNC, DIAL, FAKE_PORT, SECRET, Initiator, LateRelay, at_most, echoes, log_lines, median,
                          script)
 
 WAYS = ["level", "edge", "poll", "select"]
@@ -66,7 +66,7 @@ def test_others_connect_as_fast_beside_a_black_hole(bare_lab):
 def test_silent_access_point(bare_lab, way):
     """It takes TCP and says nothing: whoever asks for the result is held for 2 s at most."""
     with OddGateway(odd.is_silent) as gateway:
-        (seen,) = Initiator(bare_lab, gateway.port).dial(way, "before", 1)
+        (seen,) = Initiator(bare_lab, gateway.port, options=ASYNC).dial(way, "before", 1)
     assert seen["said"] == errno.EINPROGRESS and seen["connect_us"] < 10 * HELD_US
     assert seen["result"] == errno.ETIMEDOUT
     assert seen["asked_us"] < SILENT_US
@@ -92,7 +92,7 @@ def test_time_limit_of_the_programs_own(lab):
 
 def test_curl_gives_up_on_a_silent_access_point(bare_lab):
     with OddGateway(odd.is_silent) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         here = near.run(need("curl"), "-s", "--connect-timeout", "1", "-w", "%{time_total}",
                         f"http://{near.name}:{FAKE_PORT}/")
         assert here.wait() in (7, 28), here
@@ -104,7 +104,7 @@ def test_curl_gives_up_on_a_silent_access_point(bare_lab):
 def test_slow_contact(bare_lab, way, when):
     """300 ms: connect() says EINPROGRESS at once, then the right events come, and the data."""
     with OddGateway(echoes(delay=0.15)) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         seen = near.dial(way, when, 3)
     for one in seen:
         assert one["said"] == errno.EINPROGRESS
@@ -131,7 +131,7 @@ def test_slow_tcp(bare_lab, way, when):
 def test_burst(bare_lab):
     """A loop that starts fifty connections at once is not held for each: the time halves, to 2.5 ms."""
     with OddGateway(echoes(delay=0.1)) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         at_most(400, lambda: [int(near.run(*script("callers.py", "burst", near.name, FAKE_PORT, 50)).ok())])
 
 
@@ -166,7 +166,7 @@ def test_reads_without_asking(bare_lab, way):
     """Told EINPROGRESS, it waits until there is something to read: that is the server's first word, and
     nothing of the handshake before it."""
     with OddGateway(echoes(delay=0.03, greeting=b"hello")) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         here = near.run(*script("callers.py", "reads_without_asking", near.name, FAKE_PORT, way, 15))
         assert here.ok().split() == ["hello"] * 15
 
@@ -176,7 +176,7 @@ def test_low_water_mark(bare_lab, before, during):
     """SO_RCVLOWAT is ours while the handshake runs; afterwards it is what the program has set last, whoever
     of us was killed meanwhile."""
     with OddGateway(echoes(delay=0.2)) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         here = near.run(*script("callers.py", "low_water", near.name, FAKE_PORT, before, during), stdin="open")
         wait_for("EINPROGRESS", lambda: here.out == "connecting\n")
         (supervisor,) = [pid for pid, (name, _) in here.children().items() if name == "gs-supervisor"]
@@ -206,7 +206,7 @@ def test_closed_during_the_handshake_calls_nobody(bare_lab, how):
     """The socket goes while the access point thinks: it never gets the proof for which it would call."""
     accepted = []
     with OddGateway(echoes(delay=0.12, accepted=accepted)) as gateway:
-        near = Initiator(bare_lab, gateway.port)
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
         here = near.run(*script("callers.py", how, near.name, FAKE_PORT, "20"), stdin="open")
         wait_for("its sockets are closed", lambda: here.out == "closed\n")
         wait_for("the access point has heard of each", lambda: gateway.calls == 20)
@@ -256,7 +256,7 @@ def test_haproxy_fails_closed(bare_lab):
     """Against a slow contact it loses the connection, the far side is not called, and a line says why."""
     accepted = []
     with OddGateway(echoes(delay=0.2, accepted=accepted)) as gateway:
-        near, front = Initiator(bare_lab, gateway.port), free_port()
+        near, front = Initiator(bare_lab, gateway.port, options=ASYNC), free_port()
         proxy = haproxy(near, front)
         for _ in range(10):
             assert b"question" not in through(front, b"question")
@@ -267,7 +267,7 @@ def test_haproxy_fails_closed(bare_lab):
 
 def test_haproxy_passes_nothing_of_the_handshake_on(bare_lab):
     with OddGateway(echoes(delay=0.03)) as gateway:
-        near, front = Initiator(bare_lab, gateway.port), free_port()
+        near, front = Initiator(bare_lab, gateway.port, options=ASYNC), free_port()
         haproxy(near, front)
         assert {through(front, b"question") for _ in range(40)} <= {b"", b"question"}
 

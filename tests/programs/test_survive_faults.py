@@ -44,6 +44,7 @@ ACCEPT = """accept.accepting accept.accepted accept.filled accept.recorded accep
 BELL = "bell.calling bell.called bell.recorded bell.taken bell.stopped".split()
 STRANGER = "accept.refusing accept.dead".split()
 TOLD = "connect.told".split()
+HELD_ON = "connect.held-on".split()
 FAILED = "connect.failing connect.failed connect.disconnected".split()
 FAILED_POLLED = FAILED + ["connect.result-written"]
 LOOKUP = "connect.retrying connect.lookup lookup.wanting lookup.wanted lookup.reading lookup.read lookup.taken lookup.over".split()
@@ -87,7 +88,7 @@ def test_end_while_a_launch_attaches(lab, tunnel, faults, point, message):
 def test_each_point_has_its_test():
     there = points()
     assert len(there) == len(set(there)) and len(there) > 50
-    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *STRANGER, *TOLD, *FAILED_POLLED, *LOOKUP, *START, *OPEN,
+    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *STRANGER, *TOLD, *HELD_ON, *FAILED_POLLED, *LOOKUP, *START, *OPEN,
                           *CONTROL}
 
 
@@ -280,6 +281,7 @@ def test_end_while_the_program_is_told_to_wait(tmp_path, nothing_left_behind):
     """An access point so slow that connect() returns EINPROGRESS."""
     with slow_lab(tmp_path, 25) as lab:
         tunnel, faults = lab.tunnel(), Faults(lab)
+        faults.how["options"] = ["--async-connect"]
         failed = refused_at_each(tunnel, faults, True, FAILED_POLLED)
         pair = Pair(lab, tunnel, True, here=faults.how)
         counted = Counted(pair.here)
@@ -287,6 +289,17 @@ def test_end_while_the_program_is_told_to_wait(tmp_path, nothing_left_behind):
         counted.check()
         pair.end()
     assert set(TOLD) <= reached and set(FAILED_POLLED) <= failed
+
+
+def test_end_while_connect_is_held_on(tmp_path, nothing_left_behind):
+    """Nothing is known of who calls."""
+    with slow_lab(tmp_path, 25) as lab:
+        tunnel, faults = lab.tunnel(), Faults(lab)
+        faults.order(*HELD_ON)
+        pair = Pair(lab, tunnel, True, here=faults.how)
+        pair.connect()
+        assert faults.happened()
+        pair.end()
 
 
 @pytest.mark.parametrize("point", LOOKUP)
