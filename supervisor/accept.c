@@ -9,9 +9,10 @@
  *     TELLING   it is being told
  *
  * A blocking accept() is held; meanwhile the duplicate is kept and watched. A non-blocking one
- * returns EAGAIN where nothing is ready, and a bell (bell.h) wakes the program when something is. A
+ * returns EAGAIN where nothing is ready, after a moment if somebody who knows a tunnel's key is
+ * about to be, and a bell (bell.h) wakes the program when something is. A
  * connection that was added to a process's table, where the call was interrupted before it was
- * told, is owed to that process's next accept().
+ * told, is owed to that process's next accept() (owed.h).
  */
 
 #include <errno.h>
@@ -30,6 +31,7 @@
 #include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
+#include "supervisor/owed.h"
 #include "supervisor/share.h"
 #include "supervisor/socket.h"
 #include "supervisor/stranger.h"
@@ -38,8 +40,10 @@
 #include "supervisor/unseen.h"
 #include "supervisor/work.h"
 
-#define PROMISE    (2 * SECOND)  /* an accept() that follows select() is held at most */
-#define OWED       64            /* of those owed, so many are looked at for one call */
+#define PROMISE    (2 * SECOND)      /* an accept() that follows select() is held at most */
+#define PROMISED   SECOND            /* from what woke a program to its accept(), at most */
+#define MOMENT     (2 * MILLISECOND) /* that a non-blocking accept() is held, at most */
+#define OWED       64                /* of those owed, so many are looked at for one call */
 #define SLOW       (60 * SECOND) /* that a launch is known as slow to take what it is given … */
 #define SLOW_TIMES 3             /* … after so many times … */
 #define SLOW_APART (10 * SECOND) /* … at most so far apart */
@@ -71,15 +75,13 @@ static int write_peer(struct supervisor *s, const struct call *call, const struc
 	return target_write_two(s->state, call, address, size);
 }
 
-/* It is in the program's table: tell it the number. Our own descriptor is closed by then: the
- * program may close its one at once, and nothing of the socket may be left, for its peer or in its
- * epoll sets. */
+/* It is in the program's table: tell it the number. Our own descriptor is closed right after that:
+ * a program that closes its one at once has its peer see that some microseconds later, which gives
+ * way to one that ends before it is told. */
 static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
-	close_fd(&conn->fd);
-	fault_point("accept.closed");
 	conn->calls = call;
 	conn->tid = (int)s->state->calls[call].notif.pid;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -87,15 +89,16 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 	fault_point("accept.telling");
 	if (notify_return(s->state, call, conn->number) < 0) {
 		conn->state = CONN_INJECTED;
-		conn->group = target_group(s->state, conn->tid);
 		log_debug("accept was interrupted: descriptor %d is owed", conn->number);
+		owed_begin(s, index);
 		bell_ring(s, listener); /* it may go back to poll() */
-		supervisor_sweep_later(s);
 		return;
 	}
-	s->state->counters.accepts++;
 	fault_point("accept.told");
-	listener_settle(s, index);
+	chore_cleanup(&(int){steal_fd(&conn->fd)}); /* it may linger */
+	fault_point("accept.closed");
+	s->state->counters.accepts++;
+	owed_end(s, index);
 	conn_give(s->state, index);
 	fault_point("accept.given");
 }
@@ -112,7 +115,7 @@ static void set_nonblocking(struct conn *conn, bool on)
 static void back_to_queue(struct supervisor *s, uint32_t index)
 {
 	uint32_t listener = s->state->conns[index].listener;
-	listener_settle(s, index);
+	owed_end(s, index);
 	listener_queue_first(s, listener, index);
 }
 
@@ -256,11 +259,11 @@ static void keep_promises(struct supervisor *s, uint32_t index, bool at_once)
 }
 
 /* It is in that process's table, and nobody is there to be told. */
-static void owe(struct supervisor *s, struct conn *conn, int number)
+static void owe(struct supervisor *s, uint32_t index, int number)
 {
+	struct conn *conn = &s->state->conns[index];
 	conn->number = number;
-	close_fd(&conn->fd);
-	conn->group = target_group(s->state, conn->tid);
+	owed_begin(s, index);
 }
 
 /* A chore has put it there, or has not. The call may have been looked at anew meanwhile, by another
@@ -285,7 +288,7 @@ void accept_injected(struct supervisor *s, struct chore *chore)
 	if (call)
 		injected(s, chore->call, chore->conn, chore->result);
 	else if (chore->result >= 0)
-		owe(s, conn, chore->result);
+		owe(s, chore->conn, chore->result);
 	else
 		back_to_queue(s, chore->conn);
 	accept_offer(s, listener);
@@ -300,11 +303,48 @@ static void promise(struct supervisor *s, struct call *call, const struct listen
 {
 	if (call->known)
 		return;
-	call->promised = listener->took != 0;
+	uint64_t since = loop_now() - listener->took_at;
+	call->promised = listener->took != 0 && since < PROMISED && !listener->waits;
 	for (uint32_t i = listener->calls; i != NONE; i = s->state->calls[i].next)
 		if (s->state->calls[i].notif.pid == call->notif.pid)
 			call->promised = s->state->calls[i].promised;
 	call->known = true;
+}
+
+/* It waits; meanwhile the duplicate is kept and watched. */
+static void hold_until(struct supervisor *s, uint32_t call_index, uint32_t index, int *fd,
+		       uint64_t deadline)
+{
+	struct listener *listener = at(s, index);
+	if (listener->fd < 0) {
+		listener->fd = steal_fd(fd);
+		fault_point("accept.watching");
+		loop_watch(&s->loop, listener->fd, EPOLLIN, false,
+			   supervisor_id(s, OBJECT_LISTENER, index));
+	}
+	supervisor_hold(s, call_index, CALL_ACCEPT, &listener->calls, index);
+	fault_point("accept.held");
+	s->state->calls[call_index].deadline = deadline;
+	if (deadline)
+		loop_at(&s->loop, deadline, supervisor_id(s, OBJECT_CALL, call_index));
+}
+
+/* poll() has called for a non-blocking accept(), and nobody who knows us has proved himself yet,
+ * but one is about to: once for each of those it waits a moment. */
+static bool hold_a_moment(struct supervisor *s, uint32_t call_index, uint32_t index, int *fd)
+{
+	struct call *call = &s->state->calls[call_index];
+	uint32_t conn = incoming_soon(s, index);
+	if (at(s, index)->ready.first != NONE) {
+		deliver(s, call_index, index);
+		return true;
+	}
+	if (conn == NONE || supervisor_holds_enough(s, call, at(s, index)->uid))
+		return false;
+	s->state->conns[conn].awaited = true;
+	call->nonblocking = true;
+	hold_until(s, call_index, index, fd, loop_now() + MOMENT);
+	return true;
 }
 
 static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int *fd)
@@ -313,6 +353,8 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 	struct listener *listener = at(s, index);
 	uint64_t timeout = socket_timeout(*fd, SO_RCVTIMEO);
 	promise(s, call, listener);
+	if (listener->took == 0 && !listener->reuses)
+		listener->waits = true;
 	/* with a time limit, the kernel ends an interrupted call (signal(7)) */
 	if (timeout && supervisor_interrupted(s, call, &listener->calls)) {
 		notify_fail(s->state, call_index, EINTR);
@@ -322,20 +364,15 @@ static void hold(struct supervisor *s, uint32_t call_index, uint32_t index, int 
 		notify_fail(s->state, call_index, ENOBUFS);
 		return;
 	}
-	if (listener->fd < 0) {
-		listener->fd = steal_fd(fd);
-		fault_point("accept.watching");
-		loop_watch(&s->loop, listener->fd, EPOLLIN, false,
-			   supervisor_id(s, OBJECT_LISTENER, index));
-	}
-	supervisor_hold(s, call_index, CALL_ACCEPT, &listener->calls, index);
-	fault_point("accept.held");
 	if (call->promised && (!timeout || timeout > PROMISE))
 		timeout = PROMISE;
-	if (timeout) {
-		call->deadline = loop_now() + timeout;
-		loop_at(&s->loop, call->deadline, supervisor_id(s, OBJECT_CALL, call_index));
-	}
+	hold_until(s, call_index, index, fd, timeout ? loop_now() + timeout : 0);
+}
+
+static void say_again(struct supervisor *s, uint32_t call, uint32_t listener)
+{
+	at(s, listener)->took = 0;
+	notify_fail(s->state, call, EAGAIN);
 }
 
 /* Whoever makes us wait in accept() again and again gets nothing more done. */
@@ -364,12 +401,10 @@ static void accept_on(struct supervisor *s, uint32_t call, uint32_t index, int *
 		;
 	else if (ready != NONE)
 		deliver(s, call, ready);
-	else if (socket_is_nonblocking(*fd)) {
-		at(s, index)->took = 0;
-		notify_fail(s->state, call, EAGAIN);
-	} else {
+	else if (!socket_is_nonblocking(*fd))
 		hold(s, call, index, fd);
-	}
+	else if (!hold_a_moment(s, call, index, fd))
+		say_again(s, call, index);
 	if (ready != NONE && ready != index) {
 		accept_offer(s, ready);
 		listener_tidy(s, ready);
@@ -413,7 +448,7 @@ static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd,
 		notify_forget(s->state, call);
 		return;
 	}
-	index = listener_find_or_add(s->state, &s->state->calls[call], *fd, cookie, bound);
+	index = listener_find_or_add(s, &s->state->calls[call], *fd, cookie, bound);
 	if (index == NONE)
 		notify_fail(s->state, call, ENOBUFS);
 	else
@@ -442,6 +477,8 @@ void accept_event(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
+	if (conn->state == CONN_INJECTED)
+		owed_event(s, index);
 	if (conn->state != CONN_INCOMING)
 		return;
 	incoming_drive(s, index);
@@ -461,10 +498,12 @@ static void recover_telling(struct supervisor *s, uint32_t index)
 	if (call && call->slot.used && (int)call->notif.pid == conn->tid &&
 	    notify_valid(s->state, call)) {
 		conn->state = CONN_INJECTED;
-		listener_owe(s, index);
+		owed_recover(s, index);
 		return;
 	}
-	listener_drop_conn(s, index);
+	close_fd(&conn->pidfd);
+	chore_cleanup(&(int){steal_fd(&conn->fd)}); /* the program's, as it is */
+	conn_give(s->state, index);
 }
 
 /* Where the connection may be in a program's table already: its number there, or back to the queue.
@@ -478,13 +517,10 @@ static void recover_injected(struct supervisor *s, uint32_t index)
 	}
 	if (conn->number < 0)
 		conn->number = target_find_socket(s->state, conn->tid, conn->fd);
-	if (conn->number >= 0) {
-		close_fd(&conn->fd);
-		conn->group = target_group(s->state, conn->tid);
-		listener_owe(s, index);
-	} else {
+	if (conn->number >= 0)
+		owed_recover(s, index);
+	else
 		listener_queue_first(s, conn->listener, index);
-	}
 }
 
 void accept_recover_conn(struct supervisor *s, uint32_t index)
@@ -511,8 +547,11 @@ void accept_recover_listener(struct supervisor *s, uint32_t index)
 	if (listener->bell >= 0)
 		loop_watch(&s->loop, listener->bell, EPOLLRDHUP, false,
 			   supervisor_id(s, OBJECT_BELL, index));
+	if (listener->fd >= 0)
+		watch_listener(s, index, listener->fd);
 	accept_offer(s, index);
 	listener_tidy(s, index);
+	accept_arrived(s, index); /* what has come meanwhile is not told again */
 }
 
 void accept_deadline(struct supervisor *s, uint32_t index)
@@ -537,15 +576,16 @@ void accept_call_deadline(struct supervisor *s, uint32_t index)
 	}
 	if (call->slot.used && call->state == CALL_HELD && call->owner == listener &&
 	    call->deadline) {
-		bool limited = socket_timeout(at(s, listener)->fd, SO_RCVTIMEO) != 0;
+		bool limited =
+			call->nonblocking || socket_timeout(at(s, listener)->fd, SO_RCVTIMEO) != 0;
 		if (limited) {
 			supervisor_release(s, index, &at(s, listener)->calls);
-			at(s, listener)->took = 0;
-			notify_fail(s->state, index, EAGAIN);
+			say_again(s, index, listener);
 		} else {
 			call->deadline = 0; /* nothing had come: wait on */
 		}
 	}
+	accept_offer(s, listener);
 	listener_tidy(s, listener);
 }
 

@@ -6,10 +6,14 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/chore.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
+#include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/socket.h"
+
+#define STEERED 8 /* bells, until one gets where it is wanted */
 
 /* Where a listener can be called from this host. */
 static union address callable(const struct listener *listener)
@@ -49,6 +53,43 @@ static int call(const union address *to, union address *from, uint16_t *port)
 	return err;
 }
 
+/* Call it, as known by that address from now on: a descriptor or -errno. */
+static int call_as_bell(struct supervisor *s, uint32_t index, union address *to)
+{
+	struct listener *listener = &s->state->listeners[index];
+	uint16_t *ports = s->state->bell_ports[index];
+	listener->bell_before = listener->bell_address;
+	ports[1] = ports[0];
+	int fd = call(to, &listener->bell_address, &ports[0]);
+	if (fd >= 0 || to->sa.sa_family != AF_INET6 || !address_is_any(&listener->address))
+		return fd;
+	/* a host without IPv6 addresses */
+	*to = (union address){.in = {.sin_family = AF_INET, .sin_port = to->in6.sin6_port}};
+	to->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return call(to, &listener->bell_address, &ports[0]);
+}
+
+/* The program's own choice may lead a bell to another of its group: some more are tried, from other
+ * ports. */
+static int call_steered(struct supervisor *s, uint32_t index, union address *to)
+{
+	struct listener *listener = &s->state->listeners[index];
+	cleanup_socket int own = listener_borrow(s, listener);
+	int fd = -ECONNREFUSED;
+	for (int i = 0; i < STEERED; i++) {
+		uint32_t before = own < 0 ? 0 : socket_queued(own);
+		fd = call_as_bell(s, index, to);
+		if (fd < 0 || own < 0)
+			return fd;
+		listener->unrung = socket_queued(own) <= before;
+		if (!listener->unrung)
+			return fd;
+		if (i + 1 < STEERED)
+			close(fd);
+	}
+	return fd;
+}
+
 void bell_ring(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = &s->state->listeners[index];
@@ -56,15 +97,8 @@ void bell_ring(struct supervisor *s, uint32_t index)
 	if (listener->bell >= 0 || !waits || listener->calls != NONE)
 		return;
 	union address to = callable(listener);
-	listener->bell_before = listener->bell_address;
-	s->state->bell_ports[index][1] = s->state->bell_ports[index][0];
-	int fd = call(&to, &listener->bell_address, &s->state->bell_ports[index][0]);
-	if (fd < 0 && to.sa.sa_family == AF_INET6 && address_is_any(&listener->address)) {
-		/* a host without IPv6 addresses */
-		to = (union address){.in = {.sin_family = AF_INET, .sin_port = to.in6.sin6_port}};
-		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		fd = call(&to, &listener->bell_address, &s->state->bell_ports[index][0]);
-	}
+	int fd = listener_is_steered(s->state, listener) ? call_steered(s, index, &to)
+							 : call_as_bell(s, index, &to);
 	if (fd < 0) {
 		log_warn("the program that listens on port %u cannot be woken: %s",
 			 (unsigned)address_port(&to), strerror(-fd));
@@ -101,6 +135,8 @@ bool bell_take(struct supervisor *s, const union address *peer)
 			fault_point("bell.taken");
 			bell_stop(s, i);
 			fault_point("bell.stopped");
+			accept_look_again(s, i, 0); /* it may have been another's, who has not
+						       seen it */
 			return true;
 		}
 	}

@@ -141,11 +141,13 @@ static void listen_at_tunnel(struct supervisor *s, const struct call *call, int 
 	unseen_mark(s, call);
 	if (s->netns && socket_netns(fd) != s->netns)
 		return; /* accept() says so */
-	if (listener_find_or_add(s->state, call, fd, socket_cookie(fd), bound) != NONE) {
-		fault_point("listen.noted");
-		s->sweep_pace = SECOND / 8;
-		supervisor_sweep_later(s);
-	}
+	uint32_t listener = listener_find_or_add(s, call, fd, socket_cookie(fd), bound);
+	if (listener == NONE)
+		return;
+	fault_point("listen.noted");
+	accept_look_again(s, listener, LISTENS + 1); /* has it failed? */
+	s->sweep_pace = SECOND / 8;
+	supervisor_sweep_later(s);
 }
 
 void listen_call(struct supervisor *s, uint32_t index)
@@ -160,6 +162,15 @@ void listen_call(struct supervisor *s, uint32_t index)
 		else
 			listen_elsewhere(s, call, fd, &bound);
 	}
+	notify_pass(s->state, index);
+}
+
+/* --- which of several gets a connection --- */
+
+/* Which socket it is for is not asked: it may not be bound yet, and all of its group are meant. */
+void steer_call(struct supervisor *s, uint32_t index)
+{
+	s->state->programs[s->state->calls[index].program].steers = true;
 	notify_pass(s->state, index);
 }
 

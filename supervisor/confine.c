@@ -31,7 +31,7 @@
 static const int plain[] = {
 	/* descriptors that are there */
 	SYS_read, SYS_write, SYS_writev, SYS_close, SYS_fcntl, SYS_fstat, SYS_lseek, SYS_getdents64,
-	SYS_readlinkat, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll,
+	SYS_readlinkat, SYS_dup3, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll,
 #ifdef SYS_epoll_wait
 	SYS_epoll_wait, SYS_poll,
 #endif

@@ -51,6 +51,14 @@ static void no_fastopen(scmp_filter_ctx ctx, int *err, int call, unsigned flags_
 	rule(ctx, err, SCMP_ACT_ERRNO(EOPNOTSUPP), call, 1, &fastopen);
 }
 
+/* Which of a REUSEPORT group gets a connection. */
+static void sees_steering(scmp_filter_ctx ctx, int *err, int option)
+{
+	const struct scmp_arg_cmp steers[] = {SCMP_A1_32(SCMP_CMP_EQ, SOL_SOCKET),
+					      SCMP_A2_32(SCMP_CMP_EQ, (uint32_t)option)};
+	rule(ctx, err, SCMP_ACT_NOTIFY, SCMP_SYS(setsockopt), 2, steers);
+}
+
 static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_wants *wants)
 {
 	if (wants->initiates) {
@@ -72,6 +80,9 @@ static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_want
 		sees(ctx, err, SCMP_SYS(listen));
 		sees(ctx, err, SCMP_SYS(accept));
 		sees(ctx, err, SCMP_SYS(accept4));
+		sees_steering(ctx, err, SO_ATTACH_REUSEPORT_CBPF);
+		sees_steering(ctx, err, SO_ATTACH_REUSEPORT_EBPF);
+		sees_steering(ctx, err, SO_INCOMING_CPU);
 	}
 	if (wants->allow_io_uring)
 		return;

@@ -22,6 +22,7 @@
 
 #define HANDSHAKE (10 * SECOND)
 #define HEARD     16                  /* at most before one of them is dropped */
+#define LAST      8                   /* of those that came last, so many are looked at */
 #define REST      (250 * MILLISECOND) /* between two accept()s on a socket where one has blocked */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
@@ -109,6 +110,25 @@ static bool is_unheard(const struct supervisor *s, uint32_t index)
 	       socket_has_bytes(s->state->conns[index].fd);
 }
 
+/* Who has not said HELLO does not count: anybody could have every accept() wait. */
+uint32_t incoming_soon(struct supervisor *s, uint32_t listener)
+{
+	struct conn *conns = s->state->conns;
+	uint32_t before, i = at(s, listener)->strangers[0].last;
+	for (int looks = 0; i != NONE && looks < LAST; looks++, i = before) {
+		before = conns[i].links[LINK_LISTENER].previous;
+		if (is_unheard(s, i))
+			incoming_drive(s, i);
+	}
+	i = at(s, listener)->strangers[1].last;
+	for (int looks = 0; i != NONE && looks < LAST; looks++) {
+		if (conns[i].tunnel != NONE && !conns[i].awaited)
+			return i;
+		i = conns[i].links[LINK_LISTENER].previous;
+	}
+	return NONE;
+}
+
 /* Who is there already and proves nothing goes, not who comes: he may be honest, and soon known. */
 static void drop_oldest(struct supervisor *s, const struct list strangers[2])
 {
@@ -168,7 +188,9 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	fault_point("accept.recorded");
 	steal_fd(fd);
 	stranger_add(s->state, index);
+	supervisor_sweep_later(s);
 	at(s, listener)->took++;
+	at(s, listener)->took_at = conn->began;
 	if (at(s, listener)->odd)
 		socket_begin_handshake(conn);
 	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
@@ -217,7 +239,7 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening, i
 		if (!bell_take(s, &peer))
 			take_in(s, listener, &fd, &peer);
 	}
-	return 0;
+	return 1;
 }
 
 int incoming_drain(struct supervisor *s, uint32_t listener, int listening, int most)

@@ -9,12 +9,17 @@
 #define AT_A_TIME 64 /* connections taken off a queue at once */
 
 /* Take at most so many of those that the kernel has queued at fd, a duplicate of the listener's
- * socket. 0; -EINVAL: the socket does not listen any more; -EBUSY: accept() has blocked on it, and
- * it is left alone for a while; -EMFILE and its like: we have no room for it. */
+ * socket. 0; 1: there may be more; -EINVAL: the socket does not listen any more; -EBUSY: accept()
+ * has blocked on it, and it is left alone for a while; -EMFILE and its like: we have no room for
+ * it. */
 int incoming_drain(struct supervisor *s, uint32_t listener, int fd, int most);
 
 /* Go on with the handshake. */
 void incoming_drive(struct supervisor *s, uint32_t conn);
+
+/* One whose HELLO has come and is right, and for whom no accept() has waited; NONE. Those that have
+ * come last are gone on with first. */
+uint32_t incoming_soon(struct supervisor *s, uint32_t listener);
 
 /* A stranger's is over; say why. One at a listener is kept, shut down (listener->dead), for a
  * program that its coming may have woken. */

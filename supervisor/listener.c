@@ -16,6 +16,8 @@
 #include "supervisor/stranger.h"
 #include "supervisor/target.h"
 
+#define UNRUNG (100 * MILLISECOND) /* that one who cannot be woken has for himself */
+
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
 	return &s->state->listeners[index];
@@ -78,6 +80,7 @@ void listener_learn(struct listener *listener, int fd)
 	listener->reuses = socket_reuses_port(fd);
 	if (address_is_any(&listener->address))
 		socket_device_address(fd, &listener->address);
+	listener->steered = int_option(fd, SOL_SOCKET, SO_INCOMING_CPU) >= 0;
 	listener->defers = int_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT) != 0;
 	listener->odd = int_option(fd, SOL_SOCKET, SO_RCVLOWAT) > 1 ||
 			int_option(fd, IPPROTO_TCP, TCP_CORK) != 0;
@@ -112,16 +115,20 @@ uint32_t listener_find(struct state *state, uint64_t cookie, const union address
 	return index;
 }
 
-uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd, uint64_t cookie,
-			      const union address *bound)
+uint32_t listener_find_or_add(struct supervisor *s, const struct call *call, int fd,
+			      uint64_t cookie, const union address *bound)
 {
+	struct state *state = s->state;
 	uint32_t index = listener_find(state, cookie, bound);
+	if (index == NONE && is_full(state, call->program, socket_owner(fd)))
+		watch_forget_gone(s);
 	if (index == NONE)
 		index = add(state, call, fd, bound, cookie);
 	if (index == NONE)
 		return NONE;
 	state->listeners[index].noted = loop_now();
 	note_holder(&state->listeners[index], (int)call->notif.pid, (int)call->args[0]);
+	watch_listener(s, index, fd);
 	return index;
 }
 
@@ -130,10 +137,14 @@ void listener_tidy(struct supervisor *s, uint32_t index)
 	struct listener *listener = at(s, index);
 	if (listener->calls != NONE)
 		return;
-	if (listener->fd >= 0)
+	if (listener->fd >= 0) {
 		loop_unwatch(&s->loop, listener->fd);
+		if (socket_has_connection(listener->fd)) /* nobody tells of it again */
+			accept_look_again(s, index, 0);
+	}
 	chore_cleanup(&(int){steal_fd(&listener->fd)});
-	supervisor_sweep_later(s);
+	if (!listener->watched)
+		supervisor_sweep_later(s);
 }
 
 void listener_drop_conn(struct supervisor *s, uint32_t index)
@@ -141,6 +152,7 @@ void listener_drop_conn(struct supervisor *s, uint32_t index)
 	const struct conn *conn = &s->state->conns[index];
 	if (conn->linger.l_onoff && conn->fd >= 0) /* it may have been put back already */
 		socket_set_linger(conn->fd, (struct linger){0});
+	close_fd(&s->state->conns[index].pidfd);
 	close_fd(&s->state->conns[index].fd);
 	conn_give(s->state, index);
 }
@@ -148,6 +160,7 @@ void listener_drop_conn(struct supervisor *s, uint32_t index)
 void listener_queue(struct supervisor *s, uint32_t listener, uint32_t index)
 {
 	struct list *ready = &at(s, listener)->ready;
+	supervisor_sweep_later(s); /* until it is handed over, or its listening socket gone */
 	s->state->conns[index].ready_at = loop_now();
 	s->state->conns[index].next = NONE;
 	s->state->conns[index].state = CONN_READY;
@@ -174,6 +187,8 @@ void listener_queue_first(struct supervisor *s, uint32_t listener, uint32_t inde
 void listener_unqueue_first(struct supervisor *s, uint32_t listener)
 {
 	struct list *ready = &at(s, listener)->ready;
+	if (limit_reached(s->state, LIMIT_READY, at(s, listener)->ready_count))
+		accept_look_again(s, listener, 0); /* there is room again */
 	ready->first = s->state->conns[ready->first].next;
 	if (ready->first == NONE)
 		ready->last = NONE;
@@ -196,11 +211,26 @@ void listener_requeue(struct supervisor *s, uint32_t index)
 
 /* The kernel lets two sockets listen at one address where both say so and one user has both; then
  * it gives each connection to one of them. Only of such two does either stand for the other. */
-static bool in_one_group(const struct listener *a, const struct listener *b)
+bool listener_in_one_group(const struct listener *a, const struct listener *b)
 {
 	return a->learnt && b->learnt && a->reuses && b->reuses && a->uid == b->uid &&
 	       a->family == b->family && a->netns == b->netns && a->device == b->device &&
 	       address_same(&a->bound, &b->bound);
+}
+
+bool listener_is_steered(const struct state *state, const struct listener *listener)
+{
+	return listener->reuses && (listener->steered || state->programs[listener->program].steers);
+}
+
+/* Where the program decides who gets what, that stays, but for what nobody can be woken for. */
+static bool is_for_others(struct supervisor *s, const struct listener *listener)
+{
+	if (listener->ready.first == NONE)
+		return false;
+	return !listener_is_steered(s->state, listener) ||
+	       (listener->unrung &&
+		loop_now() - s->state->conns[listener->ready.first].ready_at > UNRUNG);
 }
 
 uint32_t listener_with_ready(struct supervisor *s, uint32_t index)
@@ -208,8 +238,8 @@ uint32_t listener_with_ready(struct supervisor *s, uint32_t index)
 	if (at(s, index)->ready.first != NONE)
 		return index;
 	for (uint32_t i = 0; at(s, index)->reuses && i < s->state->listener_pool.top; i++)
-		if (at(s, i)->slot.used && at(s, i)->ready.first != NONE &&
-		    in_one_group(at(s, i), at(s, index)))
+		if (at(s, i)->slot.used && is_for_others(s, at(s, i)) &&
+		    listener_in_one_group(at(s, i), at(s, index)))
 			return i;
 	return NONE;
 }

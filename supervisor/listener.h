@@ -10,8 +10,8 @@
 uint32_t listener_find(struct state *state, uint64_t cookie, const union address *bound);
 
 /* The same, or a new one: of the socket that call names and fd duplicates. NONE: too many. */
-uint32_t listener_find_or_add(struct state *state, const struct call *call, int fd, uint64_t cookie,
-			      const union address *bound);
+uint32_t listener_find_or_add(struct supervisor *s, const struct call *call, int fd,
+			      uint64_t cookie, const union address *bound);
 
 /* For recover.c: put it where it is found and counted. */
 void listener_put(struct state *state, uint32_t listener);
@@ -39,6 +39,12 @@ void listener_requeue(struct supervisor *s, uint32_t conn);
 void listener_owe(struct supervisor *s, uint32_t conn);
 void listener_settle(struct supervisor *s, uint32_t conn);
 uint32_t listener_next_owed(struct supervisor *s, uint32_t listener);
+
+/* Are they members of one REUSEPORT group? */
+bool listener_in_one_group(const struct listener *a, const struct listener *b);
+
+/* Does its program decide which of its REUSEPORT group gets a connection? */
+bool listener_is_steered(const struct state *state, const struct listener *listener);
 
 /* A listener with something ready: this one, or another of its REUSEPORT group, whose program may
  * have been woken in its place; NONE. */

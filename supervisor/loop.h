@@ -18,6 +18,7 @@ enum object {
 	OBJECT_CALL,     /* a call's deadline */
 	OBJECT_LISTENER, /* a listener's duplicate */
 	OBJECT_BELL,     /* a listener's bell */
+	OBJECT_WATCH,    /* the sockets that are watched without being held (watch.h) */
 	OBJECT_LOOKUP,   /* a tunnel's lookup */
 	OBJECT_CONTROL,  /* the control socket */
 	OBJECT_CLIENT,   /* a connection to it */

@@ -58,6 +58,7 @@ static void forget_lists(struct state *state)
 	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
 		struct listener *listener = &state->listeners[i];
 		listener->calls = listener->dead = NONE;
+		listener->watched = false;
 		conns_clear(&listener->ready);
 		conns_clear(&listener->owing);
 		listener->owed = listener->ready_count = 0;
@@ -198,6 +199,7 @@ static void mark_owned(const struct supervisor *s, bool *owned)
 	const struct state *state = s->state;
 	own(owned, s->loop.epoll);
 	own(owned, s->loop.timer);
+	watch_own(&s->watch, owned, MAX_FD);
 	for (int i = 0; i < KEPT_MAX; i++)
 		own(owned, state->kept[i]);
 	own(owned, state->control_fd);
@@ -212,8 +214,10 @@ static void mark_owned(const struct supervisor *s, bool *owned)
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		own(owned, state->programs[i].notify_fd);
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)
-		if (state->conns[i].slot.used)
+		if (state->conns[i].slot.used) {
 			own(owned, state->conns[i].fd);
+			own(owned, state->conns[i].pidfd);
+		}
 	for (uint32_t i = 0; i < state->listener_pool.top; i++) {
 		if (!state->listeners[i].slot.used)
 			continue;

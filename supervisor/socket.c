@@ -200,6 +200,14 @@ bool socket_has_connection(int fd)
 	return poll(&ready, 1, 0) > 0;
 }
 
+uint32_t socket_queued(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	/* of a listening socket it is that (tcp_get_info(), Linux 2.6.26) */
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_unacked : 0;
+}
+
 int socket_accept(int fd, union address *peer)
 {
 	struct sockaddr_storage from;

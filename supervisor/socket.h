@@ -66,6 +66,9 @@ void socket_allow_ipv4(int fd);
 /* Is a connection in the listening socket's queue? */
 bool socket_has_connection(int fd);
 
+/* How many are there? */
+uint32_t socket_queued(int fd);
+
 /* A connection out of that queue, which has just been seen to hold one: a descriptor
  * (close-on-exec) and its peer; -EAGAIN: none is there; -EINTR: none was, and the call blocked for
  * 2 ms, since somebody else took it and O_NONBLOCK is not set, or no longer is. */

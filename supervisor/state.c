@@ -101,7 +101,7 @@ struct state *state_create(void)
 	find_self(state);
 	state->upgrade.client = NONE;
 	state->control_fd = state->channel_fd = state->supervisor_wakes = state->keeper_wakes =
-		state->supervisor_pidfd = state->directory = -1;
+		state->supervisor_pidfd = state->directory = state->watch_info = -1;
 	state->program_pool.free = state->call_pool.free = NONE;
 	state->conn_pool.free = state->listener_pool.free = state->share_pool.free = NONE;
 	conns_clear(&state->strangers[0]);
@@ -212,7 +212,7 @@ uint32_t conn_take(struct state *state)
 	if (index == NONE)
 		return NONE;
 	struct conn *conn = &state->conns[index];
-	conn->fd = conn->number = -1;
+	conn->fd = conn->pidfd = conn->number = -1;
 	conn->tunnel = conn->name = conn->listener = conn->calls = conn->next = NONE;
 	conn->program = conn->share = conn->source = NONE;
 	conn->uid = UNKNOWN_UID;

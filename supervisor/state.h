@@ -196,6 +196,7 @@ struct program {
 	struct slot slot;
 	uint32_t marked_count; /* processes; those past MARKED are not known … */
 	int marked[MARKED];    /* … that listen, or may, on a tunnel's port: unseen.h */
+	bool steers;           /* it decides which of a REUSEPORT group gets a connection */
 	bool listened;         /* something of it has called listen() on a tunnel's port, … */
 	uint16_t other_port;   /* … and before that on this one; 0: on none */
 	uint64_t other_at;
@@ -270,7 +271,7 @@ struct call {
 	bool promised;    /* an accept whose listener was readable: it must not wait for long */
 	bool known;       /* whether it is promised one; not asked again when it is held again */
 	uint32_t program;
-	bool nonblocking;        /* a connect that is answered EINPROGRESS at its deadline */
+	bool nonblocking;        /* answered EINPROGRESS or EAGAIN at its deadline */
 	uint32_t owner;          /* the conn, listener or copy that it waits for */
 	uint32_t share;          /* HELD: in which it counts; NONE: in none */
 	uint32_t next, previous; /* in the owner's list */
@@ -322,6 +323,7 @@ struct conn {
 	struct linger linger; /* accepted: the listening socket's, put back when handed over */
 	int family;           /* of the socket */
 	int fd;
+	int pidfd; /* INJECTED, and owed: of the process that has it; else -1 */
 	int error; /* FAILED: the errno */
 	int tid, group,
 		number;    /* the application's thread, its process, and the descriptor there */
@@ -333,6 +335,7 @@ struct conn {
 	uint32_t program, uid, share; /* being made: whose it is; NONE: nobody's share */
 	uint32_t source;              /* INCOMING: by its peer's address */
 	bool talks;                   /* INCOMING: it has sent something */
+	bool awaited;                 /* INCOMING: a non-blocking accept() was held for it */
 	struct {
 		uint32_t next, previous;
 	} links[LINK_COUNT];
@@ -364,6 +367,8 @@ struct listener {
 	uint64_t netns;               /* SO_NETNS_COOKIE */
 	int device;                   /* SO_BINDTOIFINDEX */
 	bool reuses;                  /* SO_REUSEPORT */
+	bool steered;                 /* SO_INCOMING_CPU */
+	bool unrung;                  /* bells do not reach it, but others of its group */
 	uint64_t noted;               /* when listen() or accept() was called on it last */
 	uint64_t rests_until;         /* accept() on it has blocked: it is left alone for a while */
 	bool defers;                  /* TCP_DEFER_ACCEPT: a connection without data wakes nobody */
@@ -383,7 +388,13 @@ struct listener {
 	bool odd;                /* options that connections inherit would hold up the handshake */
 	bool learnt;             /* it was seen to listen, and its options are known */
 	bool stalled;            /* a chore is needed to hand over, and there is no place for one */
-	uint32_t took;           /* connections taken off its queue since an accept() returned */
+	uint32_t took;          /* connections taken off its queue since an accept() returned … */
+	uint64_t took_at;       /* … and when the last one was */
+	uint64_t patient_until; /* what may be our bell is left to its program until then; 0 */
+	bool waits;        /* accept() is called on it though nothing has come: its program is not
+			      woken by select() before */
+	bool watched;      /* it is told when something comes */
+	bool missed;       /* something has come, and nobody known had it: it is visited by time */
 	uint32_t dead;     /* a stranger's connection at its end, for who was promised one; NONE */
 	uint32_t owed;     /* conns that were added to a process's table and not told … */
 	struct list owing; /* … and which */
@@ -549,6 +560,7 @@ struct state {
 	int supervisor_wakes; /* eventfd: for the supervisor */
 	int supervisor_pidfd; /* the keeper's, of the supervisor */
 	int directory;        /* the supervisor's, of its descriptors */
+	int watch_info;       /* and the list of what it watches (watch.h) */
 	int forbidden_call;   /* that the supervisor wanted to make, and died of (confine.h) */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;

@@ -60,8 +60,7 @@ struct object_id supervisor_id(const struct supervisor *s, enum object kind, uin
 	return id;
 }
 
-/* Does the object that an event or a deadline names still stand? */
-static bool stands(const struct supervisor *s, struct object_id id)
+bool supervisor_stands(const struct supervisor *s, struct object_id id)
 {
 	const struct slot *slot = NULL;
 	if (id.kind == OBJECT_CONN)
@@ -79,7 +78,7 @@ static bool stands(const struct supervisor *s, struct object_id id)
 static bool deadline_stands(const void *owner, struct object_id id, uint64_t at)
 {
 	const struct supervisor *s = owner;
-	if (!stands(s, id))
+	if (!supervisor_stands(s, id))
 		return false;
 	if (id.kind == OBJECT_CONN)
 		return s->state->conns[id.index].deadline == at ||
@@ -212,6 +211,7 @@ static void sweep(struct supervisor *s, uint64_t limit)
 	s->sweep_at = 0;
 	open_sweep(s);
 	s->sweep_more |= bind_sweep(s);
+	s->sweep_more |= watch_sweep(s);
 	if (s->sweep_more || s->state->held)
 		supervisor_sweep_later(s);
 	s->sweep_more = false;
@@ -430,6 +430,9 @@ static void dispatch_native(struct supervisor *s, uint32_t index, struct call *c
 	case SYS_listen:
 		listen_call(s, index);
 		return;
+	case SYS_setsockopt:
+		steer_call(s, index);
+		return;
 #ifdef SYS_open
 	case SYS_open:
 #endif
@@ -496,7 +499,8 @@ static void dispatch_marked(struct supervisor *s, uint32_t index, const struct c
 	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
 	bool pass =
 		i386 ? nr == I386_BIND || nr == I386_LISTEN || nr == I386_OPEN || nr == I386_OPENAT
-		     : nr == SYS_bind || nr == SYS_listen || nr == SYS_openat;
+		     : nr == SYS_bind || nr == SYS_listen || nr == SYS_setsockopt ||
+				nr == SYS_openat;
 #ifdef SYS_open
 	pass |= !i386 && nr == SYS_open;
 #endif
@@ -597,7 +601,7 @@ static void conn_event(struct supervisor *s, uint32_t index)
 
 static void event(struct supervisor *s, struct object_id id, uint32_t events)
 {
-	if (!stands(s, id))
+	if (!supervisor_stands(s, id))
 		return;
 	work_on(s->state, work_of_nobody());
 	switch ((enum object)id.kind) {
@@ -631,6 +635,9 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 	case OBJECT_BELL:
 		work_on_listener(s->state, id.index);
 		accept_bell_event(s, id.index);
+		return;
+	case OBJECT_WATCH:
+		watch_event(s);
 		return;
 	case OBJECT_LOOKUP:
 		lookup_event(s, id.index);
@@ -679,13 +686,16 @@ static void deadlines(struct supervisor *s)
 	struct object_id id;
 	uint64_t now = loop_now();
 	while (loop_due(&s->loop, now, &id)) {
-		if (!stands(s, id))
+		if (!supervisor_stands(s, id))
 			continue;
 		work_on(s->state, work_of_nobody());
 		if (id.kind == OBJECT_CONN) {
 			conn_deadline(s, id.index, now);
 		} else if (id.kind == OBJECT_CALL) {
 			call_deadline(s, id.index, now);
+		} else if (id.kind == OBJECT_LISTENER) {
+			work_on_listener(s->state, id.index);
+			accept_arrived(s, id.index);
 		} else if (id.kind == OBJECT_SWEEP) {
 			s->sweep_set = false;
 			sweep(s, SWEEP_PART);
@@ -726,8 +736,10 @@ _Noreturn void supervisor_run(struct state *state)
 	if (privileges_drop(false) < 0 || loop_init(&s.loop, deadline_stands, &s) < 0)
 		_exit(1);
 	close_fd(&state->directory); /* of the one before */
+	close_fd(&state->watch_info);
 	s.descriptors = opendir("/proc/self/fd");
 	state->directory = s.descriptors ? dirfd(s.descriptors) : -1;
+	watch_init(&s);
 	lan_warm_up(); /* libcrypto reads its configuration */
 	if (confine(state) < 0)
 		_exit(1);

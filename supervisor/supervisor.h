@@ -8,8 +8,10 @@
 #include "supervisor/loop.h"
 #include "supervisor/patience.h"
 #include "supervisor/state.h"
+#include "supervisor/watch.h"
 
 #define AUTOBOUND 16
+#define LISTENS   (200 * MILLISECOND) /* from listen() until it is seen to: it has failed then */
 
 /* A thread of a launch in which somebody is marked (mark.h): is it one of those? */
 struct known_thread {
@@ -24,6 +26,7 @@ struct known_thread {
 struct supervisor {
 	struct state *state;
 	struct loop loop;
+	struct watch watch;
 	DIR *descriptors;          /* /proc/self/fd, for what nobody owns */
 	uint64_t netns;            /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
 	bool search_set;           /* a search is due */
@@ -77,12 +80,16 @@ void supervisor_no_descriptor(struct supervisor *s, uint32_t call, int error);
 
 struct object_id supervisor_id(const struct supervisor *s, enum object kind, uint32_t index);
 
+/* Does the object that an event or a deadline names still stand? */
+bool supervisor_stands(const struct supervisor *s, struct object_id id);
+
 /* The calls. Each of these answers the call, or holds it. */
 void connect_call(struct supervisor *s, uint32_t call);
 void so_error_call(struct supervisor *s, uint32_t call);
 void accept_call(struct supervisor *s, uint32_t call);
 void bind_call(struct supervisor *s, uint32_t call);
 void listen_call(struct supervisor *s, uint32_t call);
+void steer_call(struct supervisor *s, uint32_t call); /* setsockopt() */
 void open_call(struct supervisor *s, uint32_t call);
 void question_call(struct supervisor *s, uint32_t call);
 void question_answer(struct supervisor *s, uint32_t call); /* the shim's; args[1] is where */
@@ -115,7 +122,11 @@ void accept_deadline(struct supervisor *s, uint32_t conn);
 void accept_call_deadline(struct supervisor *s, uint32_t call);
 void accept_listener_event(struct supervisor *s, uint32_t listener);
 
-/* visit.c: between calls. */
+/* visit.c: between calls. Connections have come, or have to be looked for again, after so many ns;
+ * its socket is gone. */
+void accept_arrived(struct supervisor *s, uint32_t listener);
+void accept_look_again(struct supervisor *s, uint32_t listener, uint64_t after);
+void accept_gone(struct supervisor *s, uint32_t listener);
 void accept_bell_event(struct supervisor *s, uint32_t listener);
 bool accept_sweep(struct supervisor *s, uint32_t listener);
 

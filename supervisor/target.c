@@ -64,6 +64,11 @@ bool target_probe_pidfd_thread(void)
 	return fd >= 0;
 }
 
+int target_pidfd(int process)
+{
+	return pidfd_open_flags(process, 0);
+}
+
 int target_group(struct state *state, int tid)
 {
 	return hand_proc(state, HAND_GROUP, tid, -1);

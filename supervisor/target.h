@@ -47,6 +47,10 @@ int target_group(struct state *state, int tid);
 /* The same, and the file that it executes; zeros: not known. */
 int target_caller(struct state *state, int tid, struct executable *executable);
 
+/* A pidfd of that process, which is readable once it has ended and let go of its descriptors; or
+ * -errno (-ESRCH: gone). */
+int target_pidfd(int process);
+
 /* The process that it has come of, errors as above. */
 int target_parent(struct state *state, int tid);
 

@@ -389,6 +389,18 @@ def test_reuseport_group(far, way):
     assert [number for number, _ in taken(there)] == list(range(30))
 
 
+def test_steered_group(far):
+    """Where a program decides which of a group gets each connection, the other gets none, though it looks for one all
+    the time and the first one sleeps."""
+    there = server(far, "steered")
+    wait_for("two listeners", lambda: listeners_on(far.port) == 2)
+    for number in range(30):
+        assert far.ask(number) == f"{number}\n"
+    there.process.send_signal(signal.SIGTERM)
+    there.ok()
+    assert taken(there) == [(number, "first") for number in range(30)]
+
+
 def listeners_on(port):
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table.readlines()[1:]]

@@ -19,9 +19,11 @@ from contextlib import contextmanager
 import pytest
 
 from conftest import new_lab
-from lab import CLI, LOOPBACK, PROGRAMS, SHIM, SOURCE, Gateway
+from lab import CLI, LOOPBACK, PROGRAMS, SHIM, SOURCE, Gateway, free_port
 from processes import wait_for
+from sockets_lab import Listener
 from test_contact import restart_on_other_ports
+from test_sockets_workers import asked
 from test_survive_ends import Daemon, attached
 from test_survive_step import Pair
 from test_survive_storm import below, storm, supervisor_of, told_gateway, told_tunnel  # noqa: F401
@@ -42,6 +44,7 @@ ACCEPT = """accept.accepting accept.accepted accept.filled accept.recorded accep
     accept.address-written accept.unqueued accept.injecting accept.injected accept.numbered accept.closed
     accept.telling accept.told accept.given accept.watching accept.held""".split()
 BELL = "bell.calling bell.called bell.recorded bell.taken bell.stopped".split()
+OWED = "owed.watched owed.taken-back".split()
 STRANGER = "accept.refusing accept.dead".split()
 TOLD = "connect.told".split()
 HELD_ON = "connect.held-on".split()
@@ -88,7 +91,7 @@ def test_end_while_a_launch_attaches(lab, tunnel, faults, point, message):
 def test_each_point_has_its_test():
     there = points()
     assert len(there) == len(set(there)) and len(there) > 50
-    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *STRANGER, *TOLD, *HELD_ON, *FAILED_POLLED, *LOOKUP, *START, *OPEN,
+    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *OWED, *STRANGER, *TOLD, *HELD_ON, *FAILED_POLLED, *LOOKUP, *START, *OPEN,
                           *CONTROL}
 
 
@@ -228,8 +231,20 @@ def test_end_at_each_point(lab, tunnel, faults, side, polled):
     pair.connect()
     counted.check()
     pair.end()
-    wanted = CONNECT if here else ACCEPT if not polled else ACCEPT[:-2] + BELL
+    wanted = CONNECT if here else ACCEPT if not polled else ACCEPT[:-2]
     assert set(wanted) <= reached, set(wanted) - reached
+
+
+def test_end_while_a_bell_rings(tmp_path, nothing_left_behind):
+    """An access point so slow that no accept() waits for its proof."""
+    with slow_lab(tmp_path, 25) as lab:
+        tunnel, faults = lab.tunnel(), Faults(lab)
+        pair = Pair(lab, tunnel, True, there=faults.how)
+        counted = Counted(pair.there)
+        reached = end_at_each(faults, pair.there, pair.connect, BELL, 2)
+        counted.check()
+        pair.end()
+    assert set(BELL) <= reached, set(BELL) - reached
 
 
 def test_end_while_strangers_call(lab, tunnel, faults):
@@ -249,6 +264,20 @@ def test_end_while_strangers_call(lab, tunnel, faults):
     counted.check()
     pair.end()
     assert set(STRANGER) <= reached, set(STRANGER) - reached
+
+
+@pytest.mark.parametrize("point", OWED)
+def test_end_while_a_worker_ends(bare_lab, point):
+    """What a worker that ended was not told goes to another, once."""
+    far, faults = Listener(bare_lab, free_port()), Faults(bare_lab)
+    there = far.start(PROGRAMS / "graceful", far.port, **faults.how)
+    for _ in range(3):
+        faults.order(point)
+        wrong = []
+        wait_for(f"{point} is reached", lambda: wrong.extend(asked(far, 3, 20)) or not faults.name, timeout=30)
+        assert wrong == [], point
+    there.process.send_signal(signal.SIGTERM)
+    there.ok()
 
 
 def refused_at_each(tunnel, faults, polled, where=None):

@@ -196,6 +196,8 @@ def woken(port, kind, rounds, device=""):
                     assert peer.getsockopt(*name) == INHERITED[kind][2], peer.getsockopt(*name)
                 serve(peer)
                 left -= 1
+                if not left:
+                    break
 
 
 def reuseport(port, way):
@@ -214,6 +216,30 @@ def reuseport(port, way):
     for child in children:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def steered(port):
+    """Two REUSEPORT sockets, and a program that has the kernel give each connection to the first. The second's
+    process looks every few milliseconds."""
+    first, second = (make(port, options=[(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)]) for _ in range(2))
+    code = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0), 8)  # ret 0
+    first.setsockopt(socket.SOL_SOCKET, 51, struct.pack("HP", 1, ctypes.addressof(code)))
+    if not (child := os.fork()):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        first.close()
+        while True:
+            for peer in take_all(second):
+                serve(peer, "second")
+            time.sleep(0.002)
+    second.close()
+    poller = select.epoll()
+    poller.register(first, select.EPOLLIN)
+    while not signal.sigpending():
+        if poller.poll(0.05):
+            for peer in take_all(first):
+                serve(peer, "first")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def inherited(port, count):
@@ -286,6 +312,39 @@ def flags(port, _count):
         serve(peer)
 
 
+def busy(port, workers):
+    """Each worker keeps its connection until the end of file, and says how much came with it."""
+    listener = make(port, blocking=True)
+
+    def work():
+        while True:
+            peer, _ = listener.accept()
+            with peer:
+                count = 0
+                while data := peer.recv(4096):
+                    count += len(data)
+                    peer.sendall(data)
+            say("had", count)
+    for _ in range(int(workers)):
+        threading.Thread(target=work, daemon=True).start()
+    signal.sigwait({signal.SIGTERM})
+
+
+def again(port, count):
+    """How many accept() that poll() had called for came back empty?"""
+    listener = make(port)
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    got = empty = 0
+    while got < int(count) and poller.poll(LIMIT * 1000):
+        try:
+            serve(listener.accept()[0])
+            got += 1
+        except BlockingIOError:
+            empty += 1
+    say("empty", empty)
+
+
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in ("prefork", "reuseport") else ())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in ("prefork", "reuseport", "busy", "steered") else ())
     globals()[sys.argv[1]](*sys.argv[2:])

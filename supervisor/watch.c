@@ -1,0 +1,133 @@
+#include "supervisor/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "supervisor/fd.h"
+#include "supervisor/listener.h"
+#include "supervisor/log.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/work.h"
+
+#define EVENTS 64
+#define SHARE  50 /* reading takes one part in so many */
+
+static struct listener *at(struct supervisor *s, uint32_t index)
+{
+	return &s->state->listeners[index];
+}
+
+void watch_init(struct supervisor *s)
+{
+	struct watch *watch = &s->watch;
+	char path[64];
+	*watch = (struct watch){.epoll = epoll_create1(EPOLL_CLOEXEC), .number = -1, .info = -1};
+	if (watch->epoll < 0)
+		return;
+	watch->number = fcntl(watch->epoll, F_DUPFD_CLOEXEC, 0);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", watch->epoll);
+	if (watch->number >= 0 && loop_watch(&s->loop, watch->epoll, EPOLLIN, false,
+					     (struct object_id){.kind = OBJECT_WATCH}) == 0)
+		watch->info = open(path, O_RDONLY | O_CLOEXEC);
+	s->state->watch_info = watch->info;
+}
+
+void watch_own(const struct watch *watch, bool *owned, int max)
+{
+	if (watch->epoll >= 0 && watch->epoll < max)
+		owned[watch->epoll] = true;
+	if (watch->number >= 0 && watch->number < max)
+		owned[watch->number] = true;
+}
+
+void watch_listener(struct supervisor *s, uint32_t index, int fd)
+{
+	const struct watch *watch = &s->watch;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET,
+				    .data.u64 = loop_tag(supervisor_id(s, OBJECT_LISTENER, index))};
+	if (at(s, index)->watched || watch->info < 0 || dup3(fd, watch->number, O_CLOEXEC) < 0)
+		return;
+	int err = epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watch->number, &event);
+	if (err < 0 && errno == EEXIST) /* it was known before by another name */
+		err = epoll_ctl(watch->epoll, EPOLL_CTL_MOD, watch->number, &event);
+	/* whoever gave us fd has it still: this closes no socket */
+	dup3(watch->epoll, watch->number, O_CLOEXEC);
+	at(s, index)->watched = err == 0;
+}
+
+void watch_event(struct supervisor *s)
+{
+	struct epoll_event events[EVENTS];
+	int count = epoll_wait(s->watch.epoll, events, EVENTS, 0);
+	for (int i = 0; i < count; i++) {
+		struct object_id id = loop_object(events[i].data.u64);
+		if (!supervisor_stands(s, id))
+			continue;
+		work_on_listener(s->state, id.index);
+		accept_arrived(s, id.index);
+	}
+}
+
+/* --- those that are gone --- */
+
+/* Each line of the list has the tag of one: "… data: 400000100000002 …". */
+static void mark(const struct supervisor *s, const char *line, bool *seen)
+{
+	const char *data = strstr(line, " data:");
+	struct object_id id = loop_object(data ? strtoull(data + 6, NULL, 16) : 0);
+	if (data && id.index < MAX_LISTENERS && supervisor_stands(s, id))
+		seen[id.index] = true;
+}
+
+/* Those that are in the list. False: it cannot be read. */
+static bool read_list(const struct supervisor *s, bool *seen)
+{
+	char text[4096];
+	size_t len = 0;
+	ssize_t got = -1;
+	if (s->watch.info < 0 || lseek(s->watch.info, 0, SEEK_SET) < 0)
+		return false;
+	while ((got = read(s->watch.info, text + len, sizeof(text) - 1 - len)) > 0) {
+		char *line = text, *end;
+		text[len + (size_t)got] = '\0';
+		for (; (end = strchr(line, '\n')); line = end + 1) {
+			*end = '\0';
+			mark(s, line, seen);
+		}
+		len = strlen(line);
+		memmove(text, line, len + 1);
+	}
+	return got == 0;
+}
+
+void watch_forget_gone(struct supervisor *s)
+{
+	uint64_t now = loop_now();
+	bool seen[MAX_LISTENERS] = {false};
+	if (now < s->watch.read_after || !read_list(s, seen))
+		return;
+	struct work_item before = work_on(s->state, work_of_nobody());
+	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
+		if (at(s, i)->slot.used && at(s, i)->watched && !seen[i])
+			accept_gone(s, i);
+	work_go_on(s->state, before);
+	s->watch.read_after = loop_now() + SHARE * (loop_now() - now);
+}
+
+bool watch_sweep(struct supervisor *s)
+{
+	bool waits = false;
+	for (uint32_t i = 0; i < s->state->listener_pool.top && !waits; i++) {
+		const struct listener *listener = at(s, i);
+		waits = listener->slot.used && listener->watched &&
+			(listener->ready_count || listener->incoming);
+	}
+	if (waits)
+		watch_forget_gone(s);
+	return waits;
+}

@@ -1,0 +1,46 @@
+#ifndef GS_WATCH_H
+#define GS_WATCH_H
+
+/*
+ * Listening sockets of programs are watched without being held. An epoll registration belongs to
+ * the open file, and lives as long as it does: a duplicate is registered and closed at once, and
+ * each connection that comes is told all the same, while the port is free the moment its program
+ * closes the socket. That a socket is gone raises no event; it is missing then in the list of what
+ * this epoll watches (fdinfo), which for that reason has nothing else in it.
+ *
+ * It is told once of what has come (EPOLLET): who does not take it all looks again by himself. A
+ * registration is known by file and number, so one number is kept for all of them. Who cannot be
+ * watched (max_user_watches) is visited by time.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct supervisor;
+
+struct watch {
+	int epoll;
+	int number;          /* that all are registered by; between two, a duplicate of epoll */
+	int info;            /* /proc/self/fdinfo/EPOLL; -1: nothing is watched */
+	uint64_t read_after; /* it is not to be read again before */
+};
+
+/* Before the supervisor is confined. Without /proc nothing is watched. */
+void watch_init(struct supervisor *s);
+
+/* The descriptors of this module: owned[fd] is set for each below max. */
+void watch_own(const struct watch *watch, bool *owned, int max);
+
+/* Watch the listener's socket, of which fd is a duplicate, from now on. */
+void watch_listener(struct supervisor *s, uint32_t listener, int fd);
+
+/* Some have connections: they are visited. */
+void watch_event(struct supervisor *s);
+
+/* Forget the listeners whose sockets are gone, where that was not done a moment ago. */
+void watch_forget_gone(struct supervisor *s);
+
+/* The same, if one of them has what others wait for. True: later again. */
+bool watch_sweep(struct supervisor *s);
+
+#endif
