@@ -91,8 +91,8 @@ def test_end_while_a_launch_attaches(lab, tunnel, faults, point, message):
 def test_each_point_has_its_test():
     there = points()
     assert len(there) == len(set(there)) and len(there) > 50
-    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *OWED, *STRANGER, *TOLD, *HELD_ON, *FAILED_POLLED, *LOOKUP, *START, *OPEN,
-                          *CONTROL}
+    assert set(there) == {*CONNECT, *ACCEPT, *BELL, *OWED, *STRANGER, *TOLD, *HELD_ON, *FAILED_POLLED, *LOOKUP, *START,
+                          *OPEN, *CONTROL}
 
 
 class Faults:
