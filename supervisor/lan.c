@@ -180,6 +180,9 @@ static bool totals(const struct conn *conn, uint64_t *sent, uint64_t *received)
 	bool connected = conn->state < CONN_INCOMING;
 	bool fin = socket_fin_came(after.tcpi_state);
 	*sent = after.tcpi_bytes_acked - connected + (uint64_t)unacked;
+	/* SIOCOUTQ is one too many where the peer has no MPTCP */
+	if (socket_is_multipath(conn->fd))
+		*sent = after.tcpi_bytes_sent - after.tcpi_bytes_retrans + after.tcpi_notsent_bytes;
 	*received = after.tcpi_bytes_received - fin - (uint64_t)unread;
 	return true;
 }

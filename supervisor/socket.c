@@ -97,6 +97,11 @@ bool socket_is_tcp(int fd)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
 }
 
+bool socket_is_multipath(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
+}
+
 bool socket_is_nonblocking(int fd)
 {
 	return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;

@@ -24,6 +24,9 @@ uint64_t socket_inode(int fd);
 /* A TCP or MPTCP socket? */
 bool socket_is_tcp(int fd);
 
+/* MPTCP? */
+bool socket_is_multipath(int fd);
+
 /* O_NONBLOCK */
 bool socket_is_nonblocking(int fd);
 
