@@ -134,8 +134,9 @@ bool conn_answer(struct supervisor *s, struct conn *conn, int error)
 		supervisor_release(s, index, &conn->calls);
 		fault_point("connect.released");
 		if (call->kind == CALL_CONNECT) {
-			told |= (error ? notify_fail(s->state, index, error)
-				       : notify_return(s->state, index, 0)) == 0;
+			int said = error ? error : conn->late ? EINPROGRESS : 0;
+			told |= (said ? notify_fail(s->state, index, said)
+				      : notify_return(s->state, index, 0)) == 0;
 		} else if (error && !told && notify_valid(s->state, call)) {
 			told |= conn_answer_so_error(s, index, error);
 		} else {

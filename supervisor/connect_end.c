@@ -41,7 +41,8 @@ void connect_succeed(struct supervisor *s, uint32_t index)
 	uint32_t call = conn->calls;
 	while (call != NONE && s->state->calls[call].kind != CALL_CONNECT)
 		call = s->state->calls[call].next;
-	if (call != NONE && conn->fd >= 0) /* so that the next connect() says EISCONN */
+	/* so that the next connect() says EISCONN; after EINPROGRESS it says 0 once */
+	if (call != NONE && conn->fd >= 0 && !conn->late)
 		socket_connect(conn->fd, &conn->peer);
 	fault_point("connect.authenticated");
 	conn->state = CONN_DONE;

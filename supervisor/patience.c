@@ -3,8 +3,11 @@
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
+#include "supervisor/chore.h"
 #include "supervisor/connect.h"
 #include "supervisor/fault.h"
+#include "supervisor/fd.h"
+#include "supervisor/lan.h"
 #include "supervisor/socket.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
@@ -12,7 +15,7 @@
 #define HALVED      3            /* times at most is a hold, where those before were in vain */
 #define LONG_MOST   (1 * SECOND) /* that a thread is held in HELD_SECONDS */
 #define GROUP_MOST  64           /* threads of a process */
-#define ASKED_AFTER (1 * SECOND) /* a socket whose connect() returned 0 is remembered so long */
+#define ASKED_AFTER (1 * SECOND) /* a socket that was held is remembered so long */
 
 /* --- what is known --- */
 
@@ -84,7 +87,7 @@ void patience_intruded(struct supervisor *s, const struct conn *conn)
 		evidence_for(s, conn)->asking = ASKING_NEVER;
 }
 
-/* --- sockets whose connect() returned 0 --- */
+/* --- sockets that were held until they were connected --- */
 
 static void remember(struct supervisor *s, const struct conn *conn)
 {
@@ -92,6 +95,9 @@ static void remember(struct supervisor *s, const struct conn *conn)
 	struct held_socket *held = &patience->sockets[conn->cookie % HELD_SOCKETS];
 	*held = (struct held_socket){.cookie = conn->cookie,
 				     .until = loop_now() + ASKED_AFTER,
+				     .program = conn->program,
+				     .tid = conn->tid,
+				     .number = conn->number,
 				     .executable = conn->executable,
 				     .tunnel = conn->tunnel,
 				     .port = address_port(&conn->asked)};
@@ -111,6 +117,28 @@ void patience_asked_about(struct supervisor *s, uint64_t cookie)
 	held->cookie = 0;
 	if (held->until > loop_now())
 		learn_asks(evidence_of(s->state, &held->executable, held->tunnel, held->port));
+}
+
+/* Has its program used it, and not asked? */
+static bool was_used(struct supervisor *s, const struct held_socket *held)
+{
+	cleanup_socket int fd =
+		target_descriptor_of(s->state, held->program, held->tid, held->number);
+	return fd >= 0 && socket_cookie(fd) == held->cookie && lan_past(fd) == LAN_USED;
+}
+
+static void look_at_used(struct supervisor *s, struct evidence *evidence)
+{
+	uint64_t now = loop_now();
+	for (uint32_t i = 0; i < HELD_SOCKETS && patience_listens(s); i++) {
+		const struct held_socket *held = &s->patience.sockets[i];
+		if (held->cookie && held->until > now &&
+		    is_of(evidence, &held->executable, held->tunnel, held->port) &&
+		    was_used(s, held)) {
+			evidence->asking = ASKING_NEVER;
+			return;
+		}
+	}
 }
 
 /* --- how long threads of whom nothing is known were held --- */
@@ -210,7 +238,8 @@ uint64_t patience_further(struct supervisor *s, struct conn *conn)
 	enum connects connects = s->state->programs[conn->program].connects;
 	if (conn->told || !conn->nonblocking || now >= last || connects == CONNECTS_ASYNC)
 		return 0;
-	if (connects == CONNECTS_HOLD)
+	conn->late = connects == CONNECTS_HOLD;
+	if (conn->late)
 		return last;
 	patience_meet(s, conn);
 	struct evidence *evidence = evidence_for(s, conn);
@@ -221,6 +250,9 @@ uint64_t patience_further(struct supervisor *s, struct conn *conn)
 	/* the kernel keeps the socket unwritable */
 	if (conn->state == CONN_TCP)
 		return 0;
+	if (evidence->asking == ASKING_UNKNOWN)
+		look_at_used(s, evidence);
+	conn->late = true;
 	if (evidence->asking == ASKING_NEVER)
 		return last;
 	uint64_t until = hold_unknown(s, conn, evidence);

@@ -8,8 +8,9 @@
  * calls, by executable, tunnel and port (struct evidence): a program that asks for the result by
  * SO_ERROR or a second connect() can be told EINPROGRESS, since the question is held. One that
  * writes as soon as the socket is writable must be held until the handshake is over. Of whom
- * nothing is known is held too, but no thread for more than a second in ten, and no more than 64
- * threads of a process at once: then one connection is a trial, and what happens to it settles it.
+ * nothing is known is held too, and then told EINPROGRESS all the same: it shows what it does, and
+ * nothing can be lost. If it has shown nothing yet, no thread is held for more than a second in
+ * ten, nor more than 64 threads of a process at once: then one connection is a trial, told at once.
  */
 
 #include "supervisor/state.h"
@@ -33,10 +34,12 @@ struct held_long {
 	uint64_t took[HELD_SECONDS];
 };
 
-/* A socket whose connect() was held and returned 0: does its program ask all the same? */
+/* A socket whose connect() was held until the connection was there: does its program ask? */
 struct held_socket {
 	uint64_t cookie; /* 0: a free place */
 	uint64_t until;  /* it is remembered */
+	uint32_t program;
+	int tid, number;
 	struct executable executable;
 	uint32_t tunnel;
 	uint16_t port;
@@ -62,7 +65,8 @@ uint64_t patience_first(struct supervisor *s, const struct conn *conn);
  * has to stand. */
 uint64_t patience_further(struct supervisor *s, struct conn *conn);
 
-/* It is held no more. answered: its connect() has returned 0. Does nothing the second time. */
+/* It is held no more. answered: the connection is there, and connect() has returned. Does nothing
+ * the second time. */
 void patience_over(struct supervisor *s, struct conn *conn, bool answered);
 
 /* For a supervisor that takes over: it is held. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <limits.h>
+#include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
@@ -25,6 +26,12 @@
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
+#ifndef SO_TIMESTAMPING_OLD
+#define SO_TIMESTAMPING_OLD 37
+#endif
+#ifndef SO_TIMESTAMPING_NEW
+#define SO_TIMESTAMPING_NEW 65
+#endif
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif
@@ -37,6 +44,11 @@
 #define HUSHED 16384
 
 #define CLOSE_US 1000 /* that a close may take */
+
+/* of SO_TIMESTAMPING: what is told of bytes that are sent */
+#define SENT_STAMPS                                                                                \
+	(uint32_t)(SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE |                   \
+		   SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK)
 
 static void interrupt(int signal)
 {
@@ -255,9 +267,42 @@ static void set_low_water(int fd, int value)
 	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
 }
 
+/* The option that the program has set it by, and which alone tells. */
+static int stamps_option(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_TIMESTAMPING_NEW) ? SO_TIMESTAMPING_NEW
+							   : SO_TIMESTAMPING_OLD;
+}
+
+static void set_stamps(int fd, uint32_t stamps)
+{
+	setsockopt(fd, SOL_SOCKET, stamps_option(fd), &stamps, sizeof(stamps));
+}
+
+/* Nothing that is sent now is told in the program's error queue. What came of it is as it was: what
+ * is counted by OPT_ID begins when that is set. */
+static void stop_stamps(struct conn *conn)
+{
+	uint32_t stamps = (uint32_t)option(conn->fd, SOL_SOCKET, SO_TIMESTAMPING_OLD);
+	if (!(stamps & SENT_STAMPS))
+		return;
+	conn->stamps = stamps;
+	atomic_signal_fence(memory_order_seq_cst);
+	set_stamps(conn->fd, stamps & ~SENT_STAMPS);
+}
+
+static void restore_stamps(struct conn *conn)
+{
+	uint32_t now = (uint32_t)option(conn->fd, SOL_SOCKET, SO_TIMESTAMPING_OLD);
+	if (conn->stamps && now == (conn->stamps & ~SENT_STAMPS))
+		set_stamps(conn->fd, conn->stamps);
+	conn->stamps = 0;
+}
+
 void socket_begin_handshake(struct conn *conn)
 {
 	int off = 0;
+	stop_stamps(conn);
 	/* what is known already was asked by a supervisor that died, before it changed it */
 	if (conn->low_water == 0) {
 		conn->cork = option(conn->fd, IPPROTO_TCP, TCP_CORK) != 0;
@@ -291,10 +336,20 @@ void socket_close(int fd)
 	interrupting(0);
 }
 
-void socket_hush(const struct conn *conn)
+void socket_hush(struct conn *conn)
 {
-	if (conn->low_water)
-		set_low_water(conn->fd, HUSHED);
+	if (!conn->low_water)
+		return;
+	set_low_water(conn->fd, HUSHED);
+	conn->hushed = option(conn->fd, SOL_SOCKET, SO_RCVLOWAT); /* less in a small buffer */
+}
+
+/* It is what we have set, or a supervisor that died before it had read that. */
+static bool is_hushed(const struct conn *conn)
+{
+	int most = option(conn->fd, SOL_SOCKET, SO_RCVBUF) / 2;
+	int value = option(conn->fd, SOL_SOCKET, SO_RCVLOWAT);
+	return value == (conn->hushed ? conn->hushed : most < HUSHED ? most : HUSHED);
 }
 
 void socket_end_handshake(struct conn *conn)
@@ -305,9 +360,11 @@ void socket_end_handshake(struct conn *conn)
 	if (conn->cork)
 		setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
 	/* a program that has been told may have set another meanwhile */
-	if (conn->told ? option(conn->fd, SOL_SOCKET, SO_RCVLOWAT) == HUSHED : conn->low_water > 1)
+	if (conn->told ? is_hushed(conn) : conn->low_water > 1)
 		set_low_water(conn->fd, conn->low_water);
+	restore_stamps(conn);
 	conn->low_water = 0;
+	conn->hushed = 0;
 	conn->cork = false;
 }
 

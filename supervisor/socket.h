@@ -77,7 +77,8 @@ uint32_t socket_queued(int fd);
  * 2 ms, since somebody else took it and O_NONBLOCK is not set, or no longer is. */
 int socket_accept(int fd, union address *peer);
 
-/* Options of the program's that would hold up the handshake's frames, SO_RCVLOWAT and TCP_CORK: out
+/* Options of the program's that would hold up the handshake's frames, SO_RCVLOWAT and TCP_CORK, or
+ * put them into its error queue, SO_TIMESTAMPING: out
  * of the way, and back, once. conn remembers them. Where the program has been told EINPROGRESS, its
  * socket is hushed until then. */
 void socket_begin_handshake(struct conn *conn);
@@ -92,7 +93,7 @@ void socket_set_linger(int fd, struct linger linger);
 void socket_close(int fd);
 
 /* Let what comes wake nobody who polls this socket, us neither: a large SO_RCVLOWAT. */
-void socket_hush(const struct conn *conn);
+void socket_hush(struct conn *conn);
 
 /* Drop all that was received, and what may still come: not a byte is left for whoever gets it. */
 void socket_empty(int fd);

@@ -315,11 +315,14 @@ struct conn {
 	bool nonblocking; /* its program's loop waits: the handshake's time is short */
 	bool met;         /* who calls is known: group and executable */
 	bool intruded;    /* its program has written or read too early */
-	bool asked_for;   /* its program has asked for the result */
+	bool late; /* held on past the first 20 ms: then connect() says EINPROGRESS, as it would */
+	bool asked_for; /* its program has asked for the result */
 	struct executable executable;
-	uint64_t over_since;  /* held though nothing is known of who calls; 0: it is not */
-	bool cork;            /* the program's TCP_CORK, and … */
-	int low_water;        /* … SO_RCVLOWAT, put back after the handshake; 0: not known */
+	uint64_t over_since; /* held though nothing is known of who calls; 0: it is not */
+	bool cork;           /* the program's TCP_CORK, and … */
+	int low_water;       /* … SO_RCVLOWAT, put back after the handshake; 0: not known */
+	int hushed;      /* what that is meanwhile, where its program has been told; 0: it is not */
+	uint32_t stamps; /* SO_TIMESTAMPING, likewise; 0: none */
 	struct linger linger; /* accepted: the listening socket's, put back when handed over */
 	int family;           /* of the socket */
 	int fd;

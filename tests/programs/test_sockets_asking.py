@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -32,112 +33,104 @@ def talk(near, *words, **options):
     return lines_of(asking(near, *words, **options))
 
 
-def said_of(lines):
-    return [said for _, said, _ in lines]
-
-
 def came_of(lines):
     return [came for came, _, _ in lines]
 
 
+def waits_of(lines):
+    """Whether each was held until the connection was there: 200 ms, where others are for 20 at most."""
+    return [took > 140 for _, _, took in lines]
+
+
 @pytest.fixture
 def near(bare_lab):
-    """Its access point takes 80 ms."""
-    with OddGateway(echoes(delay=0.04)) as gateway:
+    """Its access point takes 200 ms."""
+    with OddGateway(echoes(delay=0.1)) as gateway:
         yield Initiator(bare_lab, gateway.port)
 
 
 @pytest.mark.parametrize("how", SILENT + ASKERS)
 def test_first_connection(near, how):
-    """Whoever it is: nothing is known of it, and it is held."""
-    assert talk(near, how) == [("word", "0", pytest.approx(80, abs=SLACK_MS))]
+    """Whoever it is: nothing is known of it, and it is held. Then connect() says what it would have said."""
+    ((came, said, took),) = talk(near, how)
+    assert (came, said) == ("word", "EINPROGRESS") and 140 < took < 200 + SLACK_MS
 
 
-@pytest.mark.parametrize("how", ["always"])
+@pytest.mark.parametrize("how", ASKERS)
 def test_who_asks_is_held_once(near, how):
-    """Asking about a connect() that returned 0 is enough."""
     lines = talk(near, how, 6)
     assert came_of(lines) == ["word"] * 6
-    assert said_of(lines)[0] == "0" and set(said_of(lines)[1:]) == {"EINPROGRESS"}, lines
+    assert waits_of(lines) == [True] + [False] * 5, lines
 
 
-@pytest.mark.parametrize("how", ["ask", "again"])
-def test_who_asks_after_einprogress_is_held_for_a_second(near, how):
-    lines = talk(near, how, 30)
-    held = [took for _, said, took in lines if said == "0"]
-    assert came_of(lines) == ["word"] * 30
-    assert "EINPROGRESS" in said_of(lines), lines
-    first = said_of(lines).index("EINPROGRESS")
-    assert how == "again" or set(said_of(lines)[first:]) == {"EINPROGRESS"}, lines
-    assert sum(max(0, took - 20) for took in held) < 1000 + SLACK_MS, lines
+def test_who_never_asks_loses_nothing_while_it_keeps_its_connections(near):
+    """They are looked at: it has used one and has not asked."""
+    lines = talk(near, "keep", 12)
+    assert came_of(lines) == ["word"] * 12
+    assert waits_of(lines) == [True] * 12
 
 
 def test_who_never_asks_loses_one_connection_at_most(near):
-    """When a second is over one is a trial; whatever comes after that is held to the end."""
-    lines = talk(near, "write", 30)
-    lost = [came for came in came_of(lines) if came != "word"]
-    assert len(lost) == 1 and said_of(lines).count("EINPROGRESS") == 1, lines
+    """It closes each. When a second is over one is a trial; whatever comes after that is held to the end."""
+    lines = talk(near, "write", 15)
+    assert len([came for came in came_of(lines) if came != "word"]) <= 1, lines
+    assert waits_of(lines).count(False) <= 1, lines
     assert came_of(lines)[-5:] == ["word"] * 5
 
 
 def test_it_is_known_of_all_processes_of_a_launch(near):
     """The evidence is the executable's: a process after another is held but for the first, who asked."""
-    command = " ".join(str(word) for word in script("asking.py", near.name, FAKE_PORT, "always", 1))
+    command = " ".join(str(word) for word in script("asking.py", near.name, FAKE_PORT, "ask", 1))
     lines = lines_of(near.run("/bin/sh", "-c", f"for i in 1 2 3 4; do {command}; done"))
-    assert said_of(lines) == ["0"] + ["EINPROGRESS"] * 3, lines
+    assert waits_of(lines) == [True] + [False] * 3, lines
     assert came_of(lines) == ["word"] * 4
 
 
 def test_it_is_known_of_an_executable_alone(near, bare_lab):
-    """Another one that does the same is unknown, and so is the same one at another port of the tunnel."""
     other = bare_lab.folder / "other-python"
-    other.write_bytes(open("/usr/bin/python3", "rb").read())
+    other.write_bytes(Path("/usr/bin/python3").read_bytes())
     other.chmod(0o755)
-    first = script("asking.py", near.name, FAKE_PORT, "always", 2)
-    second = [other, *first[1:]]
-    text = "; ".join(" ".join(str(word) for word in words) for words in (first, second))
+    first = script("asking.py", near.name, FAKE_PORT, "ask", 2)
+    text = "; ".join(" ".join(str(word) for word in words) for words in (first, [other, *first[1:]]))
     lines = lines_of(near.run("/bin/sh", "-c", text))
-    assert said_of(lines) == ["0", "EINPROGRESS"] * 2, lines
+    assert waits_of(lines) == [True, False] * 2, lines
 
 
 def test_it_is_known_of_all_launches_of_a_supervisor(near, bare_lab):
-    daemon = Daemon(bare_lab)
-    options = ["--attach", daemon.path]
-    assert said_of(talk(near, "always", options=options)) == ["0"]
-    assert said_of(talk(near, "always", options=options)) == ["EINPROGRESS"]
-    assert said_of(talk(near, "always", options=options + HOLD)) == ["0"]
+    options = ["--attach", Daemon(bare_lab).path]
+    assert waits_of(talk(near, "ask", options=options)) == [True]
+    assert waits_of(talk(near, "ask", options=options)) == [False]
+    assert waits_of(talk(near, "ask", options=options + HOLD)) == [True]
 
 
 def test_both_kinds_in_one_process(near):
-    """As PHP has them: who does not ask counts, once it was seen, and is not forgotten."""
-    lines = talk(near, "both", 40)
-    assert came_of(lines).count("word") >= 38, lines
-    assert came_of(lines)[-10:] == ["word"] * 10
-    assert set(said_of(lines)[-10:]) == {"0"}
+    """As PHP has them: that one does not ask counts, and is not forgotten."""
+    lines = talk(near, "both", 10)
+    assert came_of(lines).count("word") >= 9, lines
+    assert came_of(lines)[-6:] == ["word"] * 6
+    assert waits_of(lines)[-6:] == [True] * 6
 
 
-def test_a_burst_of_one_thread(bare_lab):
-    """A loop that begins fifty at once is held for a second in all; then it is known."""
-    with OddGateway(echoes(delay=0.1)) as gateway:
-        near = Initiator(bare_lab, gateway.port)
-        lines = talk(near, "burst", 50)
-    assert came_of(lines) == ["word"] * 50
-    assert sum(max(0, took - 20) for _, _, took in lines) < 1000 + 50 * 5 + SLACK_MS, lines
+def test_a_burst_of_one_thread(near):
+    """A loop that begins thirty at once is held for a second in all."""
+    lines = talk(near, "burst", 30)
+    assert came_of(lines) == ["word"] * 30
+    assert sum(max(0, took - 20) for _, _, took in lines) < 1000 + 2 * SLACK_MS, lines
+    assert True in waits_of(lines) and waits_of(lines)[-1] is False
 
 
 def test_a_process_of_many_threads(bare_lab):
     """No more than 64 of them are held; one connection more is the trial, and nothing is lost."""
     with OddGateway(echoes(delay=0.5)) as gateway:
-        near = Initiator(bare_lab, gateway.port)
-        lines = talk(near, "threads", 80)
+        lines = talk(Initiator(bare_lab, gateway.port), "threads", 80)
     assert came_of(lines) == ["word"] * 80
-    assert "EINPROGRESS" in said_of(lines)
+    assert any(took < 500 for _, _, took in lines)
 
 
 def test_async_connect(near):
-    """EINPROGRESS after 20 ms; who does not ask loses it, as it is told."""
+    """EINPROGRESS after 20 ms; who does not ask loses the connection, and is told why."""
     lines = talk(near, "ask", 3, options=ASYNC)
-    assert came_of(lines) == ["word"] * 3 and set(said_of(lines)) == {"EINPROGRESS"}
+    assert came_of(lines) == ["word"] * 3 and waits_of(lines) == [False] * 3
     here = asking(near, "write", options=ASYNC)
     assert came_of(lines_of(here)) != ["word"]
     one_warning(here, "wrote or read before it asked", "--hold-connect")
@@ -145,15 +138,22 @@ def test_async_connect(near):
 
 def test_hold_connect(near):
     """Always to the end, also who asks."""
-    lines = talk(near, "always", 20, options=HOLD)
-    assert [line[:2] for line in lines] == [("word", "0")] * 20
+    lines = talk(near, "always", 8, options=HOLD)
+    assert came_of(lines) == ["word"] * 8 and waits_of(lines) == [True] * 8
 
 
 def test_hold_connect_where_nobody_answers(bare_lab):
-    """2 s at most, and then its error: whether TCP is answered or not."""
+    """2 s at most, and then its error."""
     with OddGateway(odd.is_silent) as gateway:
         ((came, said, took),) = talk(Initiator(bare_lab, gateway.port), "write", options=HOLD)
     assert said == "ETIMEDOUT" and 1900 < took < 2000 + 2 * SLACK_MS and came == "ETIMEDOUT"
+
+
+def test_multipath_without_blocking(near):
+    """The kernel counts a byte too many on its queue where the access point has no MPTCP."""
+    for _ in range(3):
+        here = near.run(*script("callers.py", "loops", near.name, FAKE_PORT, "multipath"), options=ASYNC)
+        assert here.ok() == "word\n", here
 
 
 @pytest.mark.parametrize("options", [[], ASYNC], ids=["evidence", "async"])
@@ -191,5 +191,5 @@ def test_the_supervisor_dies_while_it_is_held(bare_lab):
         wait_for("the access point has the proof", lambda: accepted)
         (supervisor,) = [pid for pid, (name, _) in here.children().items() if name == "gs-supervisor"]
         os.kill(supervisor, signal.SIGKILL)
-        assert [line[:2] for line in lines_of(here)] == [("word", "0")]
+        assert came_of(lines_of(here)) == ["word"]
     assert len(accepted) == 1

@@ -186,6 +186,24 @@ def test_low_water_mark(bare_lab, before, during):
         assert here.ok() == f"connecting\n{during or before} word\n"
 
 
+def test_low_water_mark_of_a_small_buffer(bare_lab):
+    """The kernel caps it at half of the buffer, ours too: it is put back all the same."""
+    with OddGateway(echoes(delay=0.03)) as gateway:
+        near = Initiator(bare_lab, gateway.port, options=ASYNC)
+        here = near.run(*script("callers.py", "small_buffer", near.name, FAKE_PORT, 2048, 8192, 12000, 16384, 32768))
+        assert here.ok() == "1 woken\n" * 5
+
+
+@pytest.mark.parametrize("options", [[], ASYNC], ids=["evidence", "async"])
+@pytest.mark.parametrize("way", ["blocking", "non-blocking"])
+@pytest.mark.parametrize("delay", [0, 0.05])
+def test_no_timestamps_of_the_handshake(bare_lab, delay, way, options):
+    """The program's error queue has two for each of its messages, and nothing before them."""
+    with OddGateway(echoes(delay=delay)) as gateway:
+        near = Initiator(bare_lab, gateway.port, options=options)
+        assert near.run(*script("stamps.py", near.name, FAKE_PORT, way)).ok() == "0 6\n"
+
+
 def test_closed_before_tcp_is_up_calls_nobody(bare_lab):
     with OddGateway(echoes()) as gateway, LateRelay(gateway.port) as relay:
         near = Initiator(bare_lab, relay.port)

@@ -9,6 +9,7 @@ of which echoes a word. A line for each: what came of it, what connect() said, a
     burst   as ask, but all are begun before the first is asked about
     threads as ask, each in a thread of its own, at once
     both    write and ask in turn
+    keep    as write, but no connection is closed
 """
 
 import errno
@@ -18,6 +19,9 @@ import socket
 import sys
 import threading
 import time
+
+
+kept = []
 
 
 def begin(where):
@@ -60,7 +64,7 @@ def finish(sock, said, where, how):
     except OSError as error:
         return errno.errorcode.get(error.errno, str(error))
     finally:
-        sock.close()
+        kept.append(sock) if how == "keep" else sock.close()
 
 
 def say(came, said, took):

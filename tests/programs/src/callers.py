@@ -379,5 +379,19 @@ def low_water(host, port, before, during):
     print(sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT), outcome(sock, lambda: None))
 
 
+def small_buffer(host, port, *sizes):
+    """SO_RCVLOWAT, and whether a short answer wakes, where the receive buffer is small."""
+    for size in sizes:
+        sock, where = fresh(host, port)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(size))
+        sock.setblocking(False)
+        assert sock.connect_ex(where) == errno.EINPROGRESS
+        select_writable(sock)
+        raise_error(sock)
+        sock.send(b"word")
+        print(sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT),
+              "woken" if select.select([sock], [], [], 5)[0] else "asleep")
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])
