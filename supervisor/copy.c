@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #endif
 
 #define HOSTS_MAX ((size_t)64 << 20) /* bytes of a file and our names */
+#define SHIM_MAX  (16 << 20)         /* bytes */
 
 /* Children at a time. The last ones are for those that have none yet. */
 #define AT_ONCE          128
@@ -145,19 +147,53 @@ static pid_t fork_child(struct state *state, const struct copy *copy, struct cop
 	return err;
 }
 
-/* Another root has no such file, and what has its name there is not asked for. */
+/* Opened anew for reading, and nobody can change what is in it: 0 or -errno. */
+static int seal(int *made, int seals, int flags)
+{
+	char path[64];
+	if (fchmod(*made, 0444) < 0 ||
+	    fcntl(*made, F_ADD_SEALS, seals | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -EIO;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *made);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
+	if (fd < 0)
+		return -errno;
+	int writable = *made;
+	*made = fd;
+	close(writable);
+	return 0;
+}
+
 static int open_shim(const struct copy *copy, const char *shim)
 {
 	char path[BASE_PATH_MAX + 2];
 	size_t stem = strlen(shim);
 	if (stem < 3)
-		return COPY_PASS;
+		return -ENOENT;
 	if (copy->what == COPY_SHIM32)
 		snprintf(path, sizeof(path), "%.*s32.so", (int)stem - 3, shim);
 	else
 		snprintf(path, sizeof(path), "%s", shim);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
+}
+
+/* Another root has no such file, and what has its name there is not asked for. The file itself
+ * would be a way out: whoever may write to it could open it anew, through /proc. */
+static int copy_shim(const struct copy *copy, const char *shim)
+{
+	struct stat stat;
+	cleanup_fd int from = open_shim(copy, shim), fd = from < 0 ? -EBADF : make_file();
+	if (fd < 0 || fstat(from, &stat) < 0 || !S_ISREG(stat.st_mode) || stat.st_size > SHIM_MAX)
+		return -ENOENT;
+	for (off_t left = stat.st_size; left > 0;) {
+		ssize_t sent = sendfile(fd, from, NULL, (size_t)left);
+		if (sent <= 0)
+			return -EIO;
+		left -= sent;
+	}
+	int err = seal(&fd, F_SEAL_WRITE, 0);
+	return err < 0 ? err : steal_fd(&fd);
 }
 
 static int start_child(struct state *state, struct copy *copy)
@@ -182,7 +218,6 @@ static int finish(struct copy *copy)
 {
 	struct stat stat;
 	struct copy_note note;
-	char path[64];
 	if (fstat(copy->fd, &stat) < 0 || stat.st_size < (off_t)sizeof(note))
 		return -EIO;
 	off_t most = stat.st_size - (off_t)sizeof(note);
@@ -190,21 +225,10 @@ static int finish(struct copy *copy)
 		return -EIO;
 	if (note.result != 0)
 		return note.result;
-	if (note.len > (uint64_t)most || ftruncate(copy->fd, (off_t)note.len) < 0 ||
-	    fchmod(copy->fd, 0444) < 0 ||
-	    /* who looks at the child in /proc may hold its mapping, so not F_SEAL_WRITE */
-	    fcntl(copy->fd, F_ADD_SEALS,
-		  F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	if (note.len > (uint64_t)most || ftruncate(copy->fd, (off_t)note.len) < 0)
 		return -EIO;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", copy->fd);
-	int flags = copy->flags & COPY_FLAGS & ~O_NOFOLLOW;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
-	if (fd < 0)
-		return -errno;
-	int writable = copy->fd;
-	copy->fd = fd;
-	close(writable);
-	return 0;
+	/* who looks at the child in /proc may hold its mapping, so not F_SEAL_WRITE */
+	return seal(&copy->fd, F_SEAL_FUTURE_WRITE, copy->flags & COPY_FLAGS & ~O_NOFOLLOW);
 }
 
 /* True: there is news for the supervisor. */
@@ -244,7 +268,7 @@ static bool start(struct state *state, struct copy *copy, const char *shim)
 		if (err < 0)
 			end(copy, -1, err);
 	} else {
-		int fd = open_shim(copy, shim);
+		int fd = copy_shim(copy, shim);
 		end(copy, fd, fd < 0 ? COPY_PASS : 0);
 	}
 	return copy->stage == COPY_DONE;

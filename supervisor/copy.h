@@ -2,7 +2,7 @@
 #define GS_COPY_H
 
 /*
- * Files that the programs get in place of those that they open. The shim itself is opened by the
+ * Files that the programs get in place of those that they open. The shim is copied by the
  * keeper: it is ours, and the same for all.
  *
  * Copies of a program's /etc/hosts have our names in front, each line marked as ours. The file may

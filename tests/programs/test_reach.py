@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lab import BOTH_SPEEDS, PROGRAMS, PYTHON, SHIM, missing, need
+from lab import BOTH_SPEEDS, CLI, PROGRAMS, PYTHON, RUN, SHIM, missing, need
 from test_survive_ends import Daemon
 
 REACH, PLUGIN, TALK = PROGRAMS / "reach", PROGRAMS / "reach_plugin.so", PROGRAMS / "talk"
@@ -223,15 +223,36 @@ def test_another_root(lab, tunnel, how):
     assert (here.ok(), here.err) == ("line", "")
 
 
-def test_the_shim_is_itself_in_another_root(tunnel):
-    """What is given in the shim's place is the shim, for reading alone."""
-    code = ("import os, sys; fd = os.open(sys.argv[1], os.O_RDONLY); got = os.read(fd, 1 << 24)\n"
-            "try: os.write(fd, b'x')\n"
-            "except OSError: print(len(got))\n")
+INTRUDES = """
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+print(len(os.read(fd, 1 << 24)))
+path = f"/proc/self/fd/{fd}"
+for name, act in {"write": lambda: os.write(fd, b"x"), "chmod": lambda: os.fchmod(fd, 0o4777) or os.chmod(path, 0o4777),
+                  "anew": lambda: os.write(os.open(path, os.O_RDWR), b"x"), "end": lambda: os.truncate(path, 1),
+                  "truncate": lambda: os.open(path, os.O_WRONLY | os.O_TRUNC)}.items():
+    try:
+        act()
+    except OSError:
+        pass
+"""
+
+
+def test_the_shim_is_itself_in_another_root(lab, tunnel):
+    """What is given in the shim's place is the shim, as it is and as long; whoever may write to the file cannot reach
+    it through that: neither its bytes nor its mode."""
     box = [need("bwrap"), *ROOT]
     if subprocess.run([*box, "true"], capture_output=True, check=False).returncode:
         missing("bubblewrap that works here")
-    assert tunnel.call(*box, PYTHON, "-c", code, SHIM).ok() == f"{SHIM.stat().st_size}\n"
+    place = lab.folder / "installed"
+    for path, name in ((RUN, "cli/globus-streams-run"), (CLI, "cli/globus-streams"), (SHIM, f"shim/{SHIM.name}")):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, place / name)
+    shim = place / "shim" / SHIM.name
+    before = shim.read_bytes(), shim.stat().st_mode
+    here = tunnel.call(*box, PYTHON, "-c", INTRUDES, shim, launcher=place / "cli/globus-streams-run")
+    assert here.ok() == f"{len(before[0])}\n"
+    assert (shim.read_bytes(), shim.stat().st_mode) == before
 
 
 USERS = {"sudo": ["sudo", "-n", "-u", "nobody"], "su": ["su", "-s", "/bin/sh", "nobody", "-c"],
