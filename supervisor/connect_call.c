@@ -10,6 +10,7 @@
 #include "supervisor/chore.h"
 #include "supervisor/conn.h"
 #include "supervisor/connect.h"
+#include "supervisor/connect_end.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/inherit.h"
@@ -41,6 +42,11 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	}
 	patience_over(s, conn, false);
 	patience_meet(s, conn);
+	if (notify_valid(s->state, call) && patience_must_not_tell(s, conn)) {
+		connect_fail(s, index, ETIMEDOUT,
+			     "it is not there after 2 s, and its program does not ask for it");
+		return;
+	}
 	supervisor_release(s, call_index, &conn->calls);
 	if (conn->tunnel != NONE && conn->state == CONN_TCP)
 		s->state->tunnels[conn->tunnel].slow = true;

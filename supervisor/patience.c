@@ -12,10 +12,11 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
-#define HALVED      3            /* times at most is a hold, where those before were in vain */
-#define LONG_MOST   (1 * SECOND) /* that a thread is held in HELD_SECONDS */
-#define GROUP_MOST  64           /* threads of a process */
-#define ASKED_AFTER (1 * SECOND) /* a socket that was held is remembered so long */
+#define HALVED        3            /* times at most is a hold, where those before were in vain */
+#define LONG_MOST     (1 * SECOND) /* that a thread is held in HELD_SECONDS */
+#define EVIDENCE_EACH (MAX_EVIDENCE / 8) /* of a user, where room has to be made */
+#define GROUP_MOST    64                 /* threads of a process */
+#define ASKED_AFTER   (1 * SECOND)       /* a socket that was held is remembered so long */
 
 /* --- what is known --- */
 
@@ -23,24 +24,41 @@ static bool is_of(const struct evidence *evidence, const struct executable *exec
 		  uint32_t tunnel, uint16_t port)
 {
 	return evidence->used && evidence->tunnel == tunnel && evidence->port == port &&
+	       evidence->executable.uid == executable->uid &&
 	       evidence->executable.inode == executable->inode &&
 	       evidence->executable.device == executable->device;
 }
 
-/* Its place, which may be new: then the one that was not used for longest makes room. */
+/* The one that was not used for longest makes room: of the user's own, where these are many. */
+static struct evidence *place_for(struct state *state, uint32_t uid)
+{
+	struct evidence *oldest = &state->evidence[0], *own = NULL;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < MAX_EVIDENCE; i++) {
+		struct evidence *evidence = &state->evidence[i];
+		if (evidence->used < oldest->used)
+			oldest = evidence;
+		if (!evidence->used || evidence->executable.uid != uid)
+			continue;
+		count++;
+		if (!own || evidence->used < own->used)
+			own = evidence;
+	}
+	return count >= EVIDENCE_EACH ? own : oldest;
+}
+
+/* Its place, which may be new. */
 static struct evidence *evidence_of(struct state *state, const struct executable *executable,
 				    uint32_t tunnel, uint16_t port)
 {
-	struct evidence *oldest = &state->evidence[0];
 	for (uint32_t i = 0; i < MAX_EVIDENCE; i++) {
 		struct evidence *evidence = &state->evidence[i];
 		if (is_of(evidence, executable, tunnel, port)) {
 			evidence->used = loop_now();
 			return evidence;
 		}
-		if (evidence->used < oldest->used)
-			oldest = evidence;
 	}
+	struct evidence *oldest = place_for(state, executable->uid);
 	oldest->used = 0; /* nobody's while it is filled in */
 	atomic_signal_fence(memory_order_seq_cst);
 	oldest->executable = *executable;
@@ -70,6 +88,7 @@ void patience_meet(struct supervisor *s, struct conn *conn)
 {
 	if (!conn->met)
 		conn->group = target_caller(s->state, conn->tid, &conn->executable);
+	conn->executable.uid = conn->uid;
 	conn->met = true;
 }
 
@@ -247,16 +266,26 @@ uint64_t patience_further(struct supervisor *s, struct conn *conn)
 		return 0;
 	if (now < first) /* nor would it ask if TCP came up meanwhile */
 		return first;
+	if (evidence->asking == ASKING_UNKNOWN)
+		look_at_used(s, evidence);
+	conn->late = evidence->asking == ASKING_NEVER;
+	if (conn->late)
+		return last;
 	/* the kernel keeps the socket unwritable */
 	if (conn->state == CONN_TCP)
 		return 0;
-	if (evidence->asking == ASKING_UNKNOWN)
-		look_at_used(s, evidence);
 	conn->late = true;
-	if (evidence->asking == ASKING_NEVER)
-		return last;
 	uint64_t until = hold_unknown(s, conn, evidence);
 	return until < last ? until : last;
+}
+
+bool patience_must_not_tell(struct supervisor *s, const struct conn *conn)
+{
+	enum connects connects = s->state->programs[conn->program].connects;
+	if (conn->told || !conn->nonblocking || connects == CONNECTS_ASYNC)
+		return false;
+	return connects == CONNECTS_HOLD ||
+	       (conn->met && evidence_for(s, conn)->asking == ASKING_NEVER);
 }
 
 /* A loop that makes one connection after another must not be held for each of them. */

@@ -5,8 +5,8 @@
  * How long a non-blocking connect() is held before it returns EINPROGRESS.
  *
  * At least 20 ms, or less where that was in vain lately. Then it depends on what is known of who
- * calls, by executable, tunnel and port (struct evidence): a program that asks for the result by
- * SO_ERROR or a second connect() can be told EINPROGRESS, since the question is held. One that
+ * calls, by user, executable, tunnel and port (struct evidence): a program that asks for the result
+ * by SO_ERROR or a second connect() can be told EINPROGRESS, since the question is held. One that
  * writes as soon as the socket is writable must be held until the handshake is over. Of whom
  * nothing is known is held too, and then told EINPROGRESS all the same: it shows what it does, and
  * nothing can be lost. If it has shown nothing yet, no thread is held for more than a second in
@@ -64,6 +64,9 @@ uint64_t patience_first(struct supervisor *s, const struct conn *conn);
 /* That time is over: until when a non-blocking one is held on, monotonic ns; 0: it is not. Its call
  * has to stand. */
 uint64_t patience_further(struct supervisor *s, struct conn *conn);
+
+/* Would its program write to whoever is there, were it told EINPROGRESS? */
+bool patience_must_not_tell(struct supervisor *s, const struct conn *conn);
 
 /* It is held no more. answered: the connection is there, and connect() has returned. Does nothing
  * the second time. */

@@ -167,9 +167,10 @@ enum asking {
 	ASKING_NEVER, /* it has written or read before it asked */
 };
 
-/* A program's file; zeros: not known. */
+/* A program's file, zeros: not known; and whose the program is. */
 struct executable {
 	uint64_t device, inode;
+	uint32_t uid;
 };
 
 struct evidence {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import odd_gateways as odd
+from held_lab import ATTACKER, VICTIM, as_user
 from lab import RUN, one_warning
 from odd_gateways import BlackHole, OddGateway
 from processes import wait_for
@@ -103,6 +104,19 @@ def test_it_is_known_of_all_launches_of_a_supervisor(near, bare_lab):
     assert waits_of(talk(near, "ask", options=options + HOLD)) == [True]
 
 
+def test_it_is_known_of_one_user_alone(near):
+    """What another user's programs do with the same executable says nothing of this one's."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts programs of several users")
+    options = ["--attach", Daemon(near.lab).path]
+
+    def talk_as(uid):
+        return lines_of(near.run(*as_user(uid), *script("asking.py", near.name, FAKE_PORT, "ask", 1), options=options))
+    assert waits_of(talk_as(ATTACKER)) == [True]
+    assert waits_of(talk_as(ATTACKER)) == [False]
+    assert waits_of(talk_as(VICTIM)) == [True]
+
+
 def test_both_kinds_in_one_process(near):
     """As PHP has them: that one does not ask counts, and is not forgotten."""
     lines = talk(near, "both", 10)
@@ -146,6 +160,13 @@ def test_hold_connect_where_nobody_answers(bare_lab):
     """2 s at most, and then its error."""
     with OddGateway(odd.is_silent) as gateway:
         ((came, said, took),) = talk(Initiator(bare_lab, gateway.port), "write", options=HOLD)
+    assert said == "ETIMEDOUT" and 1900 < took < 2000 + 2 * SLACK_MS and came == "ETIMEDOUT"
+
+
+def test_hold_connect_where_nobody_is(bare_lab):
+    """The same where not even TCP is there: were it told EINPROGRESS, it would write to whoever comes."""
+    with BlackHole() as hole:
+        ((came, said, took),) = talk(Initiator(bare_lab, hole.port), "write", options=HOLD)
     assert said == "ETIMEDOUT" and 1900 < took < 2000 + 2 * SLACK_MS and came == "ETIMEDOUT"
 
 
