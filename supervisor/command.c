@@ -6,10 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "supervisor/filter.h"
 #include "supervisor/pass.h"
+
+#define AGAIN_PAUSE 5000000L /* ns between two questions … */
+#define AGAIN_TRIES 400      /* … of this many */
 
 static void say(int socket, int stage, int error, int fd)
 {
@@ -61,7 +65,7 @@ int command_preload(const char *shim)
 }
 
 /* One call that is seen, which the supervisor answers by all the means that it has. */
-static void try_to_be_served(const struct filter_wants *wants, int socket)
+static struct command_word ask(const struct filter_wants *wants, int socket, bool *again)
 {
 	struct control_trial trial = {
 		{CONTROL_VERSION, CONTROL_TRIAL, 0, sizeof(trial)}, socket, 0, 0, 0};
@@ -76,6 +80,19 @@ static void try_to_be_served(const struct filter_wants *wants, int socket)
 		word = (struct command_word){STAGE_NEED, trial.error, (int)trial.need};
 	else if (close(trial.fd) < 0)
 		word = (struct command_word){STAGE_NEED, errno, NEED_ADDFD};
+	*again = trial.again;
+	return word;
+}
+
+static void try_to_be_served(const struct filter_wants *wants, int socket)
+{
+	const struct timespec pause = {.tv_nsec = AGAIN_PAUSE};
+	bool again;
+	struct command_word word = ask(wants, socket, &again);
+	for (int i = 0; i < AGAIN_TRIES && again && !word.stage; i++) {
+		nanosleep(&pause, NULL);
+		word = ask(wants, socket, &again);
+	}
 	if (send(socket, &word, sizeof(word), MSG_NOSIGNAL) < 0 || word.stage)
 		_exit(1);
 }

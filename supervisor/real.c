@@ -10,10 +10,14 @@
 #define AGAIN   (60 * SECOND)
 #define AT_ONCE 2 /* lookups */
 
-/* IPv4 as v4-mapped. */
+/* IPv4 as v4-mapped. What is any address where one listens is this machine where one connects. */
 static void bytes_of(const union address *address, uint8_t bytes[16])
 {
 	union address wide = *address;
+	if (wide.sa.sa_family == AF_INET && wide.in.sin_addr.s_addr == htonl(INADDR_ANY))
+		wide.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else if (wide.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&wide.in6.sin6_addr))
+		wide.in6.sin6_addr = in6addr_loopback;
 	address_for_socket(&wide, AF_INET6);
 	memcpy(bytes, wide.in6.sin6_addr.s6_addr, 16);
 }
@@ -75,6 +79,17 @@ void real_refresh(struct state *state)
 	state->real_next = 0;
 	for (unsigned i = 0; i < AT_ONCE; i++)
 		look_up_next(state);
+}
+
+bool real_is_pending(struct state *state)
+{
+	real_refresh(state);
+	if (!state->mapped_names)
+		return false;
+	for (uint32_t i = 0; i < state->name_count; i++)
+		if (state->lookups[LOOKUP_OF_NAME(i)].stage != LOOKUP_IDLE)
+			return true;
+	return state->real_next < state->name_count;
 }
 
 void real_looked_up(struct state *state)

@@ -4,8 +4,8 @@
 /*
  * Where mapped names really lead. A program that does not see our address of such a name, having no
  * shim or a resolver of its own, connects to the host itself, past the tunnel and in clear: it is
- * refused where that address is known. All addresses are looked up in the background, soon after
- * the start and again when something connects a minute later. Best effort: others may share an
+ * refused where that address is known. All addresses are looked up in the background, at the
+ * start, which waits for it for 2 s at most, and again when something connects a minute later. Best effort: others may share an
  * address, and another look-up may give another one.
  */
 
@@ -13,6 +13,9 @@
 
 /* Look them all up, if that was not done lately. */
 void real_refresh(struct state *state);
+
+/* Are they being looked up? Begins with it where that is due. */
+bool real_is_pending(struct state *state);
 
 /* A name's lookup is over: go on with others. */
 void real_looked_up(struct state *state);

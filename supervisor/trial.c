@@ -6,6 +6,7 @@
 #include "supervisor/chore.h"
 #include "supervisor/needs.h"
 #include "supervisor/notify.h"
+#include "supervisor/real.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
@@ -62,6 +63,7 @@ void trial_call(struct supervisor *s, uint32_t index)
 	trial.fd = -1;
 	trial.need = try_all(s, call, number, &trial.fd, &err);
 	trial.error = trial.need ? -err : 0;
+	trial.again = !s->state->programs[call->program].allow_direct && real_is_pending(s->state);
 	err = target_write(s->state, call, call->args[1], &trial, sizeof(trial));
 	if (err < 0)
 		notify_fail(s->state, index, err == -EBADF ? EIO : -err);

@@ -11,6 +11,8 @@ import pytest
 from lab import BOTH_SPEEDS, LOOPBACK, PYTHON, RUN, change_conf, wait_listening, warnings
 from processes import wait_for
 
+pytestmark = BOTH_SPEEDS
+
 SELECT_SERVER = """
 import select, socket, sys
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -88,7 +90,6 @@ def test_server_that_is_busy(tunnel):
 LINGERING_SERVER = """
 import socket, struct, sys, threading
 
-pytestmark = BOTH_SPEEDS
 LINGER = struct.pack("ii", 1, 20)
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
