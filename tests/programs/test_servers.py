@@ -13,7 +13,7 @@ from processes import wait_for
 
 pytestmark = BOTH_SPEEDS
 
-# what the distribution has
+# where Debian has them
 MODULES = "/usr/lib/apache2/modules"
 APACHE = """
 ServerRoot {folder}
