@@ -320,6 +320,7 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 			     run_names_need_opens(options->command),
 		.allow_io_uring = options->allow_io_uring,
 	};
+	state->keeping.only_listens = !state->initiates;
 	state->keeping.allow_direct = options->allow_direct;
 	state->keeping.connects = options->async_connect  ? CONNECTS_ASYNC
 				  : options->hold_connect ? CONNECTS_HOLD

@@ -159,10 +159,11 @@ struct control_tunnel {
 	struct conf_view view;
 };
 
-#define ATTACH_AGAIN  1 /* another supervisor served it, which is gone with what it knew */
-#define ATTACH_DIRECT 2 /* its programs may connect to where mapped names really lead */
-#define ATTACH_ASYNC  4 /* its programs ask for the results of their connects … */
-#define ATTACH_HOLD   8 /* … or never do */
+#define ATTACH_AGAIN   1  /* another supervisor served it, which is gone with what it knew */
+#define ATTACH_DIRECT  2  /* its programs may connect to where mapped names really lead */
+#define ATTACH_ASYNC   4  /* its programs ask for the results of their connects … */
+#define ATTACH_HOLD    8  /* … or never do */
+#define ATTACH_LISTENS 16 /* it has no tunnel to connect to */
 
 struct control_attach {
 	struct control_header header;

@@ -23,6 +23,7 @@
 #include "supervisor/route.h"
 #include "supervisor/socket.h"
 #include "supervisor/target.h"
+#include "supervisor/wake.h"
 
 static struct conn *at(struct supervisor *s, uint32_t index)
 {
@@ -322,6 +323,7 @@ static void refuse_direct(struct supervisor *s, uint32_t index, uint32_t name,
 static void connect_others(struct supervisor *s, uint32_t index, const union address *asked)
 {
 	const struct call *call = &s->state->calls[index];
+	wake_expect(s, asked);
 	if (s->state->mapped_names)
 		real_refresh(s->state);
 	uint32_t name = real_find(s->state, asked);
@@ -340,6 +342,10 @@ void connect_call(struct supervisor *s, uint32_t index)
 
 	if ((int32_t)call->args[0] == QUESTION_FD) {
 		question_call(s, index);
+		return;
+	}
+	if (s->state->programs[call->program].only_listens) {
+		wake_call(s, index);
 		return;
 	}
 	if (len < (int32_t)sizeof(raw.ss_family) || len > (int32_t)sizeof(raw)) {

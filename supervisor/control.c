@@ -138,6 +138,7 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	uint32_t flags = question->message.attach.flags;
 	state->programs[index].inherited = flags & ATTACH_AGAIN ? loop_now() : 0;
 	state->programs[index].allow_direct = (flags & ATTACH_DIRECT) != 0;
+	state->programs[index].only_listens = (flags & ATTACH_LISTENS) != 0;
 	state->programs[index].connects = flags & ATTACH_ASYNC  ? CONNECTS_ASYNC
 					  : flags & ATTACH_HOLD ? CONNECTS_HOLD
 								: CONNECTS_BY_EVIDENCE;

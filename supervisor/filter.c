@@ -51,6 +51,19 @@ static void no_fastopen(scmp_filter_ctx ctx, int *err, int call, unsigned flags_
 	rule(ctx, err, SCMP_ACT_ERRNO(EOPNOTSUPP), call, 1, &fastopen);
 }
 
+/* Connects to an internet address, by its length (blind.c); local sockets' are hardly ever as long.
+ */
+static void sees_connects(scmp_filter_ctx ctx, int *err)
+{
+	static const uint32_t lens[] = {sizeof(struct sockaddr_in), sizeof(struct sockaddr_in6),
+					offsetof(struct sockaddr_in6, sin6_scope_id),
+					sizeof(struct sockaddr_storage)};
+	for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+		const struct scmp_arg_cmp len = SCMP_A2_32(SCMP_CMP_EQ, lens[i]);
+		rule(ctx, err, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 1, &len);
+	}
+}
+
 /* Which of a REUSEPORT group gets a connection. */
 static void sees_steering(scmp_filter_ctx ctx, int *err, int option)
 {
@@ -80,6 +93,8 @@ static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_want
 		sees(ctx, err, SCMP_SYS(listen));
 		sees(ctx, err, SCMP_SYS(accept));
 		sees(ctx, err, SCMP_SYS(accept4));
+		if (!wants->initiates)
+			sees_connects(ctx, err);
 		sees_steering(ctx, err, SO_ATTACH_REUSEPORT_CBPF);
 		sees_steering(ctx, err, SO_ATTACH_REUSEPORT_EBPF);
 		sees_steering(ctx, err, SO_INCOMING_CPU);
@@ -114,6 +129,8 @@ static void i386_rules(scmp_filter_ctx ctx, int *err, const struct filter_wants 
 		sees_socketcall(ctx, err, SYS_LISTEN);
 		sees_socketcall(ctx, err, SYS_ACCEPT);
 		sees_socketcall(ctx, err, SYS_ACCEPT4);
+		if (!wants->initiates)
+			sees_socketcall(ctx, err, SYS_CONNECT);
 	}
 }
 #endif

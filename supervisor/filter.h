@@ -7,7 +7,7 @@
 struct filter_wants {
 	bool initiates;      /* connect, sendto with an address, SO_ERROR, FASTOPEN, opens of the
 				hosts file, landlock_restrict_self */
-	bool listens;        /* accept, bind, listen */
+	bool listens;        /* accept, bind, listen, what steers; connect, to know its own */
 	bool all_opens;      /* see opens of position-independent static programs too */
 	bool allow_io_uring; /* leave io_uring's calls alone */
 };

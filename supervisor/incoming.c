@@ -19,8 +19,10 @@
 #include "supervisor/socket.h"
 #include "supervisor/stranger.h"
 #include "supervisor/target.h"
+#include "supervisor/wake.h"
 
 #define HANDSHAKE (10 * SECOND)
+#define OWN       (20 * MILLISECOND)  /* that one of our own programs' has, to say HELLO */
 #define HEARD     16                  /* at most before one of them is dropped */
 #define LAST      8                   /* of those that came last, so many are looked at */
 #define REST      (250 * MILLISECOND) /* between two accept()s on a socket where one has blocked */
@@ -39,6 +41,8 @@ void incoming_drop(struct supervisor *s, uint32_t index)
 	fault_point("accept.refusing");
 	socket_empty(conn->fd); /* not a byte of it is for the program */
 	conn->deadline = 0;
+	if (conn->own && conn->tunnel == NONE && wake_take(s, index))
+		return;
 	conn->state = CONN_DEAD;
 	fault_point("accept.dead");
 	if (at(s, listener)->dead != NONE)
@@ -189,6 +193,9 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	steal_fd(fd);
 	stranger_add(s->state, index);
 	supervisor_sweep_later(s);
+	conn->own = wake_may_be(s, conn);
+	if (conn->own)
+		conn->deadline = conn->began + OWN;
 	at(s, listener)->took++;
 	at(s, listener)->took_at = conn->began;
 	if (at(s, listener)->odd)
@@ -247,6 +254,18 @@ int incoming_drain(struct supervisor *s, uint32_t listener, int listening, int m
 	int err = take_queued(s, listener, listening, most);
 	s->state->accepting = NONE;
 	return err;
+}
+
+bool incoming_goes_on(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	bool more = conn->own && conn->tunnel != NONE;
+	if (!more)
+		return false;
+	conn->own = false;
+	conn->deadline = conn->began + HANDSHAKE;
+	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
+	return true;
 }
 
 void incoming_end_one(struct supervisor *s, uint32_t listener)

@@ -136,6 +136,7 @@ static void serve_ourselves(struct running *running, bool inherited)
 	state->programs[program].notify_fd = running->keeping->notify_fd;
 	state->programs[program].command = running->keeping->command;
 	state->programs[program].allow_direct = running->keeping->allow_direct;
+	state->programs[program].only_listens = running->keeping->only_listens;
 	state->programs[program].connects = running->keeping->connects;
 	state->programs[program].inherited = inherited ? loop_now() : 0;
 	keeper_start_supervisor(&running->keeper);
@@ -145,6 +146,8 @@ static uint32_t attach_flags(const struct running *running)
 {
 	const struct keeping *keeping = running->keeping;
 	uint32_t flags = keeping->allow_direct ? ATTACH_DIRECT : 0;
+	if (keeping->only_listens)
+		flags |= ATTACH_LISTENS;
 	if (keeping->connects == CONNECTS_ASYNC)
 		flags |= ATTACH_ASYNC;
 	else if (keeping->connects == CONNECTS_HOLD)

@@ -52,7 +52,8 @@ static void unread(struct supervisor *s, uint32_t index, uint64_t which, int err
 		unseen_mark(s, call); /* of what family is not known */
 	if ((which == SYS_ACCEPT || which == SYS_ACCEPT4) && error != -EFAULT)
 		unseen_accept(s, index, error);
-	else if (error != -EFAULT && sends && blind_is_told(s, call, error))
+	else if (error != -EFAULT && sends && !s->state->programs[call->program].only_listens &&
+		 blind_is_told(s, call, error))
 		blind_refuse(s, index, error);
 	else
 		notify_pass(s->state, index);

@@ -211,6 +211,7 @@ struct program {
 	uint32_t slow_times;   /* … and how often lately */
 	pid_t command;         /* its first process; 0: not known */
 	bool allow_direct;     /* to the real addresses of mapped names */
+	bool only_listens;     /* its connects are seen for that alone */
 	uint8_t connects;      /* enum connects */
 	bool confined;         /* by Landlock, or a part of it */
 	bool all_told;       /* too many processes to tell those that know an address of ours … */
@@ -340,6 +341,7 @@ struct conn {
 	uint32_t source;              /* INCOMING: by its peer's address */
 	bool talks;                   /* INCOMING: it has sent something */
 	bool awaited;                 /* INCOMING: a non-blocking accept() was held for it */
+	bool own;                     /* INCOMING: it may be a program's of ours (wake.h) */
 	struct {
 		uint32_t next, previous;
 	} links[LINK_COUNT];
@@ -400,6 +402,8 @@ struct listener {
 	bool watched;      /* it is told when something comes */
 	bool missed;       /* something has come, and nobody known had it: it is visited by time */
 	uint32_t dead;     /* a stranger's connection at its end, for who was promised one; NONE */
+	uint32_t wakes;    /* connects of our programs to its port … */
+	uint64_t wake_at;  /* … and when the last one began: wake.h */
 	uint32_t owed;     /* conns that were added to a process's table and not told … */
 	struct list owing; /* … and which */
 };
@@ -502,6 +506,7 @@ struct keeping {
 	pid_t launcher, command;
 	uint64_t return_until; /* the supervisor that it was attached to may come back; 0: no */
 	bool launcher_gone, command_gone, hung_up;
+	bool only_listens;        /* of a launch, as the next */
 	bool allow_direct;        /* of a launch: as of its program … */
 	uint8_t connects;         /* … likewise */
 	char cli[BASE_PATH_MAX];  /* path of globus-streams */

@@ -112,7 +112,7 @@ void open_wake(struct supervisor *s);
 void open_deadline(struct supervisor *s, uint32_t call);
 void open_sweep(struct supervisor *s);
 
-/* accept.c: bring what is ready at a listener and those who wait together; what is left over rings.
+/* give.c: bring what is ready at a listener and those who wait together; what is left over rings.
  */
 void accept_offer(struct supervisor *s, uint32_t listener);
 
@@ -132,6 +132,8 @@ bool accept_sweep(struct supervisor *s, uint32_t listener);
 
 /* bind.c: programs that listen on no tunnel's port. */
 bool bind_sweep(struct supervisor *s);
+
+/* give.c: a chore has put the connection there, or has not. */
 void accept_injected(struct supervisor *s, struct chore *chore);
 
 /* recover.c: go on where the supervisor before this one stopped, at this call or NONE; close

@@ -275,32 +275,47 @@ def test_one_accept_through_a_storm(far, restart, meanwhile):
         assert int(word_from(there, "returns")) <= 3 + 1  # SIGTERM's
 
 
-LOST_BY_THE_KERNEL = pytest.mark.xfail(strict=False, reason="an answer that the kernel takes for a call that a signal has just taken back "
-    "is lost, and told to be there: about one in a thousand under this storm")
+# An answer that the kernel takes for a call that a signal has just taken back is lost, and told to be there. Measured:
+# about one connection in a thousand under these storms. More than this of all, or than one, is a fault of ours.
+LOST = 0.02
 
 
-@LOST_BY_THE_KERNEL
+def few_lost(there, calling):
+    """Each connection is handed over once and in order; but for a few that nobody has, whose callers are not
+    answered."""
+    os.kill(program_of(there, "alarmed"), signal.SIGUSR1)
+    # one that comes with the last alarm does not end accept(), which the alarm has begun anew
+    wait_for("its end", lambda: not there.running() or there.process.send_signal(signal.SIGTERM))
+    there.ok()
+    lost = [number for number, _ in calling.wrong]
+    assert calling.count > 10
+    assert len(lost) <= max(1, LOST * calling.count), f"{len(lost)} of {calling.count}: {calling.wrong[:5]}"
+    got = [number for number, _ in taken_lines(there)]
+    assert got == [number for number in range(calling.count) if number not in lost]
+    return int(word_from(there, "alarms"))
+
+
 @pytest.mark.parametrize("restart,how", [
     ("restart", "blocking"), ("no-restart", "blocking"), ("restart", "poll"),
     ("no-restart", "poll")])
 def test_under_alarms(far, restart, how):
     """accept() under SIGALRM at 1 kHz."""
-    far.patience = 8
+    far.patience = 4
     there = alarmed(far, restart, how)
     with Calling(far) as calling:
         time.sleep(2)
-    assert nothing_lost(there, calling) > 500
+    assert few_lost(there, calling) > 500
 
 
-@LOST_BY_THE_KERNEL
 @pytest.mark.parametrize("restart", ["restart", "no-restart"])
 def test_stopped_and_continued(far, restart):
     """SIGSTOP and SIGCONT twenty times a second, with the alarms."""
+    far.patience = 4
     there = alarmed(far, restart, "blocking")
     pid = program_of(there, "alarmed")
     with Calling(far, 0.005) as calling:
         stop_and_continue(pid, 2)
-    nothing_lost(there, calling)
+    few_lost(there, calling)
 
 
 @pytest.mark.parametrize("debugger", ["strace", "gdb"])

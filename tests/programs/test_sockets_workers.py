@@ -83,6 +83,19 @@ def test_strangers_while_workers_are_busy(far):
     assert there.ok() == "had 5\nhad 6\n"
 
 
+@pytest.mark.parametrize("how", ["stays", "closes", "resets", "says"])
+def test_server_that_wakes_itself(far, how):
+    """It ends its blocking accept() by a connection of its own, in which there is nothing; another's does not."""
+    there = far.start(*script("listeners.py", "self_wake", far.port, how))
+    assert far.ask("first") == "first\n"
+    with far.stranger():
+        pass
+    assert far.ask("second") == "second\n"
+    there.process.send_signal(signal.SIGTERM)
+    there.ok()
+    assert "woken b'' b''" in there.out and int(word_from(there, "stopped")) < 5000
+
+
 @pytest.mark.alone
 def test_accept_after_poll(far):
     """Nearly every one has its connection at once."""

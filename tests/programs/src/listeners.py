@@ -330,6 +330,34 @@ def busy(port, workers):
     signal.sigwait({signal.SIGTERM})
 
 
+def self_wake(port, how):
+    """One thread accepts; when SIGTERM comes it is woken by a connection to itself, and has to find nothing in it."""
+    listener = make(port, blocking=True)
+    stopping = threading.Event()
+
+    def work():
+        while True:
+            peer, _ = listener.accept()
+            if stopping.is_set():
+                say("woken", peer.recv(100), peer.recv(100))
+                return
+            serve(peer)
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    signal.sigwait({signal.SIGTERM})
+    stopping.set()
+    begin = time.monotonic()
+    with socket.create_connection(("127.0.0.1", int(port)), LIMIT) as waker:
+        if how == "says":
+            waker.sendall(b"unasked")
+        if how == "resets":
+            waker.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if how in ("closes", "resets"):
+            waker.close()
+        worker.join(LIMIT)
+    say("stopped", int(1000 * (time.monotonic() - begin)))
+
+
 def again(port, count):
     """How many accept() that poll() had called for came back empty?"""
     listener = make(port)
@@ -346,5 +374,5 @@ def again(port, count):
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in ("prefork", "reuseport", "busy", "steered") else ())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in ("prefork", "reuseport", "busy", "steered", "self_wake") else ())
     globals()[sys.argv[1]](*sys.argv[2:])
