@@ -176,8 +176,8 @@ struct control_attach {
 struct control_trial {
 	struct control_header header;
 	int32_t fd; /* asked: a descriptor of the asker's. Answered: one that it was given, or -1 */
-	int32_t error; /* 0, or a positive errno and … */
-	uint32_t need; /* … what failed with it: enum need */
+	int32_t error;  /* 0, or a positive errno and … */
+	uint32_t need;  /* … what failed with it: enum need */
 	uint32_t again; /* 1: something is being looked up that it had better wait for: ask again */
 };
 

@@ -4,9 +4,9 @@
 /*
  * Where mapped names really lead. A program that does not see our address of such a name, having no
  * shim or a resolver of its own, connects to the host itself, past the tunnel and in clear: it is
- * refused where that address is known. All addresses are looked up in the background, at the
- * start, which waits for it for 2 s at most, and again when something connects a minute later. Best effort: others may share an
- * address, and another look-up may give another one.
+ * refused where that address is known. All addresses are looked up in the background: at the start,
+ * which waits for it for 2 s at most, and again when something connects a minute later. Best
+ * effort: others may share an address, and another look-up may give another one.
  */
 
 #include "supervisor/state.h"
