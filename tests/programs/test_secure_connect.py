@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import re
 import resource
 import signal
 import socket
@@ -272,10 +273,12 @@ def test_real_host_of_a_mapped_name(bare_lab, how):
         daemon = Daemon(bare_lab) if how == "daemon" else None
         options = ["--attach", daemon.path] if daemon else []
         clear = need("env"), "-u", "LD_PRELOAD"
-        direct = script("secure_connect.py", "direct", "localhost")
-        here = near.run(*clear, *direct, real.port, options=options)
-        assert here.ok() == "ECONNREFUSED\n"
-        one_warning(daemon.program if daemon else here, "localhost", f"127.0.0.1:{real.port}", "--hosts", "--allow-direct")
+        for host in ("0.0.0.0", "127.0.0.1", "localhost"):  # from the first one on
+            here = near.run(*clear, *script("secure_connect.py", "direct", host), real.port, options=options)
+            assert here.ok() == "ECONNREFUSED\n"
+        lines = warnings(daemon.program if daemon else here)
+        assert len(lines) == (3 if daemon else 1), lines
+        assert re.search(rf"127.0.0.1:{real.port}, where localhost really is.* --hosts, .* --allow-direct", lines[-1])
         here = near.run(*clear, *script("secure_connect.py", "connect", "127.0.0.1", other.port), options=options)
         assert here.ok() in ("end\n", "ECONNRESET\n", "EPIPE\n") and warnings(here) == []
         assert program(near, "connect", "localhost", real.port, options=options).ok() == "word\n"
