@@ -97,6 +97,13 @@ static void take_in(struct supervisor *s, uint32_t index, int fd)
 	accept_offer(s, index);
 }
 
+/* It has been shut down, which its program may do as often as it likes: that leaves nothing. */
+static void stopped(struct supervisor *s, uint32_t index, int fd)
+{
+	watch_end(s, index, fd);
+	listener_forget(s, index);
+}
+
 static void visit(struct supervisor *s, uint32_t index, bool certain)
 {
 	struct listener *listener = at(s, index);
@@ -113,7 +120,7 @@ static void visit(struct supervisor *s, uint32_t index, bool certain)
 	if (socket_is_listening(fd))
 		take_in(s, index, fd);
 	else if (!listener->owed && loop_now() - listener->noted > LISTENS)
-		listener_forget(s, index);
+		stopped(s, index, fd);
 }
 
 void accept_look_again(struct supervisor *s, uint32_t index, uint64_t after)

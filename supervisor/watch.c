@@ -15,7 +15,8 @@
 #include "supervisor/work.h"
 
 #define EVENTS 64
-#define SHARE  50 /* reading takes one part in so many */
+#define SHARE  50                  /* reading takes one part in so many */
+#define MOST   (2 * MAX_LISTENERS) /* in the list, which the kernel makes anew for each reader */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
@@ -45,19 +46,44 @@ void watch_own(const struct watch *watch, bool *owned, int max)
 		owned[watch->number] = true;
 }
 
+/* Is there room in the list? What was watched may be gone by now: then that is looked at. */
+static bool has_room(struct supervisor *s)
+{
+	if (s->watch.items >= MOST)
+		watch_forget_gone(s);
+	return s->watch.items < MOST;
+}
+
+/* Whoever gave us fd has it still: closing the duplicate closes no socket. */
+static int change(const struct watch *watch, int op, int fd, struct epoll_event *event)
+{
+	if (dup3(fd, watch->number, O_CLOEXEC) < 0)
+		return -errno;
+	int err = epoll_ctl(watch->epoll, op, watch->number, event) < 0 ? -errno : 0;
+	dup3(watch->epoll, watch->number, O_CLOEXEC);
+	return err;
+}
+
 void watch_listener(struct supervisor *s, uint32_t index, int fd)
 {
-	const struct watch *watch = &s->watch;
+	struct watch *watch = &s->watch;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET,
 				    .data.u64 = loop_tag(supervisor_id(s, OBJECT_LISTENER, index))};
-	if (at(s, index)->watched || watch->info < 0 || dup3(fd, watch->number, O_CLOEXEC) < 0)
+	if (at(s, index)->watched || watch->info < 0 || !has_room(s))
 		return;
-	int err = epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watch->number, &event);
-	if (err < 0 && errno == EEXIST) /* it was known before by another name */
-		err = epoll_ctl(watch->epoll, EPOLL_CTL_MOD, watch->number, &event);
-	/* whoever gave us fd has it still: this closes no socket */
-	dup3(watch->epoll, watch->number, O_CLOEXEC);
+	int err = change(watch, EPOLL_CTL_ADD, fd, &event);
+	watch->items += err == 0;
+	if (err == -EEXIST) /* it was known before by another name */
+		err = change(watch, EPOLL_CTL_MOD, fd, &event);
 	at(s, index)->watched = err == 0;
+}
+
+void watch_end(struct supervisor *s, uint32_t index, int fd)
+{
+	struct watch *watch = &s->watch;
+	if (at(s, index)->watched && change(watch, EPOLL_CTL_DEL, fd, NULL) == 0)
+		watch->items--;
+	at(s, index)->watched = false;
 }
 
 void watch_event(struct supervisor *s)
@@ -76,22 +102,25 @@ void watch_event(struct supervisor *s)
 /* --- those that are gone --- */
 
 /* Each line of the list has the tag of one: "… data: 400000100000002 …". */
-static void mark(const struct supervisor *s, const char *line, bool *seen)
+static void mark(struct supervisor *s, const char *line, bool *seen)
 {
 	const char *data = strstr(line, " data:");
 	struct object_id id = loop_object(data ? strtoull(data + 6, NULL, 16) : 0);
+	s->watch.items += data != NULL;
 	if (data && id.index < MAX_LISTENERS && supervisor_stands(s, id))
 		seen[id.index] = true;
 }
 
 /* Those that are in the list. False: it cannot be read. */
-static bool read_list(const struct supervisor *s, bool *seen)
+static bool read_list(struct supervisor *s, bool *seen)
 {
 	char text[4096];
 	size_t len = 0;
 	ssize_t got = -1;
+	uint32_t before = s->watch.items;
 	if (s->watch.info < 0 || lseek(s->watch.info, 0, SEEK_SET) < 0)
 		return false;
+	s->watch.items = 0;
 	while ((got = read(s->watch.info, text + len, sizeof(text) - 1 - len)) > 0) {
 		char *line = text, *end;
 		text[len + (size_t)got] = '\0';
@@ -102,6 +131,8 @@ static bool read_list(const struct supervisor *s, bool *seen)
 		len = strlen(line);
 		memmove(text, line, len + 1);
 	}
+	if (got < 0)
+		s->watch.items = before;
 	return got == 0;
 }
 

@@ -9,8 +9,10 @@
  * this epoll watches (fdinfo), which for that reason has nothing else in it.
  *
  * It is told once of what has come (EPOLLET): who does not take it all looks again by himself. A
- * registration is known by file and number, so one number is kept for all of them. Who cannot be
- * watched (max_user_watches) is visited by time.
+ * registration is known by file and number, so one number is kept for all of them. The kernel makes
+ * the list anew for each reader, so it has an end: a socket that listens no more is taken out, and
+ * where it is full nobody is added. Who cannot be watched (that, max_user_watches) is visited by
+ * time.
  */
 
 #include <stdbool.h>
@@ -22,6 +24,7 @@ struct watch {
 	int epoll;
 	int number;          /* that all are registered by; between two, a duplicate of epoll */
 	int info;            /* /proc/self/fdinfo/EPOLL; -1: nothing is watched */
+	uint32_t items;      /* in it, at most: sockets that are gone since it was read count */
 	uint64_t read_after; /* it is not to be read again before */
 };
 
@@ -33,6 +36,9 @@ void watch_own(const struct watch *watch, bool *owned, int max);
 
 /* Watch the listener's socket, of which fd is a duplicate, from now on. */
 void watch_listener(struct supervisor *s, uint32_t listener, int fd);
+
+/* Watch it no more: its socket, of which fd is a duplicate, lives on, and listens no more. */
+void watch_end(struct supervisor *s, uint32_t listener, int fd);
 
 /* Some have connections: they are visited. */
 void watch_event(struct supervisor *s);

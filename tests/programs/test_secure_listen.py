@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from test_limits import is_open, line_to
 from test_secure_others import OTHER, open_for_all
 from test_survive_ends import Daemon, keeper_of
 from test_survive_faults import HOLD, Faults
+from test_survive_storm import supervisor_of
 
 PROGRAM = "secure_listen.py"
 CONTESTED_MOST = 8  # supervisor/share.c
@@ -215,6 +217,27 @@ def test_another_network(far):
 
 
 # --- nobody is held up ---
+
+def watched_by(pid):
+    """How many items its largest epoll has."""
+    most = 0
+    for path in Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            most = max(most, path.read_text().count("tfd:"))
+        except OSError:
+            pass  # closed meanwhile
+    return most
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user may not see what a supervisor watches")
+def test_sockets_that_listen_no_more_are_not_watched(far):
+    """A program that has a hundred of them, shut down and kept, leaves nothing with the supervisor."""
+    there = start(far, "shut", 100)
+    wait_for("those that were shut down", lambda: "shut 100" in there.out)
+    supervisor = supervisor_of(there)
+    wait_for("they are watched no more", lambda: watched_by(supervisor) < 20)
+    ask_all(far, 3)
+
 
 def served(victim):
     """How long it took."""

@@ -305,6 +305,17 @@ def elsewhere(port, *others):
     sys.stdin.readline()
 
 
+def shut(port, count):
+    """Sockets that have listened, were shut down, and stay; and one that listens."""
+    kept = []
+    server = listening(port)
+    for _ in range(int(count)):
+        kept.append(listening(port, "127.0.0.2"))
+        kept[-1].shutdown(socket.SHUT_RDWR)
+    say("shut", len(kept))
+    serve(server)
+
+
 def accepts(port, count):
     """So many accept() at a time; those that fail say so."""
     made = listening(port)
