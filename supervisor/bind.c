@@ -2,6 +2,7 @@
  * told before they run: only a socket that is about to listen is bound for certain. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "supervisor/address.h"
@@ -19,10 +20,22 @@
 #define AUTOBOUND_MOST 256    /* looked at: who binds so many sockets does not listen on them */
 #define LISTENS_SOON   SECOND /* on a tunnel's port, after it has listened on another */
 
+/* One line a port: a program has as many addresses as it likes. */
+static void warn_unreachable(const struct tunnel *tunnel, const union address *bound, uint16_t port)
+{
+	char text[ADDRESS_TEXT], key[sizeof(tunnel->id) + 32];
+	snprintf(key, sizeof(key), "unreachable %s %u", tunnel->id, (unsigned)port);
+	struct log_about about = {.tunnel = tunnel->id, .key = key};
+	address_format(bound, text);
+	log_event(LOG_WARN, &about,
+		  "the program listens on %s, but the listener contact of tunnel %s is %s:%u: the "
+		  "access point will not reach it",
+		  text, tunnel->id, tunnel->listener_host, (unsigned)port);
+}
+
 /* The access point calls the listener contact: warn where that cannot reach the address bound. */
 static void check_reachable(const struct state *state, const union address *bound)
 {
-	char text[ADDRESS_TEXT];
 	uint16_t port = address_port(bound);
 	if (address_is_any(bound))
 		return;
@@ -35,10 +48,7 @@ static void check_reachable(const struct state *state, const union address *boun
 		__builtin_memcpy(contact.host, tunnel->listener_host, sizeof(contact.host));
 		if (address_from_contact(&wanted, &contact) < 0 || address_same(&wanted, bound))
 			continue;
-		address_format(bound, text);
-		log_warn("the program listens on %s, but the listener contact of tunnel %s is "
-			 "%s:%u: the access point will not reach it",
-			 text, tunnel->id, tunnel->listener_host, (unsigned)port);
+		warn_unreachable(tunnel, bound, port);
 	}
 }
 

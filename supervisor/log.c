@@ -68,10 +68,9 @@ static time_t seconds(void)
 }
 
 /* How often the warning was left out before this time; -1: leave it out now. */
-static int fold(const char *text)
+static int fold(uint32_t hash)
 {
 	time_t now = seconds();
-	uint32_t hash = hash_of(text);
 	size_t oldest = 0;
 	for (size_t i = 0; i < FOLDED; i++) {
 		if (latest[i].since && latest[i].hash == hash) {
@@ -131,10 +130,10 @@ static bool in_time(void)
 	return true;
 }
 
-static void log_to_log(enum log_level level, const struct log_about *about, const char *text)
+static void log_to_log(enum log_level level, const struct log_about *about, const char *text,
+		       uint32_t hash)
 {
 	char again[64];
-	uint32_t hash = hash_of(text);
 	if (hash == written.hash) {
 		written.repeated++;
 		return;
@@ -150,10 +149,10 @@ static void log_to_log(enum log_level level, const struct log_about *about, cons
 		write_log(level, about, text);
 }
 
-static void warn(const char *text)
+static void warn(const char *text, uint32_t hash)
 {
 	char line[TEXT * 4 + 64], escaped[TEXT * 4];
-	int left_out = fold(text);
+	int left_out = fold(hash);
 	if (left_out < 0)
 		return;
 	log_escape(escaped, sizeof(escaped), text, false);
@@ -173,8 +172,9 @@ void log_event(enum log_level level, const struct log_about *about, const char *
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	uint32_t hash = hash_of(about && about->key ? about->key : text);
 	if (debug_to >= 0)
-		log_to_log(level, about, text);
+		log_to_log(level, about, text, hash);
 	if (level == LOG_WARN && warn_to >= 0)
-		warn(text);
+		warn(text, hash);
 }

@@ -29,6 +29,7 @@ struct log_about {
 	const char *tunnel;
 	uint64_t connection; /* the same number in all lines about it */
 	int error;           /* a positive errno */
+	const char *key;     /* two lines with the same one are the same line, whatever they say */
 };
 
 /* warn_fd: where warnings go, debug_fd: the log; either may be -1. The numbers must stay open; a

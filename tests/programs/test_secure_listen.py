@@ -216,6 +216,13 @@ def test_another_network(far):
     assert [line for line in warnings(there) if "another network namespace" in line]
 
 
+def test_one_line_for_all_addresses(far):
+    """A program that listens at one address after the other, where the access point does not reach it."""
+    there = start(far, "walk", 40)
+    ask_all(far, 1)
+    assert len(lines := warnings(there)) == 1 and "will not reach" in lines[0], there
+
+
 # --- nobody is held up ---
 
 def watched_by(pid):

@@ -316,6 +316,13 @@ def shut(port, count):
     serve(server)
 
 
+def walk(port, count):
+    """Listens at so many addresses, one after the other, and then at the right one."""
+    for number in range(int(count)):
+        listening(port, f"127.0.{number}.2").close()
+    serve(listening(port))
+
+
 def accepts(port, count):
     """So many accept() at a time; those that fail say so."""
     made = listening(port)
