@@ -136,6 +136,14 @@ static bool read_list(struct supervisor *s, bool *seen)
 	return got == 0;
 }
 
+/* A connection of it may be in somebody's hands still, who can have us wait for its lock. */
+static void forget(struct supervisor *s, uint32_t index)
+{
+	work_on_listener(s->state, index);
+	accept_gone(s, index);
+	work_on(s->state, work_of_nobody());
+}
+
 void watch_forget_gone(struct supervisor *s)
 {
 	uint64_t now = loop_now();
@@ -145,7 +153,7 @@ void watch_forget_gone(struct supervisor *s)
 	struct work_item before = work_on(s->state, work_of_nobody());
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
 		if (at(s, i)->slot.used && at(s, i)->watched && !seen[i])
-			accept_gone(s, i);
+			forget(s, i);
 	work_go_on(s->state, before);
 	s->watch.read_after = loop_now() + SHARE * (loop_now() - now);
 }
