@@ -200,6 +200,7 @@ bool give_owed(struct supervisor *s, uint32_t call_index, uint32_t listener)
 {
 	struct call *call = &s->state->calls[call_index];
 	uint32_t owed = at(s, listener)->owed;
+	int group = 0;
 	for (uint32_t left = owed < OWED ? owed : OWED; left; left--) {
 		uint32_t i = listener_next_owed(s, listener);
 		struct conn *conn = &s->state->conns[i];
@@ -207,6 +208,10 @@ bool give_owed(struct supervisor *s, uint32_t call_index, uint32_t listener)
 			continue; /* a chore is about it */
 		cleanup_socket int fd = target_descriptor(s->state, call, conn->number);
 		if (fd < 0 || socket_cookie(fd) != conn->cookie)
+			continue;
+		if (group == 0)
+			group = target_group(s->state, (int)call->notif.pid);
+		if (conn->owed_to != group) /* a child of it has the socket, too */
 			continue;
 		if (write_peer(s, call, conn, at(s, listener)->family) < 0)
 			continue;

@@ -5,7 +5,8 @@
  * Connections that were added to a process's table, where the call was taken back before it was
  * told the number: they are owed to that process's next accept(). Our duplicate stays until it is
  * told: a process that ends instead (a graceful restart) leaves the connection to whoever else
- * accepts at its listening socket. Each is in its listener's list of them (listener_owe()).
+ * accepts at its listening socket, unless somebody else has the socket too: a child that it has
+ * forked meanwhile. Then it is reset. Each is in its listener's list of them (listener_owe()).
  */
 
 #include "supervisor/supervisor.h"
@@ -21,6 +22,9 @@ void owed_end(struct supervisor *s, uint32_t conn);
 
 /* The process that has it has ended. */
 void owed_event(struct supervisor *s, uint32_t conn);
+
+/* It is known whether anybody else has it. */
+void owed_searched(struct supervisor *s, uint32_t conn);
 
 /* What cannot be watched is looked at from time to time: some of a listener's. True: there are
  * some. */

@@ -1,8 +1,9 @@
 #ifndef GS_SEARCH_H
 #define GS_SEARCH_H
 
-/* Who has a socket that whoever began to connect it has no more? fork() and SCM_RIGHTS hand sockets
- * on. All processes are looked through, once for all sockets that are searched for. */
+/* Who has a socket that whoever began to connect it, or was to accept it, has no more? fork() and
+ * SCM_RIGHTS hand sockets on. All processes are looked through, once for all sockets that are
+ * searched for. */
 
 #include "supervisor/state.h"
 

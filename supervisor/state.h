@@ -328,8 +328,9 @@ struct conn {
 	struct linger linger; /* accepted: the listening socket's, put back when handed over */
 	int family;           /* of the socket */
 	int fd;
-	int pidfd; /* INJECTED, and owed: of the process that has it; else -1 */
-	int error; /* FAILED: the errno */
+	int pidfd;   /* INJECTED, and owed: of the process that has it; else -1 … */
+	int owed_to; /* … and which that is; 0: not known */
+	int error;   /* FAILED: the errno */
 	int tid, group,
 		number;    /* the application's thread, its process, and the descriptor there */
 	uint32_t tunnel;   /* NONE: to a mapped name's own address */

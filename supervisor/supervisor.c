@@ -25,6 +25,7 @@
 #include "supervisor/lookup.h"
 #include "supervisor/mark.h"
 #include "supervisor/notify.h"
+#include "supervisor/owed.h"
 #include "supervisor/privileges.h"
 #include "supervisor/real.h"
 #include "supervisor/share.h"
@@ -254,7 +255,10 @@ static void searched_one(struct supervisor *s, uint32_t index)
 	s->search_more |= conn->search == SEARCH_WANTED;
 	if (conn->search == SEARCH_FOUND || conn->search == SEARCH_NOBODY) {
 		work_on_conn(s->state, index);
-		connect_searched(s, index);
+		if (conn->state >= CONN_INCOMING)
+			owed_searched(s, index);
+		else
+			connect_searched(s, index);
 	}
 }
 

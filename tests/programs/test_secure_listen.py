@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import gateway_lab
 from lab import PROGRAMS, PYTHON, RUN, SOURCE, free_port, missing, need, warnings
 from processes import wait_for
-from sockets_lab import Listener, at_most, script
+from sockets_lab import Listener, at_most, script, word_from
 from test_limits import is_open, line_to
 from test_secure_others import OTHER, open_for_all
 from test_survive_ends import Daemon, keeper_of
@@ -73,6 +74,51 @@ def test_sockets_of_two_devices(far):
     far.caller_that_says("word")  # which is told that it is authenticated
     line_to(there)
     assert there.ok() == "server listens\n" + "other EAGAIN\n" * 20 + "own word\n"
+
+
+@pytest.fixture
+def forks(bare_lab, far):
+    """A worker that has a connection which it was not told of, and that caller."""
+    faults = Faults(bare_lab)
+
+    def make(way):
+        there = start(far, "forks", way, stdin="open", **faults.how)
+        worker = int(word_from(there, "accepts"))
+        faults.order("accept.numbered", what=HOLD)
+        caller = far.caller_that_says("first")
+        wait_for("it is in the worker's table", lambda: faults.name == "held")
+        os.kill(worker, signal.SIGUSR1)
+        wait_for("the signal", lambda: "interrupted" in there.out)
+        faults.order("")
+        line_to(there)
+        assert word_from(there, "has") == "2", there
+        return there, caller
+    return make
+
+
+def test_child_of_one_that_is_owed(far, forks):
+    """Who was forked has what its parent was not told of, and is not told either: each gets its own."""
+    there, first = forks("stays")
+    with first:
+        assert far.ask("second") == "second\n"
+        assert gateway_lab.receive_all(first) == b"first\n"
+    assert there.ok().splitlines()[-2:] == ["child second", "owner first"]
+
+
+def test_child_that_outlives_one_that_is_owed(far, forks):
+    """The connection, which it has still, is ended; nobody else gets it."""
+    there, first = forks("ends")
+    child = int(word_from(there, "child"))
+    try:
+        with first:
+            wait_for("its end", lambda: is_open(first) is False or "other" in there.out)
+            assert "other" not in there.out
+        assert far.ask("second") == "second\n"
+        there_are = wait_for("the other", lambda: [line for line in there.out.splitlines() if "other" in line])
+        assert there_are == ["other second"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+    there.ok()
 
 
 # --- shares ---

@@ -323,6 +323,57 @@ def walk(port, count):
     serve(listening(port))
 
 
+def interrupted(*_):
+    raise InterruptedError
+
+
+def untold(listener):
+    """A worker whose accept() is interrupted when the connection is in its table already."""
+    signal.signal(signal.SIGUSR1, interrupted)
+    try:
+        say("accepts", os.getpid())
+        listener.accept()
+    except InterruptedError:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    say("interrupted")
+    sys.stdin.readline()  # it is owed
+    links = [os.readlink(f"/proc/self/fd/{fd}") for fd in range(listener.fileno(), 64)
+             if os.path.exists(f"/proc/self/fd/{fd}")]
+    say("has", sum("socket" in link for link in links))
+
+
+def answer(listener, name):
+    with listener.accept()[0] as peer:
+        line = peer.makefile("rb").readline()
+        say(name, line.decode().strip())
+        peer.sendall(line)
+
+
+def forks(port, way):
+    """A worker that was not told of its connection forks a child, which has it too; then it ends, and another accepts;
+    or both accept, first the child."""
+    listener = listening(port)
+    say("server listens")
+    worker = os.fork()
+    if worker == 0:
+        untold(listener)
+        child = os.fork()
+        if child == 0 and way == "ends":
+            LIBC.prctl(PR_SET_PDEATHSIG, 0)
+            signal.pause()
+        if child == 0:
+            answer(listener, "child")
+        elif way == "stays":
+            os.waitpid(child, 0)
+            answer(listener, "owner")
+        else:
+            say("child", child)
+        os._exit(0)
+    os.waitpid(worker, 0)
+    if way == "ends":
+        answer(listener, "other")
+
+
 def accepts(port, count):
     """So many accept() at a time; those that fail say so."""
     made = listening(port)
