@@ -37,12 +37,18 @@ static struct chore *find(struct state *state, enum chore_stage stage)
 	return NULL;
 }
 
+/* Done, and nobody waits for it. */
+static bool is_left_over(const struct chore *chore)
+{
+	return chore->stage == CHORE_DONE && chore->op <= CHORE_DISCARD;
+}
+
 static uint32_t count_of(const struct state *state, uint32_t program)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < MAX_CHORES; i++)
-		count +=
-			state->chores[i].stage != CHORE_FREE && state->chores[i].program == program;
+		count += state->chores[i].stage != CHORE_FREE && !is_left_over(&state->chores[i]) &&
+			 state->chores[i].program == program;
 	return count;
 }
 
@@ -53,7 +59,7 @@ static struct chore *take(struct state *state, enum chore_op op, uint32_t progra
 	if (program != NONE && count_of(state, program) >= EACH_MOST)
 		return NULL;
 	for (uint32_t i = 0; !chore && i < MAX_CHORES; i++)
-		if (state->chores[i].stage == CHORE_DONE && state->chores[i].op <= CHORE_DISCARD)
+		if (is_left_over(&state->chores[i]))
 			chore = &state->chores[i];
 	if (!chore)
 		return NULL;

@@ -22,6 +22,7 @@
 #include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
+#include "supervisor/inject.h"
 #include "supervisor/listener.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
@@ -30,10 +31,7 @@
 #include "supervisor/target.h"
 #include "supervisor/work.h"
 
-#define OWED       64            /* of those owed, so many are looked at for one call */
-#define SLOW       (60 * SECOND) /* that a launch is known as slow to take what it is given … */
-#define SLOW_TIMES 3             /* … after so many times … */
-#define SLOW_APART (10 * SECOND) /* … at most so far apart */
+#define OWED 64 /* of those owed, so many are looked at for one call */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
@@ -117,18 +115,6 @@ static void injected(struct supervisor *s, uint32_t call, uint32_t index, int nu
 	tell(s, call, index);
 }
 
-/* A thread that does not get to run has us wait until the watchdog interrupts that. On a busy
- * machine this happens once in a while; to whom it happens often, others do not wait. */
-static void note_slow(struct program *program)
-{
-	uint64_t now = loop_now();
-	if (program->slow_at + SLOW_APART < now)
-		program->slow_times = 0;
-	program->slow_at = now;
-	if (++program->slow_times >= SLOW_TIMES)
-		program->slow_until = now + SLOW;
-}
-
 /* No place for a chore: both wait until there is one. */
 static void wait_for_place(struct supervisor *s, uint32_t call, uint32_t index)
 {
@@ -140,20 +126,13 @@ static void wait_for_place(struct supervisor *s, uint32_t call, uint32_t index)
 
 static void inject(struct supervisor *s, uint32_t call_index, uint32_t index)
 {
-	struct call *call = &s->state->calls[call_index];
-	struct conn *conn = &s->state->conns[index];
-	struct program *program = &s->state->programs[call->program];
-	bool cloexec = call->args[3] & SOCK_CLOEXEC;
-	int number = -EINTR;
-	if (program->slow_until < loop_now()) {
-		number = notify_inject(program->notify_fd, call->notif.id, conn->fd, cloexec);
-		if (number == -EINTR)
-			note_slow(program);
-	}
+	int fd = s->state->conns[index].fd;
+	bool cloexec = s->state->calls[call_index].args[3] & SOCK_CLOEXEC;
+	int number = inject_descriptor(s->state, call_index, fd, cloexec);
 	fault_point("accept.injected");
-	if (number != -EINTR)
+	if (number != -EINTR && number != -EBUSY)
 		injected(s, call_index, index, number);
-	else if (chore_inject(s->state, index, conn->fd, call_index, cloexec) < 0)
+	else if (chore_inject(s->state, index, fd, call_index, cloexec) < 0)
 		wait_for_place(s, call_index, index);
 	/* else accept_injected() goes on */
 }

@@ -22,11 +22,13 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/i386.h"
+#include "supervisor/inject.h"
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/target.h"
+#include "supervisor/work.h"
 
 #if defined(__aarch64__)
 #define ALWAYS_LARGE 0400000 /* the kernel's O_LARGEFILE */
@@ -100,7 +102,7 @@ void open_call(struct supervisor *s, uint32_t index)
 		notify_pass(s->state, index);
 }
 
-/* A thread that does not get to run would have us wait: open_injected() goes on then. */
+/* open_injected() goes on then. */
 static bool inject_by_chore(struct supervisor *s, uint32_t index, const struct copy *copy)
 {
 	int fd = fcntl(copy->fd, F_DUPFD_CLOEXEC, 0);
@@ -110,21 +112,19 @@ static bool inject_by_chore(struct supervisor *s, uint32_t index, const struct c
 	return false;
 }
 
-/* A supervisor that died may have put it into the program's table already. False: a chore does. */
-static bool inject(struct supervisor *s, uint32_t index, struct copy *copy)
+/* A supervisor that died may have put it into the program's table already. As inject_descriptor().
+ */
+static int inject(struct supervisor *s, uint32_t index, struct copy *copy)
 {
-	const struct call *call = &s->state->calls[index];
 	if (copy->number >= 0)
-		return true;
+		return copy->number;
 	if (copy->what == COPY_HOSTS)
-		blind_tell(s, call); /* before it knows our addresses */
-	int number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
-				   copy->fd, copy->flags & O_CLOEXEC);
-	if (number == -EINTR && inject_by_chore(s, index, copy))
-		return false;
-	copy->number = number;
+		blind_tell(s, &s->state->calls[index]); /* before it knows our addresses */
+	int number = inject_descriptor(s->state, index, copy->fd, copy->flags & O_CLOEXEC);
+	if (number != -EINTR && number != -EBUSY)
+		copy->number = number;
 	fault_point("open.injected");
-	return true;
+	return number;
 }
 
 static void answer(struct supervisor *s, uint32_t index)
@@ -148,22 +148,51 @@ static void answer(struct supervisor *s, uint32_t index)
 	copy_leave(s->state, index);
 }
 
-static void made(struct supervisor *s, uint32_t index)
+enum made {
+	MADE,   /* it is with its program, or a chore is about it */
+	WAITED, /* the same, and others have had to wait */
+	LEFT,   /* there is no place for a chore */
+};
+
+static enum made made(struct supervisor *s, uint32_t index)
 {
 	struct copy *copy = &s->state->copies[index];
-	if (chore_injects_for(s->state, copy->calls))
-		return;
 	fault_point("open.made");
-	if (copy->result != 0 || inject(s, copy->calls, copy))
+	int number = copy->result != 0 ? 0 : inject(s, copy->calls, copy);
+	if (number != -EINTR && number != -EBUSY) {
 		answer(s, index);
+		return MADE;
+	}
+	bool placed = inject_by_chore(s, copy->calls, copy);
+	return number == -EINTR ? WAITED : placed ? MADE : LEFT;
 }
 
+/* Whatever we are at, this is that program's. */
+static enum made made_for(struct supervisor *s, uint32_t index)
+{
+	struct work_item before = work_on_call(s->state, s->state->copies[index].calls);
+	enum made done = made(s, index);
+	work_go_on(s->state, before);
+	return done;
+}
+
+/* Nobody has us wait twice in a turn. What is left is tried again when a chore has ended, and by
+ * the sweep. */
 void open_wake(struct supervisor *s)
 {
+	uint32_t full = NONE; /* a launch that has no place */
 	for (uint32_t i = 0; i < s->state->copy_top; i++) {
 		const struct copy *copy = &s->state->copies[i];
-		if (copy->wanted && copy->stage == COPY_DONE && copy->calls != NONE)
-			made(s, i);
+		if (!copy->wanted || copy->stage != COPY_DONE || copy->calls == NONE ||
+		    copy->program == full || chore_injects_for(s->state, copy->calls))
+			continue;
+		enum made done = made_for(s, i);
+		if (done == LEFT)
+			full = copy->program;
+		if (done == WAITED) {
+			eventfd_write(s->state->supervisor_wakes, 1);
+			return;
+		}
 	}
 }
 

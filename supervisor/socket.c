@@ -65,9 +65,8 @@ void socket_init(void)
 	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
 }
 
-/* Interrupt whatever blocks, again and again, until it is turned off (0): the first signal might
- * come just before the call. */
-static void interrupting(suseconds_t us)
+/* The first signal might come just before the call. */
+void socket_interrupting(suseconds_t us)
 {
 	struct itimerval timer = {.it_value.tv_usec = us, .it_interval.tv_usec = us};
 	setitimer(ITIMER_REAL, &timer, NULL);
@@ -167,10 +166,10 @@ static int connect_interrupted(int fd, const union address *to)
 {
 	bool blocks = !socket_is_nonblocking(fd);
 	if (blocks)
-		interrupting(100); /* it always blocks */
+		socket_interrupting(100); /* it always blocks */
 	int err = connect(fd, &to->sa, address_len(to)) < 0 ? -errno : 0;
 	if (blocks)
-		interrupting(0);
+		socket_interrupting(0);
 	return err == -EINTR ? -EINPROGRESS : err;
 }
 
@@ -231,10 +230,10 @@ int socket_accept(int fd, union address *peer)
 	socklen_t len = sizeof(from);
 	/* whatever O_NONBLOCK said a moment ago: it is the program's, whose threads may change it
 	 */
-	interrupting(ACCEPT_US);
+	socket_interrupting(ACCEPT_US);
 	int accepted = accept4(fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 	int err = accepted < 0 ? -errno : 0;
-	interrupting(0);
+	socket_interrupting(0);
 	if (err)
 		return err;
 	if (address_from(peer, &from, len) < 0)
@@ -331,9 +330,9 @@ void socket_set_linger(int fd, struct linger linger)
 
 void socket_close(int fd)
 {
-	interrupting(CLOSE_US);
+	socket_interrupting(CLOSE_US);
 	close(fd);
-	interrupting(0);
+	socket_interrupting(0);
 }
 
 void socket_hush(struct conn *conn)

@@ -12,6 +12,9 @@
 /* Catch the signal that ends a call which would block. Once, at start. */
 void socket_init(void);
 
+/* Interrupt whatever blocks after so many µs, again and again, until it is turned off (0). */
+void socket_interrupting(suseconds_t us);
+
 /* SO_DOMAIN; 0: not a socket. */
 int socket_family(int fd);
 

@@ -211,6 +211,7 @@ static void sweep(struct supervisor *s, uint64_t limit)
 		s->sweep_pace = SWEEP;
 	s->sweep_at = 0;
 	open_sweep(s);
+	open_wake(s);
 	s->sweep_more |= bind_sweep(s);
 	s->sweep_more |= watch_sweep(s);
 	if (s->sweep_more || s->state->held)
@@ -623,9 +624,9 @@ static void event(struct supervisor *s, struct object_id id, uint32_t events)
 		return;
 	case OBJECT_WAKE:
 		wake_event(s);
-		open_wake(s);
 		control_upgraded(s);
 		chores_event(s);
+		open_wake(s); /* there may be a place for a chore now */
 		lost_event(s);
 		s->state->beat = (uint32_t)s->state->beat_wanted;
 		return;

@@ -18,6 +18,7 @@ SECONDS = float(os.environ.get("GS_TEST_HOLD_SECONDS", "1.5"))  # of each attack
 WINDOW = 0.25       # seconds: what is told of one stretch of time
 KNOWN = 0.4         # seconds until the attacker has to be known
 ATTACKER, VICTIM = 65534, 65533  # users, where root starts them
+STATIC = {"hosts", "starved"}  # their opens are seen
 HELD_US = 250_000   # the one pause, at most
 
 
@@ -123,11 +124,11 @@ class Field:
         if self.device and uid and os.geteuid() == 0:
             words, uid = {"uid": uid} | words, 0
         words = {"port": self.listener.port, "go": self.go} | words
-        if mode != "hosts":
+        if mode not in STATIC:
             words |= {"to": f"{self.to.name}:{FAKE_PORT}", "bad": f"{self.bad.name}:{FAKE_PORT}"}
         if self.device:
             words["fuse"] = self.device
-        program = self.programs / ("hold-static" if mode == "hosts" else "hold")
+        program = self.programs / ("hold-static" if mode in STATIC else "hold")
         return [*as_user(uid), program, mode, seconds, threads, *(f"{k}={v}" for k, v in words.items())]
 
     def start(self, command):

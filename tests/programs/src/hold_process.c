@@ -81,9 +81,15 @@ static void stay_on_first(void)
 	}
 }
 
-static void prepare_idle(void)
+static void starve(void)
 {
-	listener = hold_listener(hold.port, 0);
+	struct sched_param none = {0};
+	stay_on_first();
+	sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
+static void prepare_starved(void)
+{
 	for (int i = 0; i < HOGS; i++) {
 		if (hold_fork() == 0) {
 			stay_on_first();
@@ -93,19 +99,33 @@ static void prepare_idle(void)
 	}
 }
 
+static void prepare_idle(void)
+{
+	listener = hold_listener(hold.port, 0);
+	prepare_starved();
+}
+
 static void attempt_idle(unsigned thread)
 {
 	static _Thread_local bool settled;
-	struct sched_param none = {0};
 	(void)thread;
-	if (!settled) {
-		stay_on_first();
-		sched_setscheduler(0, SCHED_IDLE, &none);
-		settled = true;
-	}
+	if (!settled)
+		starve();
+	settled = true;
 	int fd = accept(listener, NULL, NULL);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* --- starved: the same, and it opens /etc/hosts --- */
+
+static void attempt_starved(unsigned thread)
+{
+	static _Thread_local bool settled;
+	if (!settled)
+		starve();
+	settled = true;
+	attempt_hosts(thread);
 }
 
 /* --- burn: nothing but time, `count` thousandths of it --- */
@@ -124,9 +144,7 @@ static void attempt_burn(unsigned thread)
 }
 
 const struct attack process_attacks[] = {
-	{"exec", prepare_exec, attempt_exec, 0},
-	{"hosts", prepare_hosts, attempt_hosts, 0},
-	{"idle", prepare_idle, attempt_idle, 0},
-	{"burn", NULL, attempt_burn, 0},
-	{NULL, NULL, NULL, 0},
+	{"exec", prepare_exec, attempt_exec, 0}, {"hosts", prepare_hosts, attempt_hosts, 0},
+	{"idle", prepare_idle, attempt_idle, 0}, {"starved", prepare_starved, attempt_starved, 0},
+	{"burn", NULL, attempt_burn, 0},         {NULL, NULL, NULL, 0},
 };
