@@ -17,6 +17,7 @@
 #include "supervisor/chore.h"
 #include "supervisor/confine.h"
 #include "supervisor/control.h"
+#include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/i386.h"
 #include "supervisor/lan.h"
@@ -759,6 +760,8 @@ _Noreturn void supervisor_run(struct state *state)
 	real_recover(state);
 	watch_lookups(&s);
 	chores_event(&s);
+	fault_point("run.ready");
+	work_over(state);
 	for (;;) {
 		int count = loop_wait(&s.loop, events, EVENTS);
 		work_on(state, work_of_nobody());

@@ -16,8 +16,9 @@
 #include "supervisor/proc.h"
 
 #define TICK         (10 * MILLISECOND)
-#define INTERRUPT    1  /* ticks over which something stands that is interrupted … */
-#define GIVE_UP      10 /* … and ended */
+#define INTERRUPT    1      /* ticks over which something stands that is interrupted … */
+#define GIVE_UP      10     /* … and ended */
+#define SHORTLY      SECOND /* who lives longer was able to */
 #define ENDING_TRIES 10000
 #define ENDING       (200 * 1000) /* ns between two looks at a child that is to end */
 
@@ -89,7 +90,8 @@ static void replace(struct keeper *keeper)
 	kill(keeper->supervisor, SIGKILL);
 	watchdog_lose(state, keeper->supervisor);
 	keeper->supervisor = -1;
-	keeper->failures = state->blamed.program == NONE ? keeper->failures + 1 : 0;
+	bool early = loop_now() - keeper->started < SHORTLY;
+	keeper->failures = early && state->blamed.program == NONE ? keeper->failures + 1 : 0;
 	state->counters.restarts++;
 }
 

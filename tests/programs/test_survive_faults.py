@@ -20,7 +20,7 @@ import pytest
 
 from conftest import new_lab
 from lab import CLI, LOOPBACK, PROGRAMS, SHIM, SOURCE, Gateway, free_port
-from processes import wait_for
+from processes import descendants, wait_for
 from sockets_lab import Listener
 from test_contact import restart_on_other_ports
 from test_sockets_workers import asked
@@ -53,6 +53,7 @@ FAILED_POLLED = FAILED + ["connect.result-written"]
 LOOKUP = "connect.retrying connect.lookup lookup.wanting lookup.wanted lookup.reading lookup.read lookup.taken lookup.over".split()
 START = "target.pidfd-opened bind.noted listen.noted listener.added blind.told question.answered".split()
 OPEN = "open.taken open.held open.wanted open.made open.injected open.answered".split()
+RUN = ["run.ready"]
 CONTROL = "control.peeked control.half-taken control.taken control.answered control.dropped".split()
 
 
@@ -92,7 +93,7 @@ def test_each_point_has_its_test():
     there = points()
     assert len(there) == len(set(there)) and len(there) > 50
     assert set(there) == {*CONNECT, *ACCEPT, *BELL, *OWED, *STRANGER, *TOLD, *HELD_ON, *FAILED_POLLED, *LOOKUP, *START,
-                          *OPEN, *CONTROL}
+                          *OPEN, *CONTROL, *RUN}
 
 
 class Faults:
@@ -148,6 +149,20 @@ def descriptors(pid):
     pidfds = sum("pidfd" in what for what in found)
     assert pidfds < 20, found
     return len(found) - pidfds - found.count("/dev/null")
+
+
+def stat_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rsplit(")", 1)[1].split()
+
+
+def processor_state(pid):
+    return stat_of(pid)[0]
+
+
+def processor_time(pid):
+    """Seconds that it has run."""
+    return (int(stat_of(pid)[11]) + int(stat_of(pid)[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Counted:
@@ -354,6 +369,24 @@ def test_end_while_programs_begin(lab, tunnel, faults, point):
     pair.connect()
     assert faults.happened()
     pair.end()
+
+
+def test_begin_late(lab, faults):
+    """A supervisor that did not get to run for a while before it waits for the first time is as good as any."""
+    faults.order(*RUN, what=HOLD)
+    # nobody connects to it: it has nothing to do
+    daemon = lab.start("/usr/bin/env", f"GS_FAULT_FILE={faults.how['env']['GS_FAULT_FILE']}",
+                       PROGRAMS / "supervisor-with-faults", "--socket", lab.folder / "s")
+    wait_for("the point", lambda: faults.name == "held")
+    supervisor = next(pid for pid, (name, _) in descendants(daemon.pid).items() if name == "gs-supervisor")
+    busy = processor_time(supervisor)
+    wait_for("more than ten ticks", lambda: processor_time(supervisor) > busy + 0.2)
+    faults.order("")
+    wait_for("its wait", lambda: processor_state(supervisor) != "R")
+    time.sleep(0.1)  # ten ticks more
+    assert processor_state(supervisor) == "S" and "held up" not in daemon.err, daemon
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.wait(5) == 0
 
 
 @pytest.mark.parametrize("point", OPEN)
