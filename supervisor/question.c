@@ -78,14 +78,14 @@ static void answer_launcher(struct supervisor *s, uint32_t index, size_t size)
 		struct control_reply reply;
 		struct control_tunnel tunnel;
 	} message;
-	const uint8_t op = size == sizeof(message.reply) ? CONTROL_STATUS : CONTROL_TUNNEL;
 	if (read_long(s->state, call, &message, size) < 0 ||
-	    message.header.version != CONTROL_VERSION || message.header.op != op ||
-	    message.header.size != size) {
+	    message.header.version != CONTROL_VERSION || message.header.size != size ||
+	    (message.header.op != CONTROL_STATUS &&
+	     (message.header.op != CONTROL_TUNNEL || size != sizeof(message.tunnel)))) {
 		notify_fail(s->state, index, EBADF);
 		return;
 	}
-	int err = op == CONTROL_TUNNEL ? take_tunnel(s, call, &message.tunnel) : 0;
+	int err = message.header.op == CONTROL_TUNNEL ? take_tunnel(s, call, &message.tunnel) : 0;
 	explicit_bzero(&message, sizeof(message));
 	message.reply = (struct control_reply){
 		{CONTROL_VERSION, CONTROL_REPLY, 0, sizeof(message.reply)}, -err, 0};

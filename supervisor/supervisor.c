@@ -729,9 +729,13 @@ static void leave_room(void)
 
 _Noreturn void supervisor_run(struct state *state)
 {
-	struct supervisor s = {
-		.state = state, .netns = own_netns(), .sweep_pace = SWEEP, .searched_at = NONE};
+	/* not on the stack: where memory is limited that may not grow */
+	static struct supervisor s;
 	struct epoll_event events[EVENTS];
+	s.state = state;
+	s.netns = own_netns();
+	s.sweep_pace = SWEEP;
+	s.searched_at = NONE;
 	/* the launches that are attached notice then, and serve themselves */
 	if (state->control_fd >= 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

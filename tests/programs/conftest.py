@@ -86,7 +86,7 @@ def shared_gateways(session_folder):
             folder = session_folder / speed
             folder.mkdir()
             running[speed] = laboratory.Gateway(folder, folder).start(*SPEEDS[speed])
-            session_programs.add(running[speed].program.pid)
+            laboratory.shared_programs.add(running[speed].program.pid)
         return running[speed]
     yield get
     for one in running.values():
@@ -99,14 +99,11 @@ def gateway(shared_gateways, request):
     return shared_gateways(getattr(request, "param", "fast"))
 
 
-session_programs = set()
-
-
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request):
     """No process of a test outlives it: the keepers and supervisors end with their commands."""
     yield
-    known = frozenset(session_programs)
+    known = frozenset(laboratory.shared_programs)
     try:
         processes.wait_for("the end of the test's processes",
                            lambda: not processes.left_over(known), timeout=10)

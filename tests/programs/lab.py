@@ -86,6 +86,8 @@ def sockets(state="0A"):
     return found
 
 
+shared_programs = set()  # of all tests of a run
+
 handed_out = []  # for as long as the run lasts: an abstract name for each port, that no other run gets
 
 
@@ -242,7 +244,7 @@ class Lab:
 
     def left(self):
         """The names of the processes of this test that are there, by id."""
-        shared = {self.gateway.program.pid} if self.gateway else set()
+        shared = shared_programs | ({self.gateway.program.pid} if self.gateway else set())
         return left_over(shared | {program.pid for program in self.programs if program.running()})
 
     def end(self):

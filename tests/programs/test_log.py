@@ -121,7 +121,7 @@ def test_daemon_whose_log_may_not_grow(lab, tunnel):
     log = lab.folder / "log"
     daemon = Daemon(lab, words=["-l", log])
     resource.prlimit(daemon.program.pid, resource.RLIMIT_FSIZE, (64, 64))
-    supervisor = daemon.supervisor
+    supervisor = wait_for("its supervisor", lambda: daemon.supervisor)
     os.kill(supervisor, signal.SIGKILL)
     wait_for("another one, with that limit", lambda: daemon.supervisor not in (None, supervisor))
     asks(tunnel, "--attach", daemon.path)

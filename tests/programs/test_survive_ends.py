@@ -91,7 +91,7 @@ def test_supervisor_that_cannot_begin(lab, tunnel, room):
         if "Connection refused" in here.err:
             pytest.skip("a supervisor was started all the same: a number had been free only for a moment")
         assert "Function not implemented" in here.err
-        assert cpu_of(keeper) - before < 1
+        assert cpu_of(keeper) - before < 3  # it does not spin
     finally:
         limit_descriptors(keeper, 1024)
 
