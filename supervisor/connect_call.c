@@ -57,7 +57,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	if (conn->nonblocking)
 		patience_in_vain(s, conn);
 	if (conn->state != CONN_TCP && conn->nonblocking)
-		connect_set_deadline(s, index, loop_now() + HOLD_LOOP);
+		connect_set_deadline(s, index, conn->began + HOLD_NONBLOCKING + HOLD_LOOP);
 	conn->untold = notify_fail(s->state, call_index, call->again ? EALREADY : EINPROGRESS) < 0;
 }
 

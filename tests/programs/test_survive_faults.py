@@ -183,7 +183,7 @@ class Counted:
         """Nothing has been left open."""
         if self.before:
             try:
-                wait_for("descriptors", lambda: self.now() <= self.before, timeout=3)
+                wait_for("descriptors", lambda: self.now() <= self.before, timeout=15)  # a stranger has 10 s
             except AssertionError:
                 keeper = below(self.program.pid, "gs-keeper")
                 raise AssertionError(f"{self.before}, then {self.now()}: " + str(sorted(
