@@ -32,7 +32,8 @@ BUSY = {"idle", "starved", "toggle", "linger"}  # it takes the processors as wel
 ALONE = ["flush", "lock", "closed", "flood"]
 # us: less than this is not told from the machine's own doing, beside other tests; an attack that is measured by
 # hand (GS_TEST_HOLD_SECONDS=10) has a quiet machine
-LEAST = 500 if "GS_TEST_HOLD_SECONDS" in os.environ else 10_000
+LEAST = 500 if "GS_TEST_HOLD_SECONDS" in os.environ else 20_000
+PAUSES = {"exec": 2}  # else one: the thread that the supervisor waited for may be gone, and nobody be blamed
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def check(field, name):
     if mode == "flood":  # what others' sockets tell has its turn between the calls
         assert max(window["tunnel"]["worst"] for window in seen) <= HELD_US, report
     if mode not in STARVING:  # whose hogs make pauses by themselves
-        assert sum(window["plain"]["longs"] for window in seen) <= 1, report
+        assert sum(window["plain"]["longs"] for window in seen) <= PAUSES.get(mode, 1), report
     assert p99(later) <= 2 * base, report
     wait_for("the end of supervisors that were held", lambda: len(field.supervisors()) == 1, timeout=5)
     assert field.victim.windows(held_lab.WINDOW)[0]["tunnel"]["count"] > 0
