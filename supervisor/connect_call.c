@@ -323,7 +323,7 @@ static void refuse_direct(struct supervisor *s, uint32_t index, uint32_t name,
 static void connect_others(struct supervisor *s, uint32_t index, const union address *asked)
 {
 	const struct call *call = &s->state->calls[index];
-	wake_expect(s, asked);
+	wake_expect(s, call->program, asked);
 	if (s->state->mapped_names)
 		real_refresh(s->state);
 	uint32_t name = real_find(s->state, asked);

@@ -10,15 +10,16 @@
 #define EXPECTED (2 * SECOND) /* from connect() until it is there, at most */
 #define MOST     64           /* of one listener at once */
 
-/* Each of a group, since the kernel decides which of them gets it. */
-void wake_expect(struct supervisor *s, const union address *asked)
+/* Each of a group, since the kernel decides which of them gets it; but of one launch. */
+void wake_expect(struct supervisor *s, uint32_t program, const union address *asked)
 {
 	uint16_t port = address_port(asked);
 	if (!tunnel_port_secured(s->state, port))
 		return;
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
 		struct listener *listener = &s->state->listeners[i];
-		if (!listener->slot.used || address_port(&listener->bound) != port)
+		if (!listener->slot.used || listener->program != program ||
+		    address_port(&listener->bound) != port)
 			continue;
 		if (listener->wake_at + EXPECTED < loop_now())
 			listener->wakes = 0;
@@ -37,7 +38,7 @@ void wake_call(struct supervisor *s, uint32_t index)
 	if (s->state->listening && len <= sizeof(raw) &&
 	    target_read(s->state, call, call->args[1], &raw, (uint32_t)len) == 0 &&
 	    address_from(&asked, &raw, len) == 0)
-		wake_expect(s, &asked);
+		wake_expect(s, call->program, &asked);
 	notify_pass(s->state, index);
 }
 

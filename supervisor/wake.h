@@ -7,8 +7,9 @@
 #include "supervisor/address.h"
 #include "supervisor/supervisor.h"
 
-/* A program is about to connect to that address. */
-void wake_expect(struct supervisor *s, const union address *asked);
+/* One of this launch's programs is about to connect to that address: another launch's listeners are
+ * not woken by it. */
+void wake_expect(struct supervisor *s, uint32_t program, const union address *asked);
 
 /* connect() in a launch that has no tunnel to connect to: it goes to the kernel. */
 void wake_call(struct supervisor *s, uint32_t call);

@@ -308,6 +308,31 @@ def both(bare_lab):
     return hostile, victim, there
 
 
+ONE_CALLER = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("server listens", flush=True)
+made = listener.accept()[0]
+made.sendall(made.recv(100))
+"""
+KNOCKS = """
+import socket, sys
+for _ in range(3):
+    socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
+"""
+
+
+def test_another_launch_wakes_nobody(both):
+    """That a program of its own connects may wake an accept(), as a server that stops itself wants it; another's not."""
+    hostile, _, daemon = both
+    victim = attached(hostile.lab, daemon, "one-caller")
+    there = victim.run(PYTHON, "-c", ONE_CALLER, victim.port, options=victim.attach)
+    wait_for(f"it listens: {there}", lambda: "server listens" in there.out or not there.running())
+    hostile.run(PYTHON, "-c", KNOCKS, victim.port, options=hostile.attach).ok()
+    assert victim.ask("word") == "word\n"
+    there.ok()
+
+
 def test_nonblocking_that_changes(both):
     """accept() on a socket whose O_NONBLOCK another thread sets and clears: others are served as ever."""
     hostile, victim, _ = both
