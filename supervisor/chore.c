@@ -24,11 +24,6 @@
 
 static struct state *whose;
 
-void chore_init(struct state *state)
-{
-	whose = state;
-}
-
 static struct chore *find(struct state *state, enum chore_stage stage)
 {
 	for (uint32_t i = 0; i < MAX_CHORES; i++)
@@ -79,9 +74,9 @@ static void want(struct state *state, struct chore *chore)
 	eventfd_write(state->keeper_wakes, 1);
 }
 
-static bool close_by_chore(enum chore_op op, uint32_t program, uint32_t uid, int tid, int fd)
+static bool close_by_chore(uint32_t program, uint32_t uid, int tid, int fd)
 {
-	struct chore *chore = take(whose, op, program);
+	struct chore *chore = take(whose, CHORE_CLOSE, program);
 	if (!chore)
 		return false;
 	chore->uid = uid;
@@ -118,7 +113,7 @@ void chore_release(int fd)
 		return;
 	}
 	uint32_t uid = socket_owner(fd);
-	if (count_of_owner(uid) < EACH_MOST && close_by_chore(CHORE_CLOSE, NONE, uid, 0, fd))
+	if (count_of_owner(uid) < EACH_MOST && close_by_chore(NONE, uid, 0, fd))
 		return;
 	socket_close(fd);
 }
@@ -126,14 +121,46 @@ void chore_release(int fd)
 void chore_release_odd(uint32_t program, int tid, int fd)
 {
 	int uid = hand_proc(whose, HAND_UID, tid, -1);
-	if (!close_by_chore(CHORE_CLOSE, program, uid < 0 ? UNKNOWN_UID : (uint32_t)uid, tid, fd))
+	if (!close_by_chore(program, uid < 0 ? UNKNOWN_UID : (uint32_t)uid, tid, fd))
 		close(fd);
+}
+
+void chore_discard_also(int fd)
+{
+	struct chore *chore = find(whose, CHORE_GATHERING);
+	if (chore && chore->count == DISCARD_MOST) {
+		want(whose, chore);
+		chore = NULL;
+	}
+	if (!chore)
+		chore = take(whose, CHORE_DISCARD, NONE);
+	if (!chore) {
+		chore_release(fd);
+		return;
+	}
+	chore->stage = CHORE_GATHERING;
+	chore->fds[chore->count] = fd;
+	chore->count++;
+}
+
+void chore_discard_those(void)
+{
+	struct chore *chore = find(whose, CHORE_GATHERING);
+	if (chore)
+		want(whose, chore);
 }
 
 void chore_discard(int fd)
 {
-	if (!close_by_chore(CHORE_DISCARD, NONE, UNKNOWN_UID, 0, fd))
-		chore_release(fd);
+	chore_discard_also(fd);
+	chore_discard_those();
+}
+
+/* What the supervisor before this one was about to have discarded, is. */
+void chore_init(struct state *state)
+{
+	whose = state;
+	chore_discard_those();
 }
 
 int chore_inject(struct state *state, uint32_t conn, int fd, uint32_t call, bool cloexec)
@@ -204,8 +231,12 @@ static int do_it(struct state *state, struct chore *chore)
 {
 	switch ((enum chore_op)chore->op) {
 	case CHORE_DISCARD:
-		socket_disconnect(chore->fd);
-		close_fd(&chore->fd);
+		for (uint32_t i = 0; i < chore->count; i++) {
+			if (chore->fds[i] < 0)
+				continue;
+			socket_disconnect(chore->fds[i]);
+			close_fd(&chore->fds[i]);
+		}
 		return 0;
 	case CHORE_CLOSE:
 		close_fd(&chore->fd);
@@ -306,7 +337,7 @@ void chore_adopt(struct state *state)
 		struct chore *chore = &state->chores[i];
 		if (chore->stage != CHORE_RUNNING)
 			continue;
-		if (chore->op <= CHORE_DISCARD && chore->fd >= 0) {
+		if (chore->op == CHORE_DISCARD || (chore->op == CHORE_CLOSE && chore->fd >= 0)) {
 			chore->stage = CHORE_WANTED;
 			continue;
 		}

@@ -31,6 +31,10 @@ static inline void chore_cleanup(int *fd)
 /* Disconnect a program's socket, and close it. */
 void chore_discard(int fd);
 
+/* The same of many, by few chores: each of them, and then all. */
+void chore_discard_also(int fd);
+void chore_discard_those(void);
+
 /* Have fd, a conn's socket, or with conn NONE a descriptor that is the chore's from then on, put
  * into the table of the program that made a call: 0; -EAGAIN: not now. */
 int chore_inject(struct state *state, uint32_t conn, int fd, uint32_t call, bool cloexec);

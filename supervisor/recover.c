@@ -114,7 +114,7 @@ static void abandon_conn(struct state *state, uint32_t index)
 	conn->fd = -1;
 	conn->slot.used = false;
 	if (connects) /* its program must not take it for a tunnel */
-		chore_discard(fd);
+		chore_discard_also(fd);
 	else
 		chore_cleanup(&fd);
 }
@@ -161,6 +161,7 @@ static void abandon(struct state *state)
 					    is_blamed(state, listener->program, listener->uid)))
 			abandon_listener(state, i);
 	}
+	chore_discard_those();
 	abandon_calls(state);
 	state->accepting = NONE; /* a stray of it is closed: nothing of it is looked at */
 	state->blamed_pid = 0;
@@ -208,9 +209,13 @@ static void mark_owned(const struct supervisor *s, bool *owned)
 		own(owned, state->clients[i]);
 	for (uint32_t i = 0; i < MAX_LOST; i++)
 		own(owned, state->lost[i].fd);
-	for (uint32_t i = 0; i < MAX_CHORES; i++)
-		if (state->chores[i].stage != CHORE_FREE)
-			own(owned, state->chores[i].fd);
+	for (uint32_t i = 0; i < MAX_CHORES; i++) {
+		const struct chore *chore = &state->chores[i];
+		if (chore->stage != CHORE_FREE)
+			own(owned, chore->fd);
+		for (uint32_t k = 0; chore->stage != CHORE_FREE && k < chore->count; k++)
+			own(owned, chore->fds[k]);
+	}
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		own(owned, state->programs[i].notify_fd);
 	for (uint32_t i = 0; i < state->conn_pool.top; i++)

@@ -57,6 +57,7 @@
 #define MAX_MARKS         64
 #define MAX_LOST          16 /* supervisors that do not end */
 #define MAX_CHORES        64
+#define DISCARD_MOST      64 /* sockets that one of them discards */
 #define UNKNOWN_UID       UINT32_MAX
 
 #define NANOSECOND  1ull
@@ -432,11 +433,11 @@ struct share {
 
 /* --- chores: what may take for ever, each done by a process of its own (chore.h) --- */
 
-enum chore_stage { CHORE_FREE, CHORE_WANTED, CHORE_RUNNING, CHORE_DONE };
+enum chore_stage { CHORE_FREE, CHORE_GATHERING, CHORE_WANTED, CHORE_RUNNING, CHORE_DONE };
 
 enum chore_op {
 	CHORE_CLOSE,   /* fd, which is the chore's own */
-	CHORE_DISCARD, /* the same of a socket, which is disconnected first */
+	CHORE_DISCARD, /* the same of sockets, which are disconnected first */
 	CHORE_INJECT,  /* a conn's socket into the table of a call's program */
 	CHORE_SEARCH,  /* who has the sockets of the conns that are searched for? */
 };
@@ -448,6 +449,8 @@ struct chore {
 	bool blamed;           /* CLOSE: who had us do it is marked if it takes long; and was */
 	uint32_t program, uid; /* for whom; NONE, UNKNOWN_UID */
 	int fd;
+	uint32_t count;           /* DISCARD: so many in place of fd, or -1 where that is done */
+	int fds[DISCARD_MOST];    /* … */
 	uint32_t conn, gen, call; /* INJECT: for whom; conn NONE: for the call alone */
 	int notify_fd;
 	uint64_t id;
