@@ -179,11 +179,10 @@ static void refuse_network(struct supervisor *s, uint32_t call, const union addr
 
 /* A call on a socket at a tunnel's port. What the kernel would refuse is refused here: another
  * thread may make it right in between. */
-static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd,
+static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd, uint64_t cookie,
 			     const union address *bound)
 {
 	int32_t flags = (int32_t)s->state->calls[call].args[3];
-	uint64_t cookie = socket_cookie(*fd);
 	uint32_t index = listener_find(s->state, cookie, bound);
 	bool learnt = index != NONE && at(s, index)->learnt;
 	if (!learnt && !socket_is_tcp(*fd)) {
@@ -213,12 +212,13 @@ void accept_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
 	union address bound;
-	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	struct identity identity;
+	cleanup_socket int fd = target_socket(s->state, call, (int)call->args[0], &identity);
 	int err = fd < 0 ? fd : socket_name(fd, &bound, NULL);
 	if (fd < 0)
 		unseen_accept(s, index, fd);
 	else if (err == 0 && tunnel_port_secured(s->state, address_port(&bound)))
-		accept_of_tunnel(s, index, &fd, &bound);
+		accept_of_tunnel(s, index, &fd, identity.cookie, &bound);
 	else if (err < 0 && socket_is_tcp(fd))
 		notify_fail(s->state, index, ECONNABORTED); /* it may be a tunnel's */
 	else

@@ -35,16 +35,16 @@ void conn_put(struct state *state, uint32_t index)
 	conn->share = share_add(state, conn->program, conn->uid, PART_CONNECTS);
 }
 
-uint32_t conn_add(struct state *state, uint32_t program, uint64_t cookie, int fd)
+uint32_t conn_add(struct state *state, uint32_t program, const struct identity *identity, int fd)
 {
-	uint32_t uid = socket_owner(fd), index = NONE;
+	uint32_t uid = identity->uid, index = NONE;
 	if (!limit_reached(state, LIMIT_CONNECTS, state->connecting) &&
 	    !share_full(state, program, uid, PART_CONNECTS, LIMIT_CONNECTS_EACH))
 		index = conn_take(state);
 	if (index == NONE)
 		return NONE;
 	struct conn *conn = &state->conns[index];
-	conn->cookie = cookie;
+	conn->cookie = identity->cookie;
 	conn->program = program;
 	conn->uid = uid;
 	conn->fd = fd;

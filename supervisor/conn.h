@@ -4,12 +4,13 @@
 /* Connections being made, by their sockets' cookies, and the calls that wait for them. */
 
 #include "supervisor/supervisor.h"
+#include "supervisor/target.h"
 
 /* The conn of a socket, or NONE. */
 uint32_t conn_find(const struct state *state, uint64_t cookie);
 
 /* A conn for a socket that has none, of a launch; it takes the duplicate fd. NONE: too many. */
-uint32_t conn_add(struct state *state, uint32_t program, uint64_t cookie, int fd);
+uint32_t conn_add(struct state *state, uint32_t program, const struct identity *identity, int fd);
 
 /* Put it where conn_find() looks. */
 void conn_put(struct state *state, uint32_t conn);

@@ -127,6 +127,7 @@ static bool answer_used(struct supervisor *s, uint32_t call, int fd)
 
 /* What a socket is before it is connected. */
 struct facts {
+	struct identity identity;
 	int family, tcp_state; /* as in socket.h */
 	union address here;
 };
@@ -134,7 +135,7 @@ struct facts {
 static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct facts *facts,
 			   const struct route *route, const union address *asked)
 {
-	uint64_t cookie = socket_cookie(*fd);
+	uint64_t cookie = facts->identity.cookie;
 	uint32_t index = conn_find(s->state, cookie);
 	if (index != NONE) {
 		join(s, call, index, address_same(asked, &at(s, index)->asked),
@@ -149,7 +150,7 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 		return;
 	if (facts->tcp_state != TCP_CLOSE) /* not any more */
 		socket_name(*fd, &facts->here, &facts->family);
-	index = conn_add(s->state, s->state->calls[call].program, cookie, *fd);
+	index = conn_add(s->state, s->state->calls[call].program, &facts->identity, *fd);
 	if (index == NONE) {
 		notify_fail(s->state, call, ENOBUFS);
 		return;
@@ -250,7 +251,7 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 {
 	struct call *call = &s->state->calls[index];
 	struct facts facts = {0};
-	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	cleanup_socket int fd = target_socket(s->state, call, (int)call->args[0], &facts.identity);
 	if (fd < 0) {
 		connect_unseen(s, index, fd);
 	} else if (!notify_valid(s->state, call)) {
@@ -267,7 +268,7 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 		refuse_port(s, index, route, asked);
 	} else if (route->kind == ROUTE_REALLY && is_confined(s, call)) {
 		refuse_really(s, index, route, asked);
-	} else if (supervisor_holds_enough(s, call, socket_owner(fd))) {
+	} else if (supervisor_holds_enough(s, call, facts.identity.uid)) {
 		notify_fail(s->state, index, ENOBUFS);
 	} else {
 		connect_socket(s, index, &fd, &facts, route, asked);
@@ -278,9 +279,11 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 static void connect_unspec(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
+	struct identity identity;
 	if (s->state->connecting) {
-		cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
-		uint32_t conn = fd < 0 ? NONE : conn_find(s->state, socket_cookie(fd));
+		cleanup_socket int fd =
+			target_socket(s->state, call, (int)call->args[0], &identity);
+		uint32_t conn = fd < 0 ? NONE : conn_find(s->state, identity.cookie);
 		if (conn != NONE && notify_valid(s->state, call)) {
 			conn_answer(s, at(s, conn), ECONNABORTED);
 			conn_forget(s, conn);
@@ -397,12 +400,13 @@ void so_error_call(struct supervisor *s, uint32_t index)
 		notify_pass(s->state, index);
 		return;
 	}
-	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
+	struct identity identity = {0};
+	cleanup_socket int fd = target_socket(s->state, call, (int)call->args[0], &identity);
 	if (fd == -EBADF || fd == -ENOTSOCK || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
 		supervisor_no_descriptor(s, index, fd);
 		return;
 	}
-	uint64_t cookie = fd < 0 ? 0 : socket_cookie(fd);
+	uint64_t cookie = identity.cookie;
 	uint32_t found = fd < 0 ? begun_as(s, call) : conn_find(s->state, cookie);
 	if (found != NONE && at(s, found)->state == CONN_TCP) {
 		cookie = at(s, found)->cookie;

@@ -292,8 +292,10 @@ static void stop_stamps(struct conn *conn)
 
 static void restore_stamps(struct conn *conn)
 {
+	if (!conn->stamps)
+		return;
 	uint32_t now = (uint32_t)option(conn->fd, SOL_SOCKET, SO_TIMESTAMPING_OLD);
-	if (conn->stamps && now == (conn->stamps & ~SENT_STAMPS))
+	if (now == (conn->stamps & ~SENT_STAMPS))
 		set_stamps(conn->fd, conn->stamps);
 	conn->stamps = 0;
 }

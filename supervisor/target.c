@@ -158,9 +158,9 @@ static int duplicate(struct state *state, int tid, int number)
 }
 
 /* Nothing else is any use, and close() of another file can wait for who serves it. */
-static int only_a_socket(uint32_t program, int tid, int fd)
+static int only_a_socket(uint32_t program, int tid, int fd, uint64_t *cookie)
 {
-	if (fd < 0 || socket_cookie(fd))
+	if (fd < 0 || (*cookie = socket_cookie(fd)))
 		return fd;
 	chore_release_odd(program, tid, fd);
 	return -ENOTSOCK;
@@ -168,15 +168,25 @@ static int only_a_socket(uint32_t program, int tid, int fd)
 
 int target_descriptor_of(struct state *state, uint32_t program, int tid, int number)
 {
-	return only_a_socket(program, tid, duplicate(state, tid, number));
+	uint64_t cookie;
+	return only_a_socket(program, tid, duplicate(state, tid, number), &cookie);
+}
+
+int target_socket(struct state *state, const struct call *call, int number,
+		  struct identity *identity)
+{
+	int tid = (int)call->notif.pid;
+	int fd =
+		only_a_socket(call->program, tid, duplicate(state, tid, number), &identity->cookie);
+	if (fd >= 0) /* should it have us wait; this waits for nothing */
+		state->work.item.uid = identity->uid = socket_owner(fd);
+	return fd;
 }
 
 int target_descriptor(struct state *state, const struct call *call, int number)
 {
-	int fd = target_descriptor_of(state, call->program, (int)call->notif.pid, number);
-	if (fd >= 0) /* should it have us wait; this waits for nothing */
-		state->work.item.uid = socket_owner(fd);
-	return fd;
+	struct identity identity;
+	return target_socket(state, call, number, &identity);
 }
 
 uint64_t socket_cookie(int fd)

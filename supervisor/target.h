@@ -28,6 +28,14 @@ int target_write_two(struct state *state, const struct call *call, struct hand_p
  * descriptor table of its own). */
 int target_descriptor(struct state *state, const struct call *call, int number);
 
+/* The same, and what it is known by; where there is a descriptor. */
+struct identity {
+	uint64_t cookie;
+	uint32_t uid; /* who has made it */
+};
+int target_socket(struct state *state, const struct call *call, int number,
+		  struct identity *identity);
+
 /* The same for a thread that is not in a call; it may have ended. */
 int target_descriptor_of(struct state *state, uint32_t program, int tid, int number);
 
