@@ -236,13 +236,13 @@ static void owe(struct supervisor *s, uint32_t index, int number)
 }
 
 /* A chore has put it there, or has not. The call may have been looked at anew meanwhile, by another
- * supervisor. */
+ * supervisor; and one that has ended since may have noted the number and not told it. */
 void accept_injected(struct supervisor *s, struct chore *chore)
 {
 	struct conn *conn = &s->state->conns[chore->conn];
 	struct call *call = &s->state->calls[chore->call];
-	if (!conn->slot.used || conn->slot.gen != chore->gen || conn->state != CONN_INJECTED ||
-	    conn->number >= 0) {
+	int number = conn->number >= 0 ? conn->number : chore->result;
+	if (!conn->slot.used || conn->slot.gen != chore->gen || conn->state != CONN_INJECTED) {
 		if (call->slot.used && call->notif.id == chore->id && call->state == CALL_RECEIVED)
 			notify_fail(s->state, chore->call, ECONNABORTED);
 		return;
@@ -255,9 +255,9 @@ void accept_injected(struct supervisor *s, struct chore *chore)
 	uint32_t listener = conn->listener;
 	at(s, listener)->stalled = false; /* there is a place now */
 	if (call)
-		injected(s, chore->call, chore->conn, chore->result);
-	else if (chore->result >= 0)
-		owe(s, chore->conn, chore->result);
+		injected(s, chore->call, chore->conn, number);
+	else if (number >= 0)
+		owe(s, chore->conn, number);
 	else
 		back_to_queue(s, chore->conn);
 	accept_offer(s, listener);

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 import pytest
 
 from conftest import new_lab
-from lab import CLI, LOOPBACK, PROGRAMS, SHIM, SOURCE, Gateway, free_port
+from lab import CLI, LOOPBACK, PROGRAMS, PYTHON, SHIM, SOURCE, Gateway, free_port
 from processes import descendants, wait_for
 from sockets_lab import Listener
 from test_contact import restart_on_other_ports
@@ -179,11 +180,12 @@ class Counted:
         command = next(pid for pid, (name, _) in self.program.children().items() if name == self.command)
         return descriptors(below(self.program.pid, "gs-keeper")), descriptors(command)
 
-    def check(self):
+    def check(self, meanwhile=lambda: None):
         """Nothing has been left open."""
         if self.before:
             try:
-                wait_for("descriptors", lambda: self.now() <= self.before, timeout=15)  # a stranger has 10 s
+                # a stranger has 10 s
+                wait_for("descriptors", lambda: meanwhile() or self.now() <= self.before, timeout=15)
             except AssertionError:
                 keeper = below(self.program.pid, "gs-keeper")
                 raise AssertionError(f"{self.before}, then {self.now()}: " + str(sorted(
@@ -368,6 +370,39 @@ def test_end_while_programs_begin(lab, tunnel, faults, point):
     pair = Pair(lab, tunnel, False, there, here)
     pair.connect()
     assert faults.happened()
+    pair.end()
+
+
+@contextmanager
+def hardly_runs(pid):
+    """Something else has its processor, and it has what is left over."""
+    processor = min(os.sched_getaffinity(0))
+    code = f"import os\nos.sched_setaffinity(0, [{processor}])\nwhile True: pass"
+    hogs = [subprocess.Popen([PYTHON, "-c", code]) for _ in range(6)]
+    wait_for("the hogs", lambda: all(processor_time(hog.pid) > 0.05 for hog in hogs))
+    for thread in map(int, os.listdir(f"/proc/{pid}/task")):
+        os.sched_setaffinity(thread, [processor])
+        os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        yield
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("point", ["accept.numbered", "accept.telling"])
+def test_end_where_a_chore_has_given(lab, tunnel, faults, point):
+    """A server that hardly runs is given its connections by chores: it is told, whoever tells it."""
+    pair = Pair(lab, tunnel, False, there=faults.how)
+    server = next(pid for pid, (name, _) in pair.there.children().items() if name == "storm")
+    with hardly_runs(server):
+        for _ in range(5):  # after some of them that is known
+            pair.connect()
+        faults.order(point)
+        pair.connect()
+        assert faults.happened()
     pair.end()
 
 
