@@ -278,6 +278,10 @@ void accept_deadline(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
+	if (conn->state == CONN_DEAD) {
+		incoming_dead_over(s, index);
+		return;
+	}
 	if (conn->state != CONN_INCOMING || incoming_goes_on(s, index))
 		return;
 	if (!conn->own)

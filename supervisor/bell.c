@@ -90,11 +90,19 @@ static int call_steered(struct supervisor *s, uint32_t index, union address *to)
 	return fd;
 }
 
+bool bell_is_wanted(const struct supervisor *s, const struct listener *listener)
+{
+	const struct conn *conns = s->state->conns;
+	uint32_t owed = listener->owing.first;
+	while (owed != NONE && conns[owed].number < 0) /* a chore is about it */
+		owed = conns[owed].links[LINK_LISTENER].next;
+	return listener->ready.first != NONE || owed != NONE;
+}
+
 void bell_ring(struct supervisor *s, uint32_t index)
 {
 	struct listener *listener = &s->state->listeners[index];
-	bool waits = listener->ready.first != NONE || listener->owed;
-	if (listener->bell >= 0 || !waits || listener->calls != NONE)
+	if (listener->bell >= 0 || !bell_is_wanted(s, listener) || listener->calls != NONE)
 		return;
 	union address to = callable(listener);
 	int fd = listener_is_steered(s->state, listener) ? call_steered(s, index, &to)

@@ -221,6 +221,7 @@ void give_promised(struct supervisor *s, uint32_t index, bool at_once)
 	if (call == NONE || listener->ready.first != NONE || listener->dead == NONE ||
 	    (listener->incoming && !at_once))
 		return;
+	s->state->conns[listener->dead].deadline = 0;
 	listener_queue_first(s, index, listener->dead);
 	listener->dead = NONE;
 	supervisor_release(s, call, &listener->calls);

@@ -25,6 +25,7 @@
 #define OWN       (20 * MILLISECOND)  /* that one of our own programs' has, to say HELLO */
 #define HEARD     16                  /* at most before one of them is dropped */
 #define LAST      8                   /* of those that came last, so many are looked at */
+#define KEPT      (3 * SECOND)        /* a dead one, for an accept() that is promised one */
 #define REST      (250 * MILLISECOND) /* between two accept()s on a socket where one has blocked */
 
 static struct listener *at(struct supervisor *s, uint32_t index)
@@ -32,10 +33,28 @@ static struct listener *at(struct supervisor *s, uint32_t index)
 	return &s->state->listeners[index];
 }
 
+static void drop_dead(struct supervisor *s, uint32_t listener)
+{
+	if (at(s, listener)->dead != NONE)
+		listener_drop_conn(s, at(s, listener)->dead);
+	at(s, listener)->dead = NONE;
+}
+
+/* Who was promised a connection has it, at its end. */
+static void keep_dead(struct supervisor *s, uint32_t index)
+{
+	struct conn *conn = &s->state->conns[index];
+	conn->state = CONN_DEAD;
+	fault_point("accept.dead");
+	drop_dead(s, conn->listener);
+	at(s, conn->listener)->dead = index;
+	conn->deadline = loop_now() + KEPT;
+	loop_at(&s->loop, conn->deadline, supervisor_id(s, OBJECT_CONN, index));
+}
+
 void incoming_drop(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
-	uint32_t listener = conn->listener;
 	stranger_remove(s->state, index);
 	conn_unwatch(s, conn);
 	fault_point("accept.refusing");
@@ -43,11 +62,7 @@ void incoming_drop(struct supervisor *s, uint32_t index)
 	conn->deadline = 0;
 	if (conn->own && conn->tunnel == NONE && wake_take(s, index))
 		return;
-	conn->state = CONN_DEAD;
-	fault_point("accept.dead");
-	if (at(s, listener)->dead != NONE)
-		listener_drop_conn(s, at(s, listener)->dead);
-	at(s, listener)->dead = index;
+	keep_dead(s, index);
 }
 
 void incoming_report(struct supervisor *s, const struct conn *conn, const char *why)
@@ -204,6 +219,38 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	conn_watch(s, index, EPOLLIN | EPOLLRDHUP); /* HELLO is hardly ever there so soon */
 }
 
+/* A bell came when what it had rung for was handed over already. The program may have been woken by
+ * it, and wait in accept() for ever: it has the bell. */
+static void take_in_bell(struct supervisor *s, uint32_t index, int *fd, const union address *peer)
+{
+	struct listener *listener = at(s, index);
+	char byte;
+	listener->took++;
+	listener->took_at = loop_now();
+	uint32_t dead = listener->dead == NONE ? conn_take(s->state) : NONE;
+	if (dead == NONE)
+		return;
+	struct conn *conn = &s->state->conns[dead];
+	conn->state = CONN_DEAD;
+	conn->peer = *peer;
+	conn->listener = index;
+	atomic_signal_fence(memory_order_seq_cst);
+	conn->fd = steal_fd(fd);
+	if (listener->defers)
+		(void)!recv(conn->fd, &byte, 1, MSG_DONTWAIT);
+	socket_take_error(conn->fd); /* it has been reset: its program reads an end */
+	keep_dead(s, dead);
+}
+
+static void take_in_any(struct supervisor *s, uint32_t listener, int *fd, const union address *peer)
+{
+	bool late = !at(s, listener)->owed && listener_with_ready(s, listener) == NONE;
+	if (!bell_take(s, peer))
+		take_in(s, listener, fd, peer);
+	else if (late)
+		take_in_bell(s, listener, fd, peer);
+}
+
 /* accept() has blocked: a program whose threads change O_NONBLOCK and take connections from under
  * us can have it do so as often as we call it. */
 static int rest(struct supervisor *s, struct listener *listener)
@@ -243,8 +290,7 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening, i
 				return fd;
 			continue;
 		}
-		if (!bell_take(s, &peer))
-			take_in(s, listener, &fd, &peer);
+		take_in_any(s, listener, &fd, &peer);
 	}
 	return 1;
 }
@@ -254,6 +300,13 @@ int incoming_drain(struct supervisor *s, uint32_t listener, int listening, int m
 	int err = take_queued(s, listener, listening, most);
 	s->state->accepting = NONE;
 	return err;
+}
+
+void incoming_dead_over(struct supervisor *s, uint32_t index)
+{
+	uint32_t listener = s->state->conns[index].listener;
+	if (at(s, listener)->dead == index)
+		drop_dead(s, listener);
 }
 
 bool incoming_goes_on(struct supervisor *s, uint32_t index)
@@ -295,8 +348,7 @@ void incoming_stray(struct supervisor *s, int fd)
 	uint32_t listener = s->state->accepting;
 	if (socket_peer(fd, &peer) < 0)
 		memset(&peer, 0, sizeof(peer));
-	if (!bell_take(s, &peer))
-		take_in(s, listener, &fd, &peer);
+	take_in_any(s, listener, &fd, &peer);
 	if (fd >= 0)
 		close(fd);
 }

@@ -22,9 +22,13 @@ void incoming_drive(struct supervisor *s, uint32_t conn);
 uint32_t incoming_soon(struct supervisor *s, uint32_t listener);
 
 /* A stranger's is over; say why. One at a listener is kept, shut down (listener->dead), for a
- * program that its coming may have woken; one of our own programs' may be queued (wake.h). */
+ * program that its coming may have woken, as is a bell that came late; one of our own programs' may
+ * be queued (wake.h). */
 void incoming_report(struct supervisor *s, const struct conn *conn, const char *why);
 void incoming_drop(struct supervisor *s, uint32_t conn);
+
+/* The time for which a dead one is kept is over. */
+void incoming_dead_over(struct supervisor *s, uint32_t conn);
 
 /* Its deadline has come. True: it has a later one now, since it is not a program's of ours. */
 bool incoming_goes_on(struct supervisor *s, uint32_t conn);

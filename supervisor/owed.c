@@ -46,6 +46,7 @@ static void cut_off(struct supervisor *s, uint32_t index)
 	log_warn("a connection to port %u is closed: the process that was about to get it has "
 		 "ended, and a child of it has the socket without knowing",
 		 (unsigned)address_port(&listener->bound));
+	accept_look_again(s, conn->listener, 0); /* a bell may have rung for it */
 	owed_end(s, index);
 	chore_discard(steal_fd(&conn->fd));
 	conn_give(s->state, index);

@@ -298,7 +298,7 @@ enum conn_state {
 	CONN_READY,    /* authenticated, in the listener's queue */
 	CONN_INJECTED, /* in a process's table as number (-1: perhaps), and it has not been told */
 	CONN_TELLING,  /* it is being told */
-	CONN_DEAD,     /* a stranger's, shut down */
+	CONN_DEAD,     /* a stranger's, shut down, or a bell */
 };
 
 enum search { SEARCH_NONE, SEARCH_WANTED, SEARCH_RUNNING, SEARCH_FOUND, SEARCH_NOBODY };

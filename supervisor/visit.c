@@ -52,17 +52,17 @@ static uint32_t bells(struct supervisor *s, uint32_t index)
 {
 	uint32_t out = 0;
 	for (uint32_t i = 0; at(s, index)->reuses && i < s->state->listener_pool.top; i++)
-		out += at(s, i)->slot.used && at(s, i)->bell >= 0 &&
+		out += at(s, i)->slot.used && at(s, i)->bell >= 0 && bell_is_wanted(s, at(s, i)) &&
 		       listener_in_one_group(at(s, i), at(s, index));
 	return out;
 }
 
 /* Is our bell all that waits there? Its coming is told as any other's, and the program has not seen
  * it yet. */
-static bool only_rings(const struct listener *listener, int fd)
+static bool only_rings(struct supervisor *s, const struct listener *listener, int fd)
 {
-	return listener->bell >= 0 && !listener->reuses && socket_queued(fd) == 1 &&
-	       socket_tcp_state(listener->bell) == TCP_ESTABLISHED;
+	return listener->bell >= 0 && bell_is_wanted(s, listener) && !listener->reuses &&
+	       socket_queued(fd) == 1 && socket_tcp_state(listener->bell) == TCP_ESTABLISHED;
 }
 
 /* In a group any of what waits may be a bell: it is left to the program for a while. */
@@ -88,7 +88,7 @@ static void take_in(struct supervisor *s, uint32_t index, int fd)
 	int left = 0;
 	listener_learn(listener, fd);
 	watch_listener(s, index, fd);
-	if (!only_rings(listener, fd) && !is_patient(s, index, fd))
+	if (!only_rings(s, listener, fd) && !is_patient(s, index, fd))
 		left = incoming_drain(s, index, fd, AT_A_TURN);
 	if (left > 0)
 		accept_look_again(s, index, 0);

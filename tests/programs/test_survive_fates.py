@@ -43,6 +43,15 @@ class Told:
         return int(self.ask("begin").split()[1])
 
 
+ACCEPT4 = {"x86_64": "288", "aarch64": "242"}[os.uname().machine]
+
+
+def accepts(pid):
+    """Is its first thread in accept()?"""
+    with open(f"/proc/{pid}/syscall", encoding="utf-8") as file:
+        return file.read().split()[0] == ACCEPT4
+
+
 def gone(pid):
     stat = stat_of(pid)
     return not stat or stat[1] == "Z"
@@ -120,6 +129,7 @@ def test_servers_that_end(tunnel, faults, fates):
 
     def once(fate):
         server = there.begin()
+        wait_for("its accept()", lambda: accepts(server) or gone(server))  # the caller may come first otherwise
         here.begin()
         reached = held(faults, server)
         assert there.ask(fate) == "gone"
@@ -128,6 +138,9 @@ def test_servers_that_end(tunnel, faults, fates):
         assert here.ask("kill") == "gone"
         return reached
     reached = end_at_each(faults, there.program, ACCEPT + BELL, itertools.cycle(fates), once)
+    # where the caller of the round before has come late, accept() had it at once
+    again = sorted(set(ACCEPT) - reached)
+    reached |= end_at_each(faults, there.program, again, itertools.cycle(fates), once)
     # the last caller that ended may come late, and waits until somebody accepts
     counted.check(meanwhile=answered)
     assert set(ACCEPT) <= reached, set(ACCEPT) - reached
