@@ -72,20 +72,16 @@ def session_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("session")
 
 
-SPEEDS = {"fast": (), "slow": ("--lan-delay", "30", "--listener-delay", "100")}
-
-
 @pytest.fixture(scope="session")
 def shared_gateways(session_folder):
-    """The gateways that the tests share, each from its first use on: one that answers at once, and one as far away
-    as another continent."""
+    """The gateways that the tests share, each from its first use on."""
     running = {}
 
     def get(speed):
         if speed not in running:
             folder = session_folder / speed
             folder.mkdir()
-            running[speed] = laboratory.Gateway(folder, folder).start(*SPEEDS[speed])
+            running[speed] = laboratory.Gateway(folder, folder).start(*laboratory.SPEEDS[speed])
             laboratory.shared_programs.add(running[speed].program.pid)
         return running[speed]
     yield get

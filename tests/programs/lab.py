@@ -25,7 +25,9 @@ PROGRAMS = BUILD / "tests/programs"
 PYTHON = "/usr/bin/python3"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOPBACK = "127.0.0.1"
-# of a test, or of all tests of a file (pytestmark): it runs with the fast gateway, and with the slow one
+# a gateway that answers at once, and one as far away as another continent
+SPEEDS = {"fast": (), "slow": ("--lan-delay", "30", "--listener-delay", "100")}
+# of a test, or of all tests of a file (pytestmark): it runs with each of them
 BOTH_SPEEDS = pytest.mark.parametrize("gateway", ["fast", "slow"], indirect=True)
 
 
