@@ -40,7 +40,16 @@ def runs_32_bit():
     return True
 
 
-def pytest_collection_modifyitems(items):
+def is_of_another_speed(item):
+    """Only one of the two gateways was asked for."""
+    speed = getattr(item, "callspec", None) and item.callspec.params.get("gateway")
+    return speed and speed != os.environ.get("GS_TEST_GATEWAY", speed)
+
+
+def pytest_collection_modifyitems(config, items):
+    others = [item for item in items if is_of_another_speed(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if not is_of_another_speed(item)]
     concerned = [item for item in items if re.search(r"int80|m32", item.nodeid)]
     if concerned and not runs_32_bit():
         for item in concerned:
