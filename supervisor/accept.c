@@ -20,10 +20,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/address.h"
-#include "supervisor/bell.h"
 #include "supervisor/chore.h"
-#include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/give.h"
@@ -38,7 +37,7 @@
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
 #include "supervisor/unseen.h"
-#include "supervisor/work.h"
+#include "supervisor/watch.h"
 
 #define PROMISE  (2 * SECOND)      /* an accept() that follows select() is held at most */
 #define PROMISED SECOND            /* from what woke a program to its accept(), at most */

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/address.h"
 #include "supervisor/chore.h"
 #include "supervisor/fault.h"

@@ -8,7 +8,7 @@
  * is known by its exact addresses. A bell that is reset tells that the listening socket is gone.
  */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* Ring, if there is something to ring for, nobody is held in accept(), and no bell is out. */
 void bell_ring(struct supervisor *s, uint32_t listener);

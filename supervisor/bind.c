@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/address.h"
 #include "supervisor/chore.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/listener.h"
@@ -17,8 +19,13 @@
 #include "supervisor/tunnel.h"
 #include "supervisor/unseen.h"
 
+#define AUTOBOUND      16
 #define AUTOBOUND_MOST 256    /* looked at: who binds so many sockets does not listen on them */
 #define LISTENS_SOON   SECOND /* on a tunnel's port, after it has listened on another */
+
+/* Cookies of sockets that were bound to any port. */
+static uint64_t autobound[AUTOBOUND];
+static unsigned autobound_next;
 
 /* One line a port: a program has as many addresses as it likes. */
 static void warn_unreachable(const struct tunnel *tunnel, const union address *bound, uint16_t port)
@@ -58,11 +65,11 @@ static void check_reachable(const struct state *state, const union address *boun
 static void note_autobound(struct supervisor *s, struct call *call)
 {
 	const struct program *program = &s->state->programs[call->program];
-	if (program->listened || program->other_port || s->autobound_next >= AUTOBOUND_MOST)
+	if (program->listened || program->other_port || autobound_next >= AUTOBOUND_MOST)
 		return;
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd >= 0 && socket_is_tcp(fd))
-		s->autobound[s->autobound_next++ % AUTOBOUND] = socket_cookie(fd);
+		autobound[autobound_next++ % AUTOBOUND] = socket_cookie(fd);
 }
 
 static void bind_to(struct supervisor *s, struct call *call, const union address *to)
@@ -100,10 +107,10 @@ void bind_call(struct supervisor *s, uint32_t index)
 
 /* --- listen --- */
 
-static bool is_autobound(const struct supervisor *s, uint64_t cookie)
+static bool is_autobound(uint64_t cookie)
 {
 	for (unsigned i = 0; i < AUTOBOUND; i++)
-		if (s->autobound[i] == cookie)
+		if (autobound[i] == cookie)
 			return true;
 	return false;
 }
@@ -132,7 +139,7 @@ static void listen_elsewhere(struct supervisor *s, const struct call *call, int 
 			     const union address *bound)
 {
 	struct program *program = &s->state->programs[call->program];
-	if (program->listened || program->other_port || is_autobound(s, socket_cookie(fd)) ||
+	if (program->listened || program->other_port || is_autobound(socket_cookie(fd)) ||
 	    !is_for_others(s->state, bound))
 		return;
 	program->other_at = loop_now();

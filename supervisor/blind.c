@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "supervisor/address.h"
 #include "supervisor/fault.h"
 #include "supervisor/hand.h"
 #include "supervisor/log.h"

@@ -8,7 +8,7 @@
  * cannot lead to an internet address.
  */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* The process of this call is about to get one of our addresses: by an answer to its shim, or by a
  * copy of a hosts file. Before it has it. */

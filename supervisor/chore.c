@@ -2,29 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 #include "supervisor/loop.h"
-#include "supervisor/notify.h"
-#include "supervisor/privileges.h"
-#include "supervisor/search.h"
 #include "supervisor/socket.h"
-#include "supervisor/watchdog.h"
 
 #define EACH_MOST 16 /* of one launch at a time: closing needs none then */
 
 static struct state *whose;
 
-static struct chore *find(struct state *state, enum chore_stage stage)
+struct chore *chore_find(struct state *state, enum chore_stage stage)
 {
 	for (uint32_t i = 0; i < MAX_CHORES; i++)
 		if (state->chores[i].stage == stage)
@@ -50,7 +41,7 @@ static uint32_t count_of(const struct state *state, uint32_t program)
 /* A place for one; those that nobody waits for are given back when their place is needed. */
 static struct chore *take(struct state *state, enum chore_op op, uint32_t program)
 {
-	struct chore *chore = find(state, CHORE_FREE);
+	struct chore *chore = chore_find(state, CHORE_FREE);
 	if (program != NONE && count_of(state, program) >= EACH_MOST)
 		return NULL;
 	for (uint32_t i = 0; !chore && i < MAX_CHORES; i++)
@@ -127,7 +118,7 @@ void chore_release_odd(uint32_t program, int tid, int fd)
 
 void chore_discard_also(int fd)
 {
-	struct chore *chore = find(whose, CHORE_GATHERING);
+	struct chore *chore = chore_find(whose, CHORE_GATHERING);
 	if (chore && chore->count == DISCARD_MOST) {
 		want(whose, chore);
 		chore = NULL;
@@ -145,7 +136,7 @@ void chore_discard_also(int fd)
 
 void chore_discard_those(void)
 {
-	struct chore *chore = find(whose, CHORE_GATHERING);
+	struct chore *chore = chore_find(whose, CHORE_GATHERING);
 	if (chore)
 		want(whose, chore);
 }
@@ -223,125 +214,4 @@ void chore_give(struct chore *chore)
 	if (chore->op == CHORE_INJECT)
 		close_fd(&chore->fd);
 	chore->stage = CHORE_FREE;
-}
-
-/* --- the process --- */
-
-static int do_it(struct state *state, struct chore *chore)
-{
-	switch ((enum chore_op)chore->op) {
-	case CHORE_DISCARD:
-		for (uint32_t i = 0; i < chore->count; i++) {
-			if (chore->fds[i] < 0)
-				continue;
-			socket_disconnect(chore->fds[i]);
-			close_fd(&chore->fds[i]);
-		}
-		return 0;
-	case CHORE_CLOSE:
-		close_fd(&chore->fd);
-		return 0;
-	case CHORE_INJECT:
-		return notify_inject(chore->notify_fd, chore->id, chore->fd, chore->cloexec);
-	case CHORE_SEARCH:
-		privileges_raise();
-		search_holders(state);
-		return 0;
-	}
-	return -ENOSYS;
-}
-
-_Noreturn static void begin(struct keeper *keeper, struct chore *chore)
-{
-	struct state *state = keeper->state;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	keeper_set_name(keeper, "gs-chore");
-	chore->result = do_it(state, chore);
-	chore->stage = CHORE_DONE;
-	eventfd_write(chore->op > CHORE_DISCARD ? state->supervisor_wakes : state->keeper_wakes, 1);
-	_exit(0);
-}
-
-/* --- the keeper --- */
-
-void chore_run(struct keeper *keeper)
-{
-	for (struct chore *chore; (chore = find(keeper->state, CHORE_WANTED));) {
-		pid_t *before = &keeper->chores[chore - keeper->state->chores];
-		if (*before > 0 && waitpid(*before, NULL, __WCLONE | WNOHANG) == 0)
-			watchdog_lose(keeper->state, *before); /* it is about to end, or never */
-		chore->stage = CHORE_RUNNING;
-		pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
-		if (child == 0)
-			begin(keeper, chore);
-		*before = child;
-		if (child > 0)
-			continue;
-		chore->result = -EAGAIN;
-		chore->stage = CHORE_DONE;
-		eventfd_write(keeper->state->supervisor_wakes, 1);
-	}
-}
-
-void chore_stop(struct keeper *keeper)
-{
-	for (uint32_t i = 0; i < MAX_CHORES; i++) {
-		if (keeper->chores[i] <= 0)
-			continue;
-		kill(keeper->chores[i], SIGKILL);
-		watchdog_lose(keeper->state, keeper->chores[i]);
-		keeper->chores[i] = 0;
-	}
-}
-
-/* A chore that was killed is over too. */
-static bool reap(struct keeper *keeper, uint32_t i)
-{
-	struct chore *chore = &keeper->state->chores[i];
-	if (keeper->chores[i] <= 0)
-		return false;
-	if (waitpid(keeper->chores[i], NULL, __WCLONE | WNOHANG) == 0)
-		return true;
-	keeper->chores[i] = 0;
-	if (chore->stage == CHORE_RUNNING) {
-		chore->result = -ECHILD;
-		chore->stage = CHORE_DONE;
-		eventfd_write(keeper->state->supervisor_wakes, 1);
-	}
-	return false;
-}
-
-bool chore_watch(struct keeper *keeper, uint64_t limit)
-{
-	bool some = false;
-	uint64_t now = loop_now();
-	for (uint32_t i = 0; i < MAX_CHORES; i++) {
-		struct chore *chore = &keeper->state->chores[i];
-		if (!reap(keeper, i))
-			continue;
-		bool stands = chore->stage == CHORE_RUNNING && now - chore->began > limit;
-		some |= !stands;
-		if (!stands || !chore->blamed)
-			continue;
-		chore->blamed = false;
-		const struct work_item item = {
-			.program = chore->program, .tid = chore->tid, .uid = chore->uid};
-		watchdog_blame(keeper->state, &item, "the close of a file");
-	}
-	return some;
-}
-
-void chore_adopt(struct state *state)
-{
-	for (uint32_t i = 0; i < MAX_CHORES; i++) {
-		struct chore *chore = &state->chores[i];
-		if (chore->stage != CHORE_RUNNING)
-			continue;
-		if (chore->op == CHORE_DISCARD || (chore->op == CHORE_CLOSE && chore->fd >= 0)) {
-			chore->stage = CHORE_WANTED;
-			continue;
-		}
-		chore->result = -ECHILD;
-		chore->stage = chore->op == CHORE_INJECT ? CHORE_FREE : CHORE_DONE;
-	}
 }

@@ -7,9 +7,7 @@
  * the one thing, and ends. One that never ends costs nobody anything but itself.
  */
 
-#include "supervisor/keeper.h"
-
-/* --- the supervisor's side --- */
+#include "supervisor/state.h"
 
 /* Once, at start: whose chores they are. */
 void chore_init(struct state *state);
@@ -50,19 +48,7 @@ bool chore_search(struct state *state);
 struct chore *chore_done(struct state *state);
 void chore_give(struct chore *chore);
 
-/* --- the keeper's side --- */
-
-/* Start those that are wanted. */
-void chore_run(struct keeper *keeper);
-
-/* End all, for another binary. */
-void chore_stop(struct keeper *keeper);
-
-/* In the place of another keeper: what it began is begun again, or was in vain. */
-void chore_adopt(struct state *state);
-
-/* Reap those that have ended, and mark for whom one takes longer than limit (ns) that ought not to.
- * True: there are some. */
-bool chore_watch(struct keeper *keeper, uint64_t limit);
+/* The first one at that stage, or NULL. */
+struct chore *chore_find(struct state *state, enum chore_stage stage);
 
 #endif

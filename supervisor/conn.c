@@ -54,23 +54,6 @@ uint32_t conn_add(struct state *state, uint32_t program, const struct identity *
 	return index;
 }
 
-void conn_watch(struct supervisor *s, uint32_t index, uint32_t events)
-{
-	struct conn *conn = &s->state->conns[index];
-	if (conn->watched == events)
-		return;
-	loop_watch(&s->loop, conn->fd, events, conn->watched != 0,
-		   supervisor_id(s, OBJECT_CONN, index));
-	conn->watched = events;
-}
-
-void conn_unwatch(struct supervisor *s, struct conn *conn)
-{
-	if (conn->watched)
-		loop_unwatch(&s->loop, conn->fd);
-	conn->watched = 0;
-}
-
 void conn_drop_socket(struct supervisor *s, struct conn *conn)
 {
 	conn_unwatch(s, conn);

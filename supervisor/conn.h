@@ -3,7 +3,7 @@
 
 /* Connections being made, by their sockets' cookies, and the calls that wait for them. */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 #include "supervisor/target.h"
 
 /* The conn of a socket, or NONE. */
@@ -17,10 +17,6 @@ void conn_put(struct state *state, uint32_t conn);
 
 /* Forget it; no call may wait for it. */
 void conn_forget(struct supervisor *s, uint32_t conn);
-
-/* Watch its socket for these events (epoll's). */
-void conn_watch(struct supervisor *s, uint32_t conn, uint32_t events);
-void conn_unwatch(struct supervisor *s, struct conn *conn);
 
 /* Give the duplicate back: unwatch and close. */
 void conn_drop_socket(struct supervisor *s, struct conn *conn);

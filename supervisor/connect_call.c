@@ -14,9 +14,7 @@
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/inherit.h"
-#include "supervisor/limit.h"
 #include "supervisor/log.h"
-#include "supervisor/names.h"
 #include "supervisor/notify.h"
 #include "supervisor/patience.h"
 #include "supervisor/real.h"
@@ -343,10 +341,6 @@ void connect_call(struct supervisor *s, uint32_t index)
 	union address asked;
 	int32_t len = (int32_t)call->args[2];
 
-	if ((int32_t)call->args[0] == QUESTION_FD) {
-		question_call(s, index);
-		return;
-	}
 	if (s->state->programs[call->program].only_listens) {
 		wake_call(s, index);
 		return;

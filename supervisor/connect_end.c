@@ -18,7 +18,6 @@
 #include "supervisor/lan.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
-#include "supervisor/notify.h"
 #include "supervisor/patience.h"
 #include "supervisor/refusal.h"
 #include "supervisor/socket.h"

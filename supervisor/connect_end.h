@@ -4,7 +4,7 @@
 /* How a connection that is being made ends, and another try with a contact that was fetched anew.
  * After each of these but connect_leave_contact() the conn may be gone. */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* It is there: the calls that wait are answered. */
 void connect_succeed(struct supervisor *s, uint32_t conn);

@@ -9,17 +9,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "supervisor/attach.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
-#include "supervisor/lookup.h"
 #include "supervisor/notify.h"
 #include "supervisor/pass.h"
 #include "supervisor/tunnel.h"
-#include "supervisor/upgrade.h"
 
 struct question_in {
 	union {
@@ -209,6 +207,20 @@ static int take_stop(struct supervisor *s, uint32_t client, struct question_in *
 	return 0;
 }
 
+int control_want_upgrade(struct state *state, uint32_t client, uint16_t serial)
+{
+	struct upgrade *upgrade = &state->upgrade;
+	if (upgrade->stage != UPGRADE_IDLE)
+		return -EALREADY;
+	if (state->memory < 0 || !state->keeping.self[0])
+		return -EOPNOTSUPP;
+	upgrade->client = client;
+	upgrade->serial = serial;
+	upgrade->stage = UPGRADE_WANTED;
+	eventfd_write(state->keeper_wakes, 1);
+	return 0;
+}
+
 static int take_upgrade(struct supervisor *s, uint32_t client, struct question_in *question)
 {
 	struct upgrade *upgrade = &s->state->upgrade;
@@ -216,7 +228,7 @@ static int take_upgrade(struct supervisor *s, uint32_t client, struct question_i
 	/* the supervisor that took it was ended before it had dropped the question */
 	if (upgrade->client == client && upgrade->serial == serial)
 		return upgrade->stage == UPGRADE_IDLE ? upgrade->error : ANSWERED;
-	int err = upgrade_want(s->state, client, serial);
+	int err = control_want_upgrade(s->state, client, serial);
 	return err < 0 ? -err : ANSWERED;
 }
 

@@ -16,10 +16,10 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
 #include "supervisor/chore.h"
-#include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/inject.h"

@@ -4,7 +4,7 @@
 /* Connections are handed over to calls of accept(): supervisor.h has accept_offer() and
  * accept_injected(), which belong here too. */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* The oldest ready connection of a listener to a call, which is in no list; it is answered, or
  * gone, or a chore is about it. Whatever we are at, this is that program's. */

@@ -15,8 +15,6 @@
 
 #include "supervisor/state.h"
 
-struct keeper;
-
 /* For the supervisor: have it done and wait. What the call gives: bytes moved, or a descriptor
  * (owned by the caller), or -errno (-ETIMEDOUT: the hand was given up, or the keeper is gone). len
  * may be at most HAND_DATA. While the keeper is stopped, this waits. */
@@ -40,24 +38,13 @@ int hand_proc(struct state *state, enum hand_op op, int tid, int fd);
 /* For a supervisor that takes over: wait until what the one before it asked is done. */
 void hand_settle(struct state *state);
 
-/* For the keeper: see that there is a hand while something is asked. */
-void hand_look_after(struct keeper *keeper);
-
-/* For the keeper: does it sleep in a call? Give it up: the supervisor gets -ETIMEDOUT. */
-bool hand_sleeps(const struct keeper *keeper);
-void hand_give_up(struct keeper *keeper);
-
-/* For the keeper: end it, if it is a process. */
-void hand_end(struct keeper *keeper);
-
-/* For a keeper in the place of another: there is none. */
-void hand_adopt(struct state *state);
-
-/* Do what is asked, if anything is: the hand's work, in the caller. */
-void hand_serve(struct state *state);
-
 /* The calls themselves, in the caller's own right: bytes moved, a descriptor, or -errno. */
 int hand_own_read(int tid, uint64_t address, void *data, uint32_t len);
 int hand_own_getfd(int pidfd, int number);
+
+/* For both sides: wait while *word is value, for limit at most (NULL: for ever); wake one. */
+struct timespec;
+void hand_futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *limit);
+void hand_futex_wake(_Atomic uint32_t *word);
 
 #endif

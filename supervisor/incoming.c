@@ -7,7 +7,6 @@
 
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
-#include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/lan.h"

@@ -4,7 +4,7 @@
 /* Connections that were taken off a listening socket's queue and prove themselves. Those that do
  * are queued at their listener (listener.h); for whom they are waited is accept.c's business. */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 #define AT_A_TIME 64 /* connections taken off a queue at once */
 

@@ -4,8 +4,8 @@
 /* Calls of a program whose supervisor is gone with what it knew of them: another takes them anew,
  * and only the socket tells how far its connect() had come. */
 
+#include "supervisor/core.h"
 #include "supervisor/route.h"
-#include "supervisor/supervisor.h"
 
 /* connect() on a socket that is not fresh and that we do not know. True: it is answered. False: it
  * is an ordinary call, on a fresh socket where nothing had been begun that cannot be undone. */

@@ -19,13 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "supervisor/chore.h"
+#include "supervisor/chore_run.h"
 #include "supervisor/copy.h"
 #include "supervisor/fd.h"
-#include "supervisor/hand.h"
+#include "supervisor/hand_serve.h"
 #include "supervisor/lan.h"
 #include "supervisor/log.h"
 #include "supervisor/lookup.h"
+#include "supervisor/loop.h"
 #include "supervisor/numbers.h"
 #include "supervisor/privileges.h"
 #include "supervisor/supervisor.h"

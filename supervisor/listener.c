@@ -3,10 +3,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/address.h"
 #include "supervisor/bell.h"
 #include "supervisor/chore.h"
-#include "supervisor/conn.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/limit.h"
@@ -15,6 +15,7 @@
 #include "supervisor/socket.h"
 #include "supervisor/stranger.h"
 #include "supervisor/target.h"
+#include "supervisor/watch.h"
 
 #define UNRUNG (100 * MILLISECOND) /* that one who cannot be woken has for himself */
 

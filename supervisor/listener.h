@@ -4,7 +4,7 @@
 /* Listening sockets of the programs on tunnels' ports: who has them, and their queues of
  * authenticated connections. Objects live in the state; NONE is none. */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* The listener of the socket with this cookie, bound there (NULL: as ever); NONE: not known. */
 uint32_t listener_find(struct state *state, uint64_t cookie, const union address *bound);

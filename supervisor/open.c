@@ -19,6 +19,8 @@
 #include "supervisor/blind.h"
 #include "supervisor/chore.h"
 #include "supervisor/copy.h"
+#include "supervisor/core.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/i386.h"
@@ -26,7 +28,6 @@
 #include "supervisor/limit.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 #include "supervisor/work.h"
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/address.h"
 #include "supervisor/chore.h"
 #include "supervisor/fault.h"

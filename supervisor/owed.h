@@ -9,7 +9,7 @@
  * forked meanwhile. Then it is reset. Each is in its listener's list of them (listener_owe()).
  */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* Its call was taken back: wait for the process's next accept(), or its end. */
 void owed_begin(struct supervisor *s, uint32_t conn);

@@ -5,11 +5,11 @@
 #include "supervisor/address.h"
 #include "supervisor/chore.h"
 #include "supervisor/connect.h"
+#include "supervisor/core.h"
 #include "supervisor/fault.h"
 #include "supervisor/fd.h"
 #include "supervisor/lan.h"
 #include "supervisor/socket.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
 #define HALVED        3            /* times at most is a hold, where those before were in vain */
@@ -17,6 +17,47 @@
 #define EVIDENCE_EACH (MAX_EVIDENCE / 8) /* of a user, where room has to be made */
 #define GROUP_MOST    64                 /* threads of a process */
 #define ASKED_AFTER   (1 * SECOND)       /* a socket that was held is remembered so long */
+
+/* A thread whose non-blocking connects to a tunnel have been held for nothing, one after another.
+ */
+struct held_thread {
+	int tid;
+	uint32_t tunnel;
+	unsigned times;
+	uint64_t until; /* it is remembered */
+};
+
+/* A thread that was held though nothing was known of it: for how long, by the second. */
+#define HELD_SECONDS 11
+struct held_long {
+	int tid;
+	uint64_t second; /* the latest of them */
+	uint64_t took[HELD_SECONDS];
+};
+
+/* A socket whose connect() was held until the connection was there: does its program ask? */
+struct held_socket {
+	uint64_t cookie; /* 0: a free place */
+	uint64_t until;  /* it is remembered */
+	uint32_t program;
+	int tid, number;
+	struct executable executable;
+	uint32_t tunnel;
+	uint16_t port;
+};
+
+/* What dies with the supervisor: another one learns it again. One forgets another. */
+#define HELD_THREADS 64   /* by tid and tunnel */
+#define HELD_LONG    1024 /* by tid */
+#define HELD_SOCKETS 64   /* by cookie */
+#define HELD_GROUPS  4096 /* by process */
+static struct patience {
+	struct held_thread threads[HELD_THREADS];
+	struct held_long longs[HELD_LONG];
+	struct held_socket sockets[HELD_SOCKETS];
+	uint64_t sockets_until;     /* none of them is remembered longer */
+	uint16_t over[HELD_GROUPS]; /* threads that are held though nothing is known of them */
+} remembered;
 
 /* --- what is known --- */
 
@@ -110,7 +151,7 @@ void patience_intruded(struct supervisor *s, const struct conn *conn)
 
 static void remember(struct supervisor *s, const struct conn *conn)
 {
-	struct patience *patience = &s->patience;
+	struct patience *patience = &remembered;
 	struct held_socket *held = &patience->sockets[conn->cookie % HELD_SOCKETS];
 	*held = (struct held_socket){.cookie = conn->cookie,
 				     .until = loop_now() + ASKED_AFTER,
@@ -125,12 +166,12 @@ static void remember(struct supervisor *s, const struct conn *conn)
 
 bool patience_listens(const struct supervisor *s)
 {
-	return s->patience.sockets_until && s->patience.sockets_until > loop_now();
+	return remembered.sockets_until && remembered.sockets_until > loop_now();
 }
 
 void patience_asked_about(struct supervisor *s, uint64_t cookie)
 {
-	struct held_socket *held = &s->patience.sockets[cookie % HELD_SOCKETS];
+	struct held_socket *held = &remembered.sockets[cookie % HELD_SOCKETS];
 	if (!cookie || held->cookie != cookie)
 		return;
 	held->cookie = 0;
@@ -150,7 +191,7 @@ static void look_at_used(struct supervisor *s, struct evidence *evidence)
 {
 	uint64_t now = loop_now();
 	for (uint32_t i = 0; i < HELD_SOCKETS && patience_listens(s); i++) {
-		const struct held_socket *held = &s->patience.sockets[i];
+		const struct held_socket *held = &remembered.sockets[i];
 		if (held->cookie && held->until > now &&
 		    is_of(evidence, &held->executable, held->tunnel, held->port) &&
 		    was_used(s, held)) {
@@ -164,7 +205,7 @@ static void look_at_used(struct supervisor *s, struct evidence *evidence)
 
 static struct held_long *long_of(struct supervisor *s, int tid)
 {
-	struct held_long *held = &s->patience.longs[(unsigned)tid % HELD_LONG];
+	struct held_long *held = &remembered.longs[(unsigned)tid % HELD_LONG];
 	uint64_t second = loop_now() / SECOND;
 	if (held->tid != tid)
 		*held = (struct held_long){.tid = tid, .second = second};
@@ -186,7 +227,7 @@ static uint64_t left_of(struct supervisor *s, int tid)
 
 static uint16_t *over_of(struct supervisor *s, const struct conn *conn)
 {
-	return &s->patience.over[(unsigned)conn->group % HELD_GROUPS];
+	return &remembered.over[(unsigned)conn->group % HELD_GROUPS];
 }
 
 void patience_over(struct supervisor *s, struct conn *conn, bool answered)
@@ -233,7 +274,7 @@ static bool is_slow(const struct supervisor *s, const struct conn *conn)
 
 static struct held_thread *held_thread(struct supervisor *s, const struct conn *conn)
 {
-	return &s->patience.threads[((unsigned)conn->tid + conn->tunnel) % HELD_THREADS];
+	return &remembered.threads[((unsigned)conn->tid + conn->tunnel) % HELD_THREADS];
 }
 
 static bool was_held(const struct held_thread *held, const struct conn *conn)

@@ -17,47 +17,6 @@
 
 struct supervisor;
 
-/* A thread whose non-blocking connects to a tunnel have been held for nothing, one after another.
- */
-struct held_thread {
-	int tid;
-	uint32_t tunnel;
-	unsigned times;
-	uint64_t until; /* it is remembered */
-};
-
-/* A thread that was held though nothing was known of it: for how long, by the second. */
-#define HELD_SECONDS 11
-struct held_long {
-	int tid;
-	uint64_t second; /* the latest of them */
-	uint64_t took[HELD_SECONDS];
-};
-
-/* A socket whose connect() was held until the connection was there: does its program ask? */
-struct held_socket {
-	uint64_t cookie; /* 0: a free place */
-	uint64_t until;  /* it is remembered */
-	uint32_t program;
-	int tid, number;
-	struct executable executable;
-	uint32_t tunnel;
-	uint16_t port;
-};
-
-/* What dies with the supervisor: another one learns it again. One forgets another. */
-#define HELD_THREADS 64   /* by tid and tunnel */
-#define HELD_LONG    1024 /* by tid */
-#define HELD_SOCKETS 64   /* by cookie */
-#define HELD_GROUPS  4096 /* by process */
-struct patience {
-	struct held_thread threads[HELD_THREADS];
-	struct held_long longs[HELD_LONG];
-	struct held_socket sockets[HELD_SOCKETS];
-	uint64_t sockets_until;     /* none of them is remembered longer */
-	uint16_t over[HELD_GROUPS]; /* threads that are held though nothing is known of them */
-};
-
 /* How long a fresh connect() may wait at first, ns; 0: to the end. */
 uint64_t patience_first(struct supervisor *s, const struct conn *conn);
 

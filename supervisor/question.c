@@ -5,12 +5,12 @@
 
 #include "protocol/control.h"
 #include "supervisor/blind.h"
+#include "supervisor/core.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/fault.h"
 #include "supervisor/log.h"
-#include "supervisor/lookup.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 #include "supervisor/tunnel.h"
 

@@ -21,7 +21,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/chore.h"
+#include "supervisor/connect.h"
+#include "supervisor/core.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/fd.h"
 #include "supervisor/hand.h"
 #include "supervisor/incoming.h"
@@ -33,8 +37,8 @@
 #include "supervisor/share.h"
 #include "supervisor/socket.h"
 #include "supervisor/stranger.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/target.h"
+#include "supervisor/watch.h"
 #include "supervisor/work.h"
 
 #define MAX_FD       65536
@@ -200,7 +204,7 @@ static void mark_owned(const struct supervisor *s, bool *owned)
 	const struct state *state = s->state;
 	own(owned, s->loop.epoll);
 	own(owned, s->loop.timer);
-	watch_own(&s->watch, owned, MAX_FD);
+	watch_own(owned, MAX_FD);
 	for (int i = 0; i < KEPT_MAX; i++)
 		own(owned, state->kept[i]);
 	own(owned, state->control_fd);

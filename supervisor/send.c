@@ -10,6 +10,7 @@
 #include "supervisor/address.h"
 #include "supervisor/blind.h"
 #include "supervisor/chore.h"
+#include "supervisor/connect.h"
 #include "supervisor/log.h"
 #include "supervisor/names.h"
 #include "supervisor/notify.h"

@@ -4,7 +4,10 @@
 #include <linux/net.h>
 #include <sys/socket.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/blind.h"
+#include "supervisor/connect.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/notify.h"
 #include "supervisor/target.h"
 #include "supervisor/unseen.h"
@@ -14,7 +17,7 @@ static void dispatch(struct supervisor *s, uint32_t index, uint64_t which)
 	const struct call *call = &s->state->calls[index];
 	switch (which) {
 	case SYS_CONNECT:
-		connect_call(s, index);
+		connect_or_question(s, index);
 		return;
 	case SYS_BIND:
 		bind_call(s, index);

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "supervisor/chore.h"
+#include "supervisor/core.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/needs.h"
 #include "supervisor/notify.h"
 #include "supervisor/real.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/target.h"
 
 #define PATIENCE 100 /* times that the watchdog interrupts us, each after 10 ms */

@@ -10,7 +10,7 @@
  * known has. Others (an agent with a socket of AF_UNIX) go on.
  */
 
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* The process of this call listens at a tunnel's port, or may. */
 void unseen_mark(struct supervisor *s, const struct call *call);

@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "supervisor/chore.h"
+#include "supervisor/chore_run.h"
+#include "supervisor/control.h"
 #include "supervisor/fd.h"
 #include "supervisor/log.h"
 
@@ -21,23 +22,9 @@
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
 
-int upgrade_want(struct state *state, uint32_t client, uint16_t serial)
-{
-	struct upgrade *upgrade = &state->upgrade;
-	if (upgrade->stage != UPGRADE_IDLE)
-		return -EALREADY;
-	if (state->memory < 0 || !state->keeping.self[0])
-		return -EOPNOTSUPP;
-	upgrade->client = client;
-	upgrade->serial = serial;
-	upgrade->stage = UPGRADE_WANTED;
-	eventfd_write(state->keeper_wakes, 1);
-	return 0;
-}
-
 void upgrade_by_signal(struct state *state)
 {
-	int err = upgrade_want(state, NONE, 0);
+	int err = control_want_upgrade(state, NONE, 0);
 	if (err == -EOPNOTSUPP)
 		log_warn("no new binary can be put in place: this was started with a limit for the "
 			 "size of files, or cannot find itself");

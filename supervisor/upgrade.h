@@ -19,11 +19,7 @@
  * False: this is a start like any other. */
 bool upgrade_main(int argc, char **argv, struct keeper *keeper);
 
-/* For the supervisor: a client wants it. 0, or -errno where it cannot be: -EALREADY: one is on its
- * way; -EOPNOTSUPP: the state lies where nobody else can map it. */
-int upgrade_want(struct state *state, uint32_t client, uint16_t serial);
-
-/* For a keeper that was sent SIGUSR2: the same; where it cannot be, a line says so. */
+/* A keeper was sent SIGUSR2: the new binary is wanted; where it cannot be, a line says so. */
 void upgrade_by_signal(struct state *state);
 
 /* For the keeper: ask the new binary, if one is wanted; it has answered: become it, if that may be.

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 
+#include "supervisor/accept.h"
 #include "supervisor/bell.h"
 #include "supervisor/chore.h"
 #include "supervisor/fd.h"
@@ -15,7 +16,6 @@
 #include "supervisor/listener.h"
 #include "supervisor/owed.h"
 #include "supervisor/socket.h"
-#include "supervisor/target.h"
 #include "supervisor/watch.h"
 
 #define LOST      (10 * SECOND)       /* a listener that nobody known has any more … */

@@ -5,7 +5,7 @@
  * machine that does not authenticate, emptied and at its end. */
 
 #include "supervisor/address.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/core.h"
 
 /* One of this launch's programs is about to connect to that address: another launch's listeners are
  * not woken by it. */

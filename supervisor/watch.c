@@ -8,15 +8,23 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "supervisor/accept.h"
+#include "supervisor/core.h"
 #include "supervisor/fd.h"
-#include "supervisor/listener.h"
 #include "supervisor/log.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/work.h"
 
 #define EVENTS 64
 #define SHARE  50                  /* reading takes one part in so many */
 #define MOST   (2 * MAX_LISTENERS) /* in the list, which the kernel makes anew for each reader */
+
+static struct watch {
+	int epoll;
+	int number;          /* that all are registered by; between two, a duplicate of epoll */
+	int info;            /* /proc/self/fdinfo/EPOLL; -1: nothing is watched */
+	uint32_t items;      /* in it, at most: sockets that are gone since it was read count */
+	uint64_t read_after; /* it is not to be read again before */
+} own;
 
 static struct listener *at(struct supervisor *s, uint32_t index)
 {
@@ -25,7 +33,7 @@ static struct listener *at(struct supervisor *s, uint32_t index)
 
 void watch_init(struct supervisor *s)
 {
-	struct watch *watch = &s->watch;
+	struct watch *watch = &own;
 	char path[64];
 	*watch = (struct watch){.epoll = epoll_create1(EPOLL_CLOEXEC), .number = -1, .info = -1};
 	if (watch->epoll < 0)
@@ -38,20 +46,20 @@ void watch_init(struct supervisor *s)
 	s->state->watch_info = watch->info;
 }
 
-void watch_own(const struct watch *watch, bool *owned, int max)
+void watch_own(bool *owned, int max)
 {
-	if (watch->epoll >= 0 && watch->epoll < max)
-		owned[watch->epoll] = true;
-	if (watch->number >= 0 && watch->number < max)
-		owned[watch->number] = true;
+	if (own.epoll >= 0 && own.epoll < max)
+		owned[own.epoll] = true;
+	if (own.number >= 0 && own.number < max)
+		owned[own.number] = true;
 }
 
 /* Is there room in the list? What was watched may be gone by now: then that is looked at. */
 static bool has_room(struct supervisor *s)
 {
-	if (s->watch.items >= MOST)
+	if (own.items >= MOST)
 		watch_forget_gone(s);
-	return s->watch.items < MOST;
+	return own.items < MOST;
 }
 
 /* Whoever gave us fd has it still: closing the duplicate closes no socket. */
@@ -66,7 +74,7 @@ static int change(const struct watch *watch, int op, int fd, struct epoll_event 
 
 void watch_listener(struct supervisor *s, uint32_t index, int fd)
 {
-	struct watch *watch = &s->watch;
+	struct watch *watch = &own;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET,
 				    .data.u64 = loop_tag(supervisor_id(s, OBJECT_LISTENER, index))};
 	if (at(s, index)->watched || watch->info < 0 || !has_room(s))
@@ -80,7 +88,7 @@ void watch_listener(struct supervisor *s, uint32_t index, int fd)
 
 void watch_end(struct supervisor *s, uint32_t index, int fd)
 {
-	struct watch *watch = &s->watch;
+	struct watch *watch = &own;
 	if (at(s, index)->watched && change(watch, EPOLL_CTL_DEL, fd, NULL) == 0)
 		watch->items--;
 	at(s, index)->watched = false;
@@ -89,7 +97,7 @@ void watch_end(struct supervisor *s, uint32_t index, int fd)
 void watch_event(struct supervisor *s)
 {
 	struct epoll_event events[EVENTS];
-	int count = epoll_wait(s->watch.epoll, events, EVENTS, 0);
+	int count = epoll_wait(own.epoll, events, EVENTS, 0);
 	for (int i = 0; i < count; i++) {
 		struct object_id id = loop_object(events[i].data.u64);
 		if (!supervisor_stands(s, id))
@@ -106,7 +114,7 @@ static void mark(struct supervisor *s, const char *line, bool *seen)
 {
 	const char *data = strstr(line, " data:");
 	struct object_id id = loop_object(data ? strtoull(data + 6, NULL, 16) : 0);
-	s->watch.items += data != NULL;
+	own.items += data != NULL;
 	if (data && id.index < MAX_LISTENERS && supervisor_stands(s, id))
 		seen[id.index] = true;
 }
@@ -117,11 +125,11 @@ static bool read_list(struct supervisor *s, bool *seen)
 	char text[4096];
 	size_t len = 0;
 	ssize_t got = -1;
-	uint32_t before = s->watch.items;
-	if (s->watch.info < 0 || lseek(s->watch.info, 0, SEEK_SET) < 0)
+	uint32_t before = own.items;
+	if (own.info < 0 || lseek(own.info, 0, SEEK_SET) < 0)
 		return false;
-	s->watch.items = 0;
-	while ((got = read(s->watch.info, text + len, sizeof(text) - 1 - len)) > 0) {
+	own.items = 0;
+	while ((got = read(own.info, text + len, sizeof(text) - 1 - len)) > 0) {
 		char *line = text, *end;
 		text[len + (size_t)got] = '\0';
 		for (; (end = strchr(line, '\n')); line = end + 1) {
@@ -132,7 +140,7 @@ static bool read_list(struct supervisor *s, bool *seen)
 		memmove(text, line, len + 1);
 	}
 	if (got < 0)
-		s->watch.items = before;
+		own.items = before;
 	return got == 0;
 }
 
@@ -148,14 +156,14 @@ void watch_forget_gone(struct supervisor *s)
 {
 	uint64_t now = loop_now();
 	bool seen[MAX_LISTENERS] = {false};
-	if (now < s->watch.read_after || !read_list(s, seen))
+	if (now < own.read_after || !read_list(s, seen))
 		return;
 	struct work_item before = work_on(s->state, work_of_nobody());
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++)
 		if (at(s, i)->slot.used && at(s, i)->watched && !seen[i])
 			forget(s, i);
 	work_go_on(s->state, before);
-	s->watch.read_after = loop_now() + SHARE * (loop_now() - now);
+	own.read_after = loop_now() + SHARE * (loop_now() - now);
 }
 
 bool watch_sweep(struct supervisor *s)

@@ -20,19 +20,11 @@
 
 struct supervisor;
 
-struct watch {
-	int epoll;
-	int number;          /* that all are registered by; between two, a duplicate of epoll */
-	int info;            /* /proc/self/fdinfo/EPOLL; -1: nothing is watched */
-	uint32_t items;      /* in it, at most: sockets that are gone since it was read count */
-	uint64_t read_after; /* it is not to be read again before */
-};
-
 /* Before the supervisor is confined. Without /proc nothing is watched. */
 void watch_init(struct supervisor *s);
 
 /* The descriptors of this module: owned[fd] is set for each below max. */
-void watch_own(const struct watch *watch, bool *owned, int max);
+void watch_own(bool *owned, int max);
 
 /* Watch the listener's socket, of which fd is a duplicate, from now on. */
 void watch_listener(struct supervisor *s, uint32_t listener, int fd);

@@ -8,14 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "supervisor/chore.h"
-#include "supervisor/hand.h"
+#include "supervisor/chore_run.h"
+#include "supervisor/hand_serve.h"
 #include "supervisor/log.h"
 #include "supervisor/loop.h"
 #include "supervisor/mark.h"
 #include "supervisor/proc.h"
+#include "supervisor/work.h"
 
-#define TICK         (10 * MILLISECOND)
 #define INTERRUPT    1      /* ticks over which something stands that is interrupted … */
 #define GIVE_UP      10     /* … and ended */
 #define SHORTLY      SECOND /* who lives longer was able to */
@@ -26,12 +26,6 @@ int watchdog_open(void)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
-}
-
-void watchdog_set(int ticks, bool on)
-{
-	struct timespec each = {.tv_nsec = on ? (long)TICK : 0};
-	timerfd_settime(ticks, 0, &(struct itimerspec){each, each}, NULL);
 }
 
 /* In a call, and not because somebody stopped it or it gets no processor. */
@@ -145,15 +139,15 @@ void watchdog_tick(struct keeper *keeper)
 		return;
 	look_at_supervisor(keeper, number);
 	look_at_hand(keeper);
-	bool chores = chore_watch(keeper, GIVE_UP * TICK);
+	bool chores = chore_watch(keeper, GIVE_UP * WORK_TICK);
 	if (chores || number != before || number & 1)
 		return;
 	state->ticking = false;
-	watchdog_set(state->ticks, false);
+	work_tick(state->ticks, false);
 	/* whoever has set it going since may have done so before it was turned off here */
 	if (state->ticking || state->work.number != number) {
 		state->ticking = true;
-		watchdog_set(state->ticks, true);
+		work_tick(state->ticks, true);
 	}
 }
 

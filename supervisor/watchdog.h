@@ -16,9 +16,6 @@
 /* The timer: a descriptor, not ticking, or -errno. */
 int watchdog_open(void);
 
-/* Let it tick, or not. */
-void watchdog_set(int ticks, bool on);
-
 /* For the keeper, when the timer has an event. */
 void watchdog_tick(struct keeper *keeper);
 

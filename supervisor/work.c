@@ -2,14 +2,18 @@
 
 #include <sys/timerfd.h>
 
-#include "supervisor/watchdog.h"
+void work_tick(int ticks, bool on)
+{
+	struct timespec each = {.tv_nsec = on ? (long)WORK_TICK : 0};
+	timerfd_settime(ticks, 0, &(struct itimerspec){each, each}, NULL);
+}
 
 /* The keeper turns the timer off when it finds nothing new: it reads the number after that, and we
  * look after we have written it, so that one of us sees the other. */
 static void set_watchdog_going(struct state *state)
 {
 	if (!atomic_exchange(&state->ticking, true))
-		watchdog_set(state->ticks, true);
+		work_tick(state->ticks, true);
 }
 
 struct work_item work_of_nobody(void)

@@ -19,6 +19,10 @@ struct work_item work_on_listener(struct state *state, uint32_t listener);
 /* Back to that. */
 void work_go_on(struct state *state, struct work_item before);
 
+/* Let the watchdog's timer tick, every WORK_TICK ns, or not. */
+#define WORK_TICK (10 * MILLISECOND)
+void work_tick(int ticks, bool on);
+
 /* Nothing is worked on. */
 void work_over(struct state *state);
 

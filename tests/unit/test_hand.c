@@ -2,6 +2,7 @@
  * mapping what he likes. */
 
 #include "supervisor/hand.h"
+#include "supervisor/hand_serve.h"
 
 #include <errno.h>
 #include <signal.h>
