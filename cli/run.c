@@ -16,8 +16,8 @@
 #include "cli/run_inside.h"
 #include "cli/run_setup.h"
 #include "cli/run_wait.h"
-#include "supervisor/launch.h"
-#include "supervisor/upgrade.h"
+#include "supervisor/process/launch.h"
+#include "supervisor/process/upgrade.h"
 
 static const struct option_spec specs[] = {
 	{'d', "debug", NULL, "tell on stderr what happens", OPTION_FLAG,

@@ -7,8 +7,8 @@
 
 #include "cli/run_setup.h"
 #include "cli/run_wait.h"
-#include "supervisor/attach.h"
-#include "supervisor/command.h"
+#include "supervisor/process/attach.h"
+#include "supervisor/process/command.h"
 
 /* Ask by a call that the kernel alone refuses: protocol/control.h, 1. False: nobody answers. */
 static bool ask(long call, struct control_header *message, size_t size, enum control_op op,

@@ -4,7 +4,7 @@
 /* A launcher inside a supervised program: the kernel allows one filter with a listener, so the
  * outer supervisor takes its tunnels, and the command simply is run. */
 
-#include "supervisor/launch.h"
+#include "supervisor/process/launch.h"
 
 /* Which calls an outer supervisor sees; 0: there is none. */
 enum { INSIDE_CONNECTS = 1, INSIDE_LISTENS = 2 };

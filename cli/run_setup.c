@@ -16,10 +16,10 @@
 #include "cli/run_inside.h"
 #include "cli/run_names.h"
 #include "cli/run_shim.h"
-#include "supervisor/attach.h"
-#include "supervisor/limit.h"
-#include "supervisor/log_target.h"
-#include "supervisor/tunnel.h"
+#include "supervisor/base/limit.h"
+#include "supervisor/base/log_target.h"
+#include "supervisor/process/attach.h"
+#include "supervisor/tunnel/tunnel.h"
 
 #define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
 

@@ -4,7 +4,7 @@
 /* From the launcher's options to a launch: confs, ports, names, what the filter has to see. */
 
 #include "cli/options.h"
-#include "supervisor/launch.h"
+#include "supervisor/process/launch.h"
 
 struct run_options {
 	bool debug, hosts, no_shim, allow_io_uring, allow_direct, async_connect, hold_connect, help,

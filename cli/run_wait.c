@@ -21,7 +21,7 @@
 #include "cli/run_need.h"
 #include "cli/run_setup.h"
 #include "protocol/control.h"
-#include "supervisor/pass.h"
+#include "supervisor/kernel/pass.h"
 
 #define KEEPER_PAUSE 200000L /* ns between two looks at whether it has ended … */
 #define KEEPER_TRIES 10000   /* … at most */

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "supervisor/launch.h"
+#include "supervisor/process/launch.h"
 
 struct run_wait {
 	pid_t keeper;

@@ -1,7 +1,7 @@
 /*
  * Opens of /etc/hosts. Some programs have a resolver of their own, which reads that file (c-ares,
- * eventlet); the supervisor knows what of it they are to get (supervisor/open.c). All that is done
- * for other files is to compare their names.
+ * eventlet); the supervisor knows what of it they are to get (supervisor/dispatch/open.c). All that
+ * is done for other files is to compare their names.
  */
 
 #undef _FILE_OFFSET_BITS /* or open() would be another name of open64() */

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "protocol/control.h"
-#include "supervisor/attach.h"
-#include "supervisor/control.h"
-#include "supervisor/fd.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/base/fd.h"
+#include "supervisor/dispatch/control.h"
+#include "supervisor/dispatch/supervisor.h"
+#include "supervisor/process/attach.h"
 
 #define MESSAGES 16
 

@@ -6,9 +6,9 @@
 
 #include "protocol/conf.h"
 #include "protocol/control.h"
-#include "supervisor/names.h"
-#include "supervisor/state.h"
-#include "supervisor/tunnel.h"
+#include "supervisor/base/state.h"
+#include "supervisor/tunnel/names.h"
+#include "supervisor/tunnel/tunnel.h"
 
 static struct state *state;
 

@@ -22,7 +22,7 @@ from test_survive_ends import Daemon
 from test_survive_scarce import limit as set_limit
 from test_survive_storm import below
 
-TOLD_MAX = 128  # supervisor/state.h
+TOLD_MAX = 128  # supervisor/base/state.h
 APART = "unshare", "--map-root-user", "--net"
 NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 LAUNCHED = RUN.name[:15], "gs-keeper"  # below secure_leak.py

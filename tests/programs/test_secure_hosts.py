@@ -20,7 +20,7 @@ from test_survive_storm import below, supervisor_of
 
 TALK = PROGRAMS / "talk-static"
 MARK = "what-only-its-owner-may-read"
-AT_ONCE_EACH = 4  # supervisor/copy.c
+AT_ONCE_EACH = 4  # supervisor/tunnel/copy.c
 
 
 def namespaces():

@@ -21,7 +21,7 @@ from test_survive_faults import HOLD, Faults
 from test_survive_storm import supervisor_of
 
 PROGRAM = "secure_listen.py"
-CONTESTED_MOST = 8  # supervisor/share.c
+CONTESTED_MOST = 8  # supervisor/base/share.c
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Supervisors that end at each fault point (supervisor/fault.h), one at a time and at random.
+"""Supervisors that end at each fault point (supervisor/base/fault.h), one at a time and at random.
 
 The launcher here is built with them. Where it ends is written into a file that its supervisors have mapped
 (src/fault.c). The points are read from the source: each has to be reached by one of the tests.
@@ -60,7 +60,7 @@ CONTROL = "control.peeked control.half-taken control.taken control.answered cont
 
 def points():
     found = []
-    for path in sorted(SUPERVISOR_SOURCE.glob("*.c")):
+    for path in sorted(SUPERVISOR_SOURCE.rglob("*.c")):
         found += re.findall(r'\bfault_point\("([^"]+)"\)', path.read_text())
     return found
 

@@ -1,6 +1,6 @@
 /* What a confined supervisor may do, and what it is ended for. */
 
-#include "supervisor/confine.h"
+#include "supervisor/kernel/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/socket.h"
+#include "supervisor/kernel/socket.h"
 #include "tests/unit/suite.h"
 
 struct made {

@@ -1,8 +1,8 @@
 /* What the keeper does for a supervisor that somebody else has taken over, who writes into the
  * mapping what he likes. */
 
-#include "supervisor/hand.h"
-#include "supervisor/hand_serve.h"
+#include "supervisor/kernel/hand.h"
+#include "supervisor/process/hand_serve.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/copy.h"
-#include "supervisor/lookup.h"
-#include "supervisor/names.h"
+#include "supervisor/tunnel/copy.h"
+#include "supervisor/tunnel/lookup.h"
+#include "supervisor/tunnel/names.h"
 #include "tests/unit/suite.h"
 
 static struct state *state;

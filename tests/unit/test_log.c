@@ -1,6 +1,6 @@
 /* The log: what each format makes of an event, and what it leaves out. */
 
-#include "supervisor/log.h"
+#include "supervisor/base/log.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/log_format.h"
+#include "supervisor/base/log_format.h"
 #include "tests/unit/suite.h"
 
 static char line[LOG_LINE + 1];

@@ -1,6 +1,6 @@
 /* Deadlines: reported in order, and those that nobody waits for any more take no room. */
 
-#include "supervisor/loop.h"
+#include "supervisor/base/loop.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Who has held the supervisor up: for how long that is held against whom. */
 
-#include "supervisor/mark.h"
+#include "supervisor/base/mark.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* What a child leaves behind without closing it. */
 
-#include "supervisor/numbers.h"
+#include "supervisor/base/numbers.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,15 +1,15 @@
 /* Tunnels and names: a tunnel that is refused changes nothing, and where addresses lead. */
 
-#include "supervisor/tunnel.h"
+#include "supervisor/tunnel/tunnel.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/address.h"
-#include "supervisor/names.h"
-#include "supervisor/route.h"
+#include "supervisor/base/address.h"
+#include "supervisor/tunnel/names.h"
+#include "supervisor/tunnel/route.h"
 #include "tests/unit/suite.h"
 
 #define BASE "/conf"

@@ -5,7 +5,7 @@
  * all has happened the first name is empty.
  */
 
-#include "supervisor/fault.h"
+#include "supervisor/base/fault.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>

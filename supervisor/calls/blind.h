@@ -1,0 +1,35 @@
+#ifndef GS_BLIND_H
+#define GS_BLIND_H
+
+/*
+ * Programs that cannot be looked into, or must not be: what they call, and with what socket, is not
+ * to be seen. A process that was never told one of our addresses, nor descends from one that was,
+ * cannot mean a tunnel, and its calls are the kernel's; others' are refused, but for those that
+ * cannot lead to an internet address.
+ */
+
+#include "supervisor/calls/core.h"
+
+/* The process of this call is about to get one of our addresses: by an answer to its shim, or by a
+ * copy of a hosts file. Before it has it. */
+void blind_tell(struct supervisor *s, const struct call *call);
+
+/* May the process of this call know one of our addresses? error: why it cannot be looked into
+ * (target.h). */
+bool blind_is_told(struct supervisor *s, const struct call *call, int error);
+
+/* May this connect() or sendto(), whose address of len bytes could not be read, be meant for a
+ * tunnel? */
+bool blind_may_mean_tunnel(struct supervisor *s, const struct call *call, uint64_t len, int error);
+
+/* Answer a connect() or sendto() whose address, of len bytes, could not be read; error: why. */
+void blind_answer(struct supervisor *s, uint32_t call, uint64_t len, int error);
+
+/* Answer a call that could be meant for a tunnel and is not known well enough: with ECONNREFUSED
+ * and a line. */
+void blind_refuse(struct supervisor *s, uint32_t call, int error);
+
+/* May an address of that length be an internet one? */
+bool blind_may_be_internet(uint64_t len);
+
+#endif

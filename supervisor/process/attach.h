@@ -1,0 +1,27 @@
+#ifndef GS_ATTACH_H
+#define GS_ATTACH_H
+
+/* A launch's side of a supervisor that runs already: protocol/control.h, 3. */
+
+#include <sys/types.h>
+
+#include "supervisor/base/state.h"
+
+/* Connect to the supervisor at path, which must be of the same user: a descriptor, or -errno
+ * (-EPERM: another user's). */
+int attach_open(const char *path);
+
+/* Tell it a tunnel. 0 or -errno. message's header is filled in here. */
+int attach_tunnel(int channel, struct control_tunnel *message);
+
+/* What is told of a tunnel of a state; it holds the secret. */
+void attach_describe(const struct state *state, uint32_t tunnel, struct control_tunnel *message);
+
+/* Tell it all tunnels of a state, which was told them by their conf files. 0 or -errno. */
+int attach_tunnels(int channel, const struct state *state);
+
+/* Hand it the listener descriptor of a command; flags: ATTACH_… 0;
+ * -EPERM: it may not look into the command (Yama). */
+int attach_program(int channel, int notify_fd, pid_t command, uint32_t flags);
+
+#endif
