@@ -1,0 +1,74 @@
+"""contrib/style: rooms use only those below them."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from lab import SOURCE, need
+
+STYLE = SOURCE.parents[1] / "contrib/style"
+ROOMS = "rooms = [\n  ['low', ['a']],\n  ['high', ['b']],\n]\n"
+LOW = "int low(void);\nint low(void) { return 1; }\n"
+HIGH = '#include "supervisor/low/a.h"\nint high(void);\nint high(void) { return low(); }\n'
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A tree with two rooms, and a function that builds their archives."""
+    for name, text in {"meson.build": ROOMS, "low/a.h": "int low(void);\n", "low/a.c": LOW,
+                       "high/b.h": "int high(void);\n", "high/b.c": HIGH}.items():
+        path = tmp_path / "supervisor" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "contrib").mkdir()
+    shutil.copy(STYLE, tmp_path / "contrib")
+    (tmp_path / ".clang-format").write_text("DisableFormat: true\n")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+
+    def build():
+        archives = tmp_path / "build/supervisor"
+        archives.mkdir(parents=True)
+        for room, source in (("low", "a.c"), ("high", "b.c")):
+            made = archives / f"{room}.o"
+            subprocess.run([need("cc"), "-I", tmp_path, "-c", tmp_path / "supervisor" / room / source, "-o", made],
+                           check=True)
+            subprocess.run([need("ar"), "rc", archives / f"libsupervisor_{room}.a", made], check=True)
+    return tmp_path, build
+
+
+def style(folder):
+    """(status, what it says)"""
+    subprocess.run(["git", "-C", folder, "add", "supervisor", "contrib"], check=True)
+    done = subprocess.run([folder / "contrib/style"], cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_house_in_order(house):
+    folder, build = house
+    build()
+    status, said = style(folder)
+    assert status == 0, said
+
+
+def test_an_include_that_runs_up(house):
+    folder, _ = house
+    (folder / "supervisor/low/a.c").write_text('#include "supervisor/high/b.h"\n' + LOW)
+    status, said = style(folder)
+    assert status == 1 and "supervisor/low/a.c: b.h is in high, which is above low" in said, said
+
+
+def test_a_symbol_that_runs_up(house):
+    """A prototype in the lower room does not get round it."""
+    folder, build = house
+    (folder / "supervisor/low/a.c").write_text("int high(void);\n" + LOW.replace("return 1", "return high()"))
+    build()
+    status, said = style(folder)
+    assert status == 1 and "libsupervisor_low.a: high is in high, which is above low" in said, said
+
+
+def test_a_source_that_is_too_long(house):
+    folder, _ = house
+    (folder / "supervisor/low/a.c").write_text(LOW + "\n" * 500)
+    status, said = style(folder)
+    assert status == 1 and "more than 500 lines" in said, said
