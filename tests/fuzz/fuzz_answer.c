@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#include "cli/answer.h"
-#include "cli/json.h"
+#include "cli/service/answer.h"
+#include "cli/service/json.h"
 
 struct fields {
 	const char *text, *uuid;

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "cli/failure.h"
-#include "cli/json.h"
-#include "cli/tokens.h"
+#include "cli/base/failure.h"
+#include "cli/service/json.h"
+#include "cli/service/tokens.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,5 +1,5 @@
-/* cli/run.c: where a listener is in place, a second is refused with EBUSY, in children too; once
- * the first is closed, another can be had. */
+/* cli/run/run.c: where a listener is in place, a second is refused with EBUSY, in children too;
+ * once the first is closed, another can be had. */
 
 #include <errno.h>
 #include <string.h>

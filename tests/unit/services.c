@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/command.h"
-#include "cli/curl_lib.h"
+#include "cli/command/command.h"
+#include "cli/service/curl_lib.h"
 #include "tests/unit/suite.h"
 
 #define BASE       "http://127.0.0.1:9"

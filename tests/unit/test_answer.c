@@ -1,12 +1,12 @@
 /* JSON from services: fields by table, error answers in all their shapes, times. */
 
-#include "cli/answer.h"
+#include "cli/service/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json.h"
-#include "cli/timestamp.h"
+#include "cli/base/timestamp.h"
+#include "cli/service/json.h"
 #include "tests/unit/suite.h"
 
 struct out {

@@ -1,6 +1,6 @@
 /* Private files: read with care, replaced as a whole, locked; and the conf files on top of that. */
 
-#include "cli/file.h"
+#include "cli/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/conf_file.h"
+#include "cli/base/conf_file.h"
 #include "tests/unit/suite.h"
 
 #define ID "0e8a675b-6b84-4220-89e4-a6a7a0d823fb"

@@ -1,11 +1,11 @@
 /* The parts of a login that are pure: PKCE and the redirect's parameters. */
 
-#include "cli/loopback.h"
+#include "cli/service/loopback.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "cli/pkce.h"
+#include "cli/service/pkce.h"
 #include "tests/unit/suite.h"
 
 START_TEST(test_pkce)

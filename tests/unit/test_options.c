@@ -1,12 +1,12 @@
 /* Options by table, and the words that are near a mistyped one. */
 
-#include "cli/options.h"
+#include "cli/base/options.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/suggest.h"
+#include "cli/base/suggest.h"
 #include "tests/unit/suite.h"
 
 struct values {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json.h"
+#include "cli/service/json.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/trials.h"
 

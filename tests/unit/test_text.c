@@ -1,12 +1,12 @@
 /* Text that somebody else wrote: characters, cleaning, cutting, and how it is printed as JSON. */
 
-#include "cli/text.h"
+#include "cli/base/text.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json.h"
+#include "cli/service/json.h"
 #include "tests/unit/suite.h"
 
 static const struct {

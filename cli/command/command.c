@@ -1,0 +1,278 @@
+#include "cli/command/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/base/cleanup.h"
+#include "cli/base/say.h"
+#include "cli/base/suggest.h"
+#include "cli/base/text.h"
+#include "cli/command/completion.h"
+#include "cli/service/output.h"
+
+#define PATH_MAX_LEN 128
+
+/* Options that every command takes. */
+struct common {
+	bool help, verbose, version;
+	const char *format;
+};
+
+static const struct option_spec common_options[] = {
+	{'F', "format", "FORMAT", "text (default) or json", OPTION_TEXT,
+	 offsetof(struct common, format)},
+	{'v', "verbose", NULL, "say what is done, on stderr", OPTION_FLAG,
+	 offsetof(struct common, verbose)},
+	{'h', "help", NULL, "show this help", OPTION_FLAG, offsetof(struct common, help)},
+	{0, "version", NULL, "show the version", OPTION_FLAG, offsetof(struct common, version)},
+	{0},
+};
+
+/* Where in the tree we are. */
+struct place {
+	const struct command *command;
+	char path[PATH_MAX_LEN]; /* "globus-streams environment initialize" */
+};
+
+static void print_children(const struct command *group)
+{
+	printf("\nCommands:\n");
+	for (const struct command *const *child = group->children; *child; child++)
+		printf("  %-16s %s\n", (*child)->name, (*child)->summary);
+}
+
+static int print_help(const struct place *place)
+{
+	const struct command *command = place->command;
+	printf("Usage: %s [OPTIONS] %s\n\n%s\n", place->path,
+	       command->children ? "COMMAND"
+	       : command->words  ? command->words
+				 : "",
+	       command->summary);
+	if (command->about) {
+		putchar('\n');
+		options_wrap(command->about, 0, stdout);
+	}
+	if (command->children)
+		print_children(command);
+	printf("\nOptions:\n");
+	if (command->options)
+		options_print(command->options, stdout);
+	options_print(common_options, stdout);
+	return 0;
+}
+
+/* Go down one step. */
+static int descend(struct cli *cli, struct place *place, const char *word)
+{
+	struct suggest suggest;
+	suggest_init(&suggest, word, strlen(word));
+	for (const struct command *const *child = place->command->children; *child; child++) {
+		suggest_offer(&suggest, (*child)->name);
+		if (strcmp((*child)->name, word) != 0)
+			continue;
+		place->command = *child;
+		size_t len = strlen(place->path);
+		snprintf(place->path + len, sizeof(place->path) - len, " %s", word);
+		return 0;
+	}
+	const char *near = suggest_best(&suggest);
+	if (near)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "no such command: %s " TEXT_WORD "; did you mean: %s %s",
+				   place->path, word, place->path, near);
+	return failure_set(&cli->failure, STATUS_USAGE,
+			   "no such command: %s " TEXT_WORD "; see: %s --help", place->path, word,
+			   place->path);
+}
+
+static bool takes_value(const struct option_spec *spec)
+{
+	return spec->kind != OPTION_FLAG && spec->kind != OPTION_MAYBE;
+}
+
+/* The option of that letter (or 0) or name (or NULL), in a table. */
+static const struct option_spec *in_table(const struct option_spec *table, char letter,
+					  const char *name)
+{
+	for (; table && (table->letter || table->name); table++)
+		if ((letter && table->letter == letter) ||
+		    (name && table->name && strcmp(table->name, name) == 0))
+			return table;
+	return NULL;
+}
+
+/* The same among those that all commands take, and those of any command from here on down. */
+static const struct option_spec *anywhere(const struct command *command, char letter,
+					  const char *name)
+{
+	const struct option_spec *found = in_table(common_options, letter, name);
+	if (!found)
+		found = in_table(command->options, letter, name);
+	for (const struct command *const *child = command->children; !found && child && *child;
+	     child++)
+		found = anywhere(*child, letter, name);
+	return found;
+}
+
+/* Whether the value of this option, which stands before the command's words, is the next word. */
+static bool has_value_apart(const struct command *command, const char *option)
+{
+	const struct option_spec *spec;
+	if (option[1] == '-')
+		return (spec = anywhere(command, 0, option + 2)) && takes_value(spec);
+	for (const char *at = option + 1; *at; at++)
+		if ((spec = anywhere(command, *at, NULL)) && takes_value(spec))
+			return !at[1];
+	return false;
+}
+
+/* A long option that no command has. */
+static bool is_unknown(const struct command *command, const char *option)
+{
+	char name[SUGGEST_WORD_MAX];
+	int len = (int)strcspn(option, "=");
+	snprintf(name, sizeof(name), "%.*s", len, option);
+	return strncmp(name, "--", 2) == 0 && name[2] && !anywhere(command, 0, name + 2);
+}
+
+/* Take the group words off the front, leaving options that stand before them in place. */
+static int find(struct cli *cli, struct place *place, int *argc, char **argv)
+{
+	static char help[] = "--help";
+	int at = 0;
+	while (place->command->children && at < *argc) {
+		if (argv[at][0] == '-') {
+			at += has_value_apart(place->command, argv[at]) ? 2 : 1;
+			continue;
+		}
+		/* "help tunnel" is "tunnel --help". */
+		if (strcmp(argv[at], "help") == 0) {
+			argv[at++] = help;
+			continue;
+		}
+		if (descend(cli, place, argv[at]) < 0) {
+			if (at == 0 || !is_unknown(place->command, argv[at - 1]))
+				return -1;
+			/* The word may be its value: that it is refused says more. */
+			failure_finish(&cli->failure);
+			return 0;
+		}
+		memmove(argv + at, argv + at + 1, sizeof(*argv) * (size_t)(*argc - at));
+		(*argc)--;
+	}
+	return 0;
+}
+
+/* Whether "--wait 5" was written, which takes 5 for the first word. */
+static bool lacks_equals(const struct command *command, char **words)
+{
+	const struct option_spec *wait = in_table(command->options, 0, "wait");
+	return wait && *words[0] && words[0][strspn(words[0], "0123456789")] == '\0';
+}
+
+static int check_words(struct cli *cli, const struct place *place, size_t count, char **words)
+{
+	const struct command *command = place->command;
+	if (count < command->words_min)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "something is missing; usage: %s [OPTIONS] %s", place->path,
+				   command->words);
+	if (count > command->words_min && lacks_equals(command, words))
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "'" TEXT_WORD
+				   "' is too much; seconds are written so: --wait=" TEXT_WORD,
+				   words[0], words[0]);
+	if (count > command->words_max)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "'" TEXT_WORD "' is too much; see: %s --help",
+				   words[command->words_max], place->path);
+	return 0;
+}
+
+static int apply_common(struct cli *cli, const struct common *common)
+{
+	say_setup(common->verbose);
+	cli->asking = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+	if (!common->format || strcmp(common->format, "text") == 0)
+		return 0;
+	if (strcmp(common->format, "json") != 0)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "--format takes text or json, not '" TEXT_WORD "'",
+				   common->format);
+	cli->json = true;
+	return 0;
+}
+
+static int run(struct cli *cli, const struct place *place, int argc, char **argv, void *values)
+{
+	static const struct option_spec none[] = {{0}};
+	const struct command *command = place->command;
+	struct common common = {0};
+	struct option_set sets[] = {{command->options ? command->options : none, values},
+				    {common_options, &common},
+				    {0}};
+	cleanup_free char *why = NULL;
+	int words;
+	if (options_parse(sets, false, argc, argv, &words, NULL, &why) < 0)
+		return failure_set(&cli->failure, STATUS_USAGE, "%s; see: %s --help",
+				   why ? why : "out of memory", place->path);
+	argv[words] = NULL;
+	if (common.help)
+		return print_help(place);
+	if (common.version)
+		return printf("globus-streams %s\n", GS_VERSION) < 0 ? STATUS_FAILED : 0;
+	if (apply_common(cli, &common) < 0)
+		return -1;
+	if (command->children)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "%s needs a command after it; see: %s --help", place->path,
+				   place->path);
+	if (check_words(cli, place, (size_t)words, argv) < 0)
+		return -1;
+	return command->run(cli, values, argv);
+}
+
+static int finish(struct cli *cli, int status)
+{
+	bool said = status < 0;
+	say_waiting(NULL);
+	if (said) {
+		status = cli->failure.status;
+		say_error("%s", cli->failure.text ? cli->failure.text : "out of memory");
+	}
+	struct failure unwritten = {0};
+	if (output_flush(&unwritten) < 0 && !said) {
+		say_error("%s", unwritten.text ? unwritten.text : "cannot write to stdout");
+		status = status ? status : STATUS_FAILED;
+	}
+	failure_finish(&unwritten);
+	return status;
+}
+
+int command_main(const struct command *root, int argc, char **argv)
+{
+	struct cli cli = {0};
+	struct place place = {.command = root};
+	snprintf(place.path, sizeof(place.path), "%s", root->name);
+	say_setup(false);
+	argc = argc > 0 ? argc - 1 : 0;
+	argv++;
+	if (argc > 0 && strcmp(argv[0], "__complete") == 0)
+		return finish(&cli, completion_print(root, common_options, argc - 1, argv + 1));
+	void *values = NULL;
+	int status = find(&cli, &place, &argc, argv);
+	if (status == 0) {
+		values = calloc(1, place.command->values_size + 1);
+		if (values && place.command->defaults)
+			memcpy(values, place.command->defaults, place.command->values_size);
+		status = values ? run(&cli, &place, argc, argv, values)
+				: failure_memory(&cli.failure);
+	}
+	free(values);
+	status = finish(&cli, status);
+	cli_finish(&cli);
+	return status;
+}

@@ -1,0 +1,91 @@
+#ifndef GS_ENVIRONMENT_H
+#define GS_ENVIRONMENT_H
+
+/* The environment of one tunnel on this machine: its conf file and the lock that keeps writers of
+ * it apart. Functions return 0, or -1 with cli->failure. */
+
+#include <stdbool.h>
+
+#include "cli/base/conf_file.h"
+#include "cli/service/cli.h"
+
+#define CONTACT_TTL_DEFAULT 10
+#define CONTACT_TTL_MAX     31536000
+
+struct environment {
+	char id[37];
+	char *base;
+	char *option; /* "--base-dir DIR " for a command to print, or "" */
+	struct conf conf;
+	int lock;   /* -1: not held */
+	int waited; /* another process had the lock when we came */
+};
+
+/* Begin: the tunnel's id from the command line, the folder from --base-dir (or NULL). */
+int environment_init(struct environment *environment, struct cli *cli, const char *base_dir,
+		     const char *id);
+void environment_finish(struct environment *environment);
+
+/* Read the conf file (anew). */
+int environment_read(struct environment *environment, struct cli *cli);
+
+/* The same, where it may be missing or unusable: then conf is empty. Tells whether a file is there.
+ */
+bool environment_try(struct environment *environment);
+
+/* Wait for the lock. Where the folder cannot be written, go on without: a write will say so. */
+int environment_lock(struct environment *environment, struct cli *cli);
+void environment_unlock(struct environment *environment);
+
+/* Before anything is changed elsewhere: can the conf file be written, or deleted? */
+int environment_try_write(const struct environment *environment, struct cli *cli);
+int environment_try_remove(const struct environment *environment, struct cli *cli);
+
+/* Replace the conf file. */
+int environment_write(struct environment *environment, struct cli *cli);
+
+/* Remove the conf file, what a killed writer left of it, and the lock, which is held. */
+int environment_remove(struct environment *environment, struct cli *cli);
+void environment_remove_lock(struct environment *environment);
+
+/* The ids of the tunnels that have a conf file in the folder, sorted. */
+int environment_ids(struct cli *cli, const char *base_dir, char ***ids, size_t *count);
+void environment_free_ids(char **ids, size_t count);
+
+/* Print what the conf says, but for the secret. */
+void environment_print_json(const struct environment *environment);
+
+/* Set a value, or with NULL unset it; or a number. */
+int environment_set(struct environment *environment, struct cli *cli, const char *key,
+		    const char *value);
+int environment_set_number(struct environment *environment, struct cli *cli, const char *key,
+			   long long value);
+
+/* Which side a conf file is of. One that initialize wrote tells it: the listener's has a listener
+ * contact, the initiator's an access point's contact or mapped hosts; whose is not known yet is
+ * there and empty. One of other programs may tell neither. */
+bool environment_is_listener(const struct environment *environment);
+bool environment_is_initiator(const struct environment *environment);
+
+/* Check every value that a launch needs, and say which is wrong. */
+int environment_check(const struct environment *environment, struct cli *cli);
+
+/* A number of the conf file; missing or garbled: otherwise. */
+long long environment_number(const struct environment *environment, const char *key,
+			     long long otherwise);
+
+/* The port of the contact string, globus.<id>:PORT: where the conf file has none, the one that the
+ * launcher takes. */
+unsigned environment_fake_port(const struct environment *environment);
+
+/* Read HOST:PORT from the command line: wrong usage where it is none. option: for the message. */
+int environment_contact(struct cli *cli, const char *option, const char *text,
+			struct contact *contact);
+
+/* The same for a listener: also an address that can be called. */
+int environment_listener(struct cli *cli, const char *text, struct contact *contact);
+
+/* Warn of one that is right only for an access point on this machine. */
+void environment_warn_listener(const struct contact *contact);
+
+#endif

@@ -1,0 +1,128 @@
+#include "cli/doctor/doctor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/base/cleanup.h"
+#include "cli/base/say.h"
+#include "cli/base/text.h"
+#include "cli/command/command.h"
+#include "cli/service/auth.h"
+#include "cli/service/output.h"
+
+struct values {
+	const char *base_dir;
+};
+
+static const struct option_spec options[] = {
+	OPTION_BASE_DIR(struct values),
+	{0},
+};
+
+static void print_line(enum verdict verdict, const char *what, const char *found)
+{
+	static const char *const words[] = {"ok", "warning", "failed"};
+	static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+	bool coloured = say_colours_stdout();
+	say_waiting(NULL);
+	printf("%s%-8s%s %s: %s\n", coloured ? colours[verdict] : "", words[verdict],
+	       coloured ? "\033[0m" : "", what, found);
+	output_flush(NULL);
+}
+
+void doctor_say(struct doctor *doctor, enum verdict verdict, const char *what, const char *format,
+		...)
+{
+	static const char *const words[] = {"ok", "warning", "failed"};
+	cleanup_free char *found = NULL;
+	va_list args;
+	va_start(args, format);
+	if (vasprintf(&found, format, args) < 0)
+		found = NULL;
+	va_end(args);
+	doctor->warnings += verdict == DOCTOR_WARNING;
+	doctor->failures += verdict == DOCTOR_FAILED;
+	if (!found)
+		return;
+	text_clean(found);
+	if (!doctor->report) {
+		print_line(verdict, what, found);
+		return;
+	}
+	cJSON *item = cJSON_CreateObject();
+	cJSON_AddStringToObject(item, "check", what);
+	cJSON_AddStringToObject(item, "verdict", words[verdict]);
+	cJSON_AddStringToObject(item, "message", found);
+	cJSON_AddItemToArray(doctor->report, item);
+}
+
+void doctor_say_failure(struct doctor *doctor, enum verdict verdict, const char *what)
+{
+	struct failure *failure = &doctor->cli->failure;
+	doctor_say(doctor, verdict, what, "%s", failure->text ? failure->text : "out of memory");
+	failure_finish(failure);
+}
+
+bool doctor_services(struct doctor *doctor)
+{
+	struct cli *cli = doctor->cli;
+	cleanup_wipe char *token = NULL;
+	cJSON *list = NULL;
+	say_waiting("asking Auth");
+	if (auth_token(cli, TRANSFER_SERVER, TRANSFER_SCOPE, NULL, &token) < 0) {
+		doctor_say_failure(doctor, DOCTOR_FAILED, "login");
+		return false;
+	}
+	struct credentials credentials;
+	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
+	doctor_say(doctor, DOCTOR_OK, "login", "%s %s; the token covers Transfer",
+		   client ? "client credentials of" : "a login with client", credentials.client);
+	say_waiting("asking Transfer");
+	if (transfer_list(cli, "/v2/stream_access_points", "the access points", &list) < 0) {
+		doctor_say_failure(doctor, DOCTOR_FAILED, "Transfer");
+		return false;
+	}
+	cleanup_free char *url = cli_service_url(cli, "TRANSFER");
+	doctor_say(doctor, DOCTOR_OK, "Transfer", "%s answers and knows %d access points",
+		   url ? url : "it", cJSON_GetArraySize(list));
+	cJSON_Delete(list);
+	return true;
+}
+
+static int run(struct cli *cli, const void *given, char **words)
+{
+	const struct values *values = given;
+	struct doctor doctor = {.cli = cli};
+	char id[37];
+	if (words[0] && cli_uuid(cli, "a tunnel's", words[0], id) < 0)
+		return -1;
+	/* It reports; it does not ask. */
+	cli->asking = false;
+	if (cli->json)
+		doctor.report = cJSON_CreateArray();
+	doctor_machine(&doctor);
+	bool online = doctor_services(&doctor);
+	if (words[0])
+		doctor_tunnel(&doctor, values->base_dir, id, online);
+	if (doctor.report)
+		output_json_list(doctor.report);
+	else
+		printf("%u failed, %u warnings\n", doctor.failures, doctor.warnings);
+	cJSON_Delete(doctor.report);
+	return doctor.failures ? STATUS_FAILED : 0;
+}
+
+const struct command doctor_command = {
+	.name = "doctor",
+	.words = "[TUNNEL_ID]",
+	.summary = "try everything that a program in a tunnel needs",
+	.about = "Each line is ok, warning or failed, with what to do. It calls the access point, "
+		 "or "
+		 "on its side the listener, and proves itself as in earnest: the listener sees a "
+		 "connection that ends at once.",
+	.words_max = 1,
+	.options = options,
+	.values_size = sizeof(struct values),
+	.run = run,
+};

@@ -1,0 +1,137 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/command/command.h"
+#include "cli/command/environment.h"
+#include "cli/service/json.h"
+#include "cli/service/output.h"
+#include "cli/service/standing.h"
+
+struct values {
+	const char *base_dir, *listener_contact;
+	long long ttl; /* -1: not given */
+};
+
+static const struct option_spec options[] = {
+	{0, "listener-contact-string", "HOST:PORT", "where the listener's program is called now",
+	 OPTION_TEXT, offsetof(struct values, listener_contact)},
+	{0, "cs-ttl", "SECONDS", "a stored contact is looked up again after that", OPTION_NUMBER,
+	 offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},
+	OPTION_BASE_DIR(struct values),
+	{0},
+};
+
+/* When the tunnel ends now: it may have been prolonged. */
+static int set_end(struct cli *cli, struct environment *environment, const struct tunnel *tunnel)
+{
+	int64_t end;
+	if (standing_expiration(cli, tunnel, &end) < 0)
+		return -1;
+	return environment_set_number(environment, cli, CONF_EXPIRATION, end);
+}
+
+/* Move the listener: in the tunnel first, since that can be refused. */
+static int move_listener(struct cli *cli, struct environment *environment,
+			 const struct contact *contact)
+{
+	char text[CONTACT_TEXT_MAX];
+	struct tunnel tunnel;
+	contact_format(contact, text);
+	if (!cli->json)
+		printf("Updating the application listener on the Tunnel: %s to: %s\n",
+		       environment->id, text);
+	if (output_flush(&cli->failure) < 0)
+		return -1;
+	if (environment_set(environment, cli, CONF_LISTENER_CONTACT, text) < 0 ||
+	    environment_check(environment, cli) < 0)
+		return -1;
+	if (transfer_change(cli, environment->id, transfer_listener(contact->host, contact->port),
+			    &tunnel) < 0)
+		return -1;
+	/* It is moved: the conf file has to follow, whatever else the answer lacks. */
+	if (set_end(cli, environment, &tunnel) < 0)
+		failure_finish(&cli->failure);
+	tunnel_finish(&tunnel);
+	environment_warn_listener(contact);
+	return 0;
+}
+
+/* Fetch the tunnel's end and the initiator's contact anew; that there is none yet is no fault. */
+static int fetch(struct cli *cli, struct environment *environment)
+{
+	char text[CONTACT_TEXT_MAX];
+	struct tunnel tunnel;
+	struct contact contact;
+	if (transfer_tunnel(cli, environment->id, &tunnel) < 0)
+		return -1;
+	int err = standing_initiator(cli, &tunnel, &contact);
+	if (!err && standing_ended(&tunnel))
+		err = standing_explain(cli, &tunnel);
+	if (!err)
+		err = set_end(cli, environment, &tunnel);
+	tunnel_finish(&tunnel);
+	if (err || !contact.port || environment_is_listener(environment))
+		return err;
+	contact_format(&contact, text);
+	if (environment_set(environment, cli, CONF_CONTACT, text) < 0)
+		return -1;
+	return environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL));
+}
+
+static int update(struct cli *cli, const struct values *values, struct environment *environment)
+{
+	struct contact listener;
+	if (values->listener_contact &&
+	    environment_listener(cli, values->listener_contact, &listener) < 0)
+		return -1;
+	if (environment_lock(environment, cli) < 0 || environment_read(environment, cli) < 0)
+		return -1;
+	if (values->listener_contact && environment_is_initiator(environment))
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "%s/%s.conf is the initiator side's; --listener-contact-string "
+				   "belongs to the listener side",
+				   environment->base, environment->id);
+	if (values->listener_contact && environment_try_write(environment, cli) < 0)
+		return -1;
+	if (!cli->json)
+		printf("Updating the environment for tunnel: %s\n", environment->id);
+	if (output_flush(&cli->failure) < 0)
+		return -1;
+	if (values->ttl >= 0 &&
+	    environment_set_number(environment, cli, CONF_CONTACT_TTL, values->ttl) < 0)
+		return -1;
+	int err = 0;
+	if (values->listener_contact)
+		err = move_listener(cli, environment, &listener);
+	else
+		err = fetch(cli, environment);
+	if (!err)
+		err = environment_check(environment, cli);
+	return err ? err : environment_write(environment, cli);
+}
+
+static int run(struct cli *cli, const void *given, char **words)
+{
+	struct environment environment;
+	int err = environment_init(&environment, cli, ((const struct values *)given)->base_dir,
+				   words[0]);
+	if (!err)
+		err = update(cli, given, &environment);
+	if (!err && cli->json)
+		environment_print_json(&environment);
+	environment_finish(&environment);
+	return err;
+}
+
+const struct command environment_update_command = {
+	.name = "update",
+	.words = "TUNNEL_ID",
+	.summary = "fetch the contact and the tunnel's end anew; change settings",
+	.words_min = 1,
+	.words_max = 1,
+	.options = options,
+	.values_size = sizeof(struct values),
+	.defaults = &(const struct values){.ttl = -1},
+	.run = run,
+};

@@ -1,0 +1,70 @@
+#include "cli/command/command.h"
+
+/* Which commands there are. */
+
+static const struct command *const environment_commands[] = {
+	&environment_initialize_command,
+	&environment_lookup_command,
+	&environment_update_command,
+	&environment_cleanup_command,
+	&environment_list_command,
+	&environment_show_command,
+	NULL,
+};
+
+static const struct command environment_command = {
+	.name = "environment",
+	.summary = "what a tunnel's programs on this machine need",
+	.children = environment_commands,
+};
+
+static const struct command *const tunnel_commands[] = {
+	&tunnel_create_command, &tunnel_list_command,
+	&tunnel_show_command,   &tunnel_update_command,
+	&tunnel_stop_command,   &tunnel_delete_command,
+	&tunnel_events_command, NULL,
+};
+
+static const struct command tunnel_command = {
+	.name = "tunnel",
+	.summary = "tunnels between two stream access points",
+	.children = tunnel_commands,
+};
+
+static const struct command *const access_point_commands[] = {
+	&access_point_list_command,
+	&access_point_show_command,
+	NULL,
+};
+
+static const struct command access_point_command = {
+	.name = "access-point",
+	.summary = "stream access points, between which tunnels lead",
+	.children = access_point_commands,
+};
+
+static const struct command *const supervisor_commands[] = {
+	&supervisor_status_command,
+	&supervisor_reload_command,
+	&supervisor_stop_command,
+	&supervisor_upgrade_command,
+	NULL,
+};
+
+static const struct command supervisor_command = {
+	.name = "supervisor",
+	.summary = "a supervisor that runs for many launches",
+	.children = supervisor_commands,
+};
+
+static const struct command *const root_commands[] = {
+	&login_command,       &logout_command, &whoami_command,
+	&environment_command, &tunnel_command, &access_point_command,
+	&supervisor_command,  &doctor_command, NULL,
+};
+
+const struct command command_root = {
+	.name = "globus-streams",
+	.summary = "Globus tunnels, and the environments of the programs that use them.",
+	.children = root_commands,
+};

@@ -1,0 +1,191 @@
+/* globus-streams-run: read the confs, fork the keeper, and stand in for the command. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli/base/cleanup.h"
+#include "cli/base/file.h"
+#include "cli/base/options.h"
+#include "cli/run/run_inside.h"
+#include "cli/run/run_setup.h"
+#include "cli/run/run_wait.h"
+#include "supervisor/process/launch.h"
+#include "supervisor/process/upgrade.h"
+
+static const struct option_spec specs[] = {
+	{'d', "debug", NULL, "tell on stderr what happens", OPTION_FLAG,
+	 offsetof(struct run_options, debug)},
+	{'l', "log", "FILE", "tell it in FILE instead", OPTION_TEXT,
+	 offsetof(struct run_options, log)},
+	{0, "log-target", "WHERE", "tell it there: stderr, journal, or a file", OPTION_TEXT,
+	 offsetof(struct run_options, log_target)},
+	{0, "log-format", "FORMAT", "as text, logfmt (key=value) or json", OPTION_TEXT,
+	 offsetof(struct run_options, log_format)},
+	{0, "log-level", "LEVEL", "from debug, info or warning upwards", OPTION_TEXT,
+	 offsetof(struct run_options, log_level)},
+	{'p', "port", "PORT", "also listen through the tunnel on PORT", OPTION_LIST,
+	 offsetof(struct run_options, ports)},
+	{0, "base-dir", "DIR", "conf files (default ~/.globus/streams)", OPTION_TEXT,
+	 offsetof(struct run_options, base_dir)},
+	{0, "attach", "SOCKET", "use the supervisor that listens there", OPTION_TEXT,
+	 offsetof(struct run_options, attach)},
+	{0, "hosts", NULL, "names also in containers and after sudo", OPTION_FLAG,
+	 offsetof(struct run_options, hosts)},
+	{0, "no-shim", NULL, "leave LD_PRELOAD alone: no names by it", OPTION_FLAG,
+	 offsetof(struct run_options, no_shim)},
+	{0, "allow-io-uring", NULL, "let programs use io_uring, past the tunnel", OPTION_FLAG,
+	 offsetof(struct run_options, allow_io_uring)},
+	{0, "allow-direct", NULL, "let programs that see no tunnel reach hosts", OPTION_FLAG,
+	 offsetof(struct run_options, allow_direct)},
+	{0, "async-connect", NULL, "tell non-blocking connects EINPROGRESS after 20 ms",
+	 OPTION_FLAG, offsetof(struct run_options, async_connect)},
+	{0, "hold-connect", NULL, "hold non-blocking connects to their end", OPTION_FLAG,
+	 offsetof(struct run_options, hold_connect)},
+	{0, "limit", "NAME=N", "a limit; see globus-streams-run(1)", OPTION_LIST,
+	 offsetof(struct run_options, limits)},
+	{'h', "help", NULL, "show this and end", OPTION_FLAG, offsetof(struct run_options, help)},
+	{0, "version", NULL, "show the version and end", OPTION_FLAG,
+	 offsetof(struct run_options, version)},
+	{0},
+};
+
+static void help(void)
+{
+	printf("Usage: globus-streams-run [OPTION]... TUNNEL [TUNNEL]... -- COMMAND [ARGUMENT]...\n"
+	       "       globus-streams-run [OPTION]... TUNNEL COMMAND [ARGUMENT]...\n"
+	       "Run a command whose connections go through Globus tunnels.\n\n");
+	options_print(specs, stdout);
+	printf("\nIt ends as the command does, by its status or signal; with 126 or 127 when it\n"
+	       "cannot be run or is not there; 2 for wrong usage and 1 for other errors.\n");
+}
+
+/* The tunnels come first; "--" ends them. Without it there is one, and the rest is the command. */
+static int split(int words, char **argv, struct run_options *options)
+{
+	int tunnels = 0;
+	uint8_t bytes[UUID_BYTES];
+	while (tunnels < words && uuid_parse(argv[tunnels], bytes) == 0)
+		tunnels++;
+	if (tunnels == 0)
+		tunnels = words > 0; /* malformed: said later */
+	if (tunnels < words && strcmp(argv[tunnels], "--") == 0) {
+		options->command = argv + tunnels + 1;
+	} else {
+		tunnels = words > 0;
+		options->command = argv + tunnels;
+	}
+	options->tunnels = argv;
+	options->tunnel_count = (size_t)tunnels;
+	return tunnels && *options->command ? 0 : -EINVAL;
+}
+
+/* 0: go on; else end with *status. */
+static int parse(int argc, char **argv, struct run_options *options, int *status)
+{
+	const struct option_set sets[] = {{specs, options}, {0}};
+	cleanup_free char *why = NULL;
+	int words;
+	*status = 2;
+	if (options_parse(sets, true, argc - 1, argv + 1, &words, NULL, &why) < 0) {
+		run_error("%s; see globus-streams-run --help", why ? why : "no memory");
+		return -EINVAL;
+	}
+	if (options->help || options->version) {
+		*status = 0;
+		if (options->help)
+			help();
+		else
+			printf("globus-streams-run %s\n", GS_VERSION);
+		if (fflush(stdout) != 0) {
+			run_error("cannot write to stdout: %s", strerror(errno));
+			*status = 1;
+		}
+		return -ECANCELED;
+	}
+	if (options->async_connect && options->hold_connect) {
+		run_error("--async-connect and --hold-connect exclude each other; give "
+			  "one of them");
+		return -EINVAL;
+	}
+	argv[1 + words] = NULL;
+	if (split(words, argv + 1, options) < 0) {
+		run_error(words ? "no command; see globus-streams-run --help"
+				: "no tunnel and no command; see globus-streams-run --help");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* A pipe whose readers and writers do not wait: nobody may hang on the log. */
+static int make_channels(int report[2], int warn[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
+	    pipe2(warn, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static int run(struct run_options *options, struct launch *launch)
+{
+	int report[2], warn[2];
+	int err = make_channels(report, warn);
+	if (err < 0) {
+		run_error("cannot start: %s", strerror(-err));
+		return 1;
+	}
+	launch->trying = mmap(NULL, sizeof(*launch->trying), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (launch->trying == MAP_FAILED)
+		launch->trying = NULL;
+	launch->report_fd = report[1];
+	launch->warn_fd = options->debug ? -1 : warn[1];
+	run_block_signals(launch);
+	pid_t keeper = fork();
+	if (keeper == 0) {
+		close(report[0]);
+		close(warn[0]);
+		launch_run(launch);
+	}
+	close(report[1]);
+	close(warn[1]);
+	state_destroy(launch->state);
+	if (keeper < 0) {
+		run_error("cannot start: %s", strerror(errno));
+		return 1;
+	}
+	return run_wait(&(struct run_wait){.keeper = keeper,
+					   .report_fd = report[0],
+					   .warn_fd = warn[0],
+					   .trying = launch->trying,
+					   .command = launch->command[0]});
+}
+
+int main(int argc, char **argv)
+{
+	struct run_options options = {0};
+	struct launch launch = {.launcher = getpid(), .debug_fd = -1, .warn_fd = -1};
+	struct keeper keeper;
+	int status;
+	file_reserve_standard();
+	if (upgrade_main(argc, argv, &keeper))
+		launch_go_on(&keeper);
+	/* where ps finds the command line, before the words are moved */
+	launch.title = keeper.title;
+	launch.title_room = keeper.title_room;
+	if (parse(argc, argv, &options, &status) < 0)
+		return status;
+	bool inside;
+	status = run_setup(&options, &launch, &inside);
+	if (status)
+		return status;
+	if (inside)
+		return inside_run(&launch);
+	return run(&options, &launch);
+}

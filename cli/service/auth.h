@@ -1,0 +1,45 @@
+#ifndef GS_AUTH_H
+#define GS_AUTH_H
+
+/* Access tokens: from the cache, by client credentials, or by renewing a login. */
+
+#include <cjson/cJSON.h>
+
+#include "cli/service/cli.h"
+
+#define TRANSFER_SERVER "transfer.api.globus.org"
+#define TRANSFER_SCOPE  "urn:globus:auth:scope:transfer.api.globus.org:all"
+
+#define AUTH_SERVER "auth.globus.org"
+#define AUTH_SCOPES "openid profile email"
+
+/* Who we are towards Auth. Texts belong to the environment. */
+struct credentials {
+	const char *client;
+	const char *secret; /* NULL: a user's login */
+};
+
+/* GLOBUS_CLI_CLIENT_ID and _SECRET win; else the client that logins are made with. 0, or -1 with
+ * cli->failure: one without the other, or none at all. */
+int auth_credentials(struct cli *cli, struct credentials *credentials);
+
+/* The scope for an endpoint's GCS Manager. Free it. */
+char *auth_endpoint_scope(const char *endpoint);
+
+/* A token for a resource server, with that scope. rejected: a token that the service did not take
+ * (401), NULL at first: then whatever is valid is used. Of several processes that need a new one,
+ * one asks and the others use what it got. *token is to be wiped and freed. 0, or -1 with
+ * cli->failure. */
+int auth_token(struct cli *cli, const char *server, const char *scope, const char *rejected,
+	       char **token);
+
+/* Make a request to Auth's token endpoints: path such as "/v2/oauth2/token", pairs as http_form()
+ * takes them. *answer is JSON, or NULL where the body was empty; json_wipe() it. */
+int auth_request(struct cli *cli, const struct credentials *credentials, const char *path,
+		 const char *const *pairs, cJSON **answer);
+
+/* Put every token of a token answer into the cache, under its lock, which the caller holds. */
+int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *list,
+	      const cJSON *answer);
+
+#endif

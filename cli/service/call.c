@@ -1,0 +1,218 @@
+#include "cli/service/call.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/base/cleanup.h"
+#include "cli/base/say.h"
+#include "cli/service/answer.h"
+#include "cli/service/auth.h"
+#include "cli/service/json.h"
+#include "cli/service/login_flow.h"
+
+int call_lacks(struct cli *cli, const char *service, const char *what, const char *field)
+{
+	return failure_set(&cli->failure, STATUS_FAILED,
+			   "%s's answer about %s cannot be used: it lacks a proper '%s'; if that "
+			   "persists, report it to support@globus.org",
+			   service, what, field);
+}
+
+/* The service has not spoken: its 404 would mean that something is gone, another's does not. */
+static int not_json(struct cli *cli, const struct call *call, long status)
+{
+	return failure_set(
+		&cli->failure, STATUS_FAILED,
+		"what answers at %.300s is not %s (HTTP %ld, no JSON); check the service's URL and "
+		"proxies",
+		call->url, call->service, status);
+}
+
+/* " --option 'text'", unless text is empty or could mean something to a shell. Free it. */
+static char *option(const char *name, const char *text)
+{
+	char *out = NULL;
+	for (const char *at = text; at && *at; at++)
+		if (!isalnum((unsigned char)*at) && !strchr(" :/._-@,+=*[]()~%", *at))
+			text = NULL;
+	int n = text ? asprintf(&out, " %s '%s'", name, text) : asprintf(&out, "%s", "");
+	return n < 0 ? NULL : out;
+}
+
+/* 401 or 403 with what a new login has to bring. */
+static int demanded(struct cli *cli, const struct call *call, const struct demands *demands)
+{
+	cleanup_free char *scopes = option("--scope", demands->scopes);
+	cleanup_free char *identities = option("--identity", demands->identities);
+	cleanup_free char *policies = option("--policy", demands->policies);
+	cleanup_free char *domains = option("--domain", demands->domains);
+	if (!scopes || !identities || !policies || !domains)
+		return failure_memory(&cli->failure);
+	struct credentials credentials;
+	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
+	failure_set(
+		&cli->failure, STATUS_LOGIN, "%s asks for another login (%s); %s%s%s%s%s%s",
+		call->service, demands->message ? demands->message : "it does not say why",
+		client ? "client credentials cannot give that: have its administrator allow the "
+			 "client, or unset GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET and "
+			 "run: globus-streams login --force"
+		       : "run: globus-streams login --force",
+		scopes, identities, policies, domains, demands->mfa ? " --mfa" : "");
+	return -1;
+}
+
+static int refused(struct cli *cli, const struct call *call, long status, const cJSON *answer)
+{
+	cleanup_free char *message = answer_message(answer);
+	const char *said = message ? message : "no reason given";
+	struct credentials credentials;
+	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
+	if (status == 401)
+		failure_set(&cli->failure, client ? STATUS_FAILED : STATUS_LOGIN,
+			    "%s does not take our token (HTTP 401: %s); %s", call->service, said,
+			    client ? "check GLOBUS_CLI_CLIENT_ID and that Auth and the service "
+				     "belong together"
+				   : "run: globus-streams login");
+	else if (status == 403)
+		failure_set(
+			&cli->failure, STATUS_FAILED,
+			"%s does not allow it: %s (HTTP 403: %s); ask its owner, or use another "
+			"identity",
+			call->service, call->what, said);
+	else if (status == 404)
+		failure_set(&cli->failure, STATUS_FAILED, "%s knows no %s (HTTP 404: %s)%s%s",
+			    call->service, call->what, said, call->next ? "; " : "",
+			    call->next ? call->next : "");
+	else if (status >= 500 || status == 429)
+		failure_set(&cli->failure, STATUS_FAILED,
+			    "%s cannot answer now (HTTP %ld: %s); try again later", call->service,
+			    status, said);
+	else
+		failure_set(&cli->failure, STATUS_FAILED, "%s refused: %s (HTTP %ld: %s)",
+			    call->service, call->what, status, said);
+	cli->failure.http = status;
+	return -1;
+}
+
+/* One request, with retries; *status as it came. */
+static int request(struct cli *cli, const struct call *call, const char *token, const char *body,
+		   long *status, cJSON **answer)
+{
+	struct http_request request = {.service = call->service,
+				       .method = call->method,
+				       .url = call->url,
+				       .bearer = token,
+				       .type = body ? "application/json" : NULL,
+				       .body = body};
+	struct http_response response;
+	if (http_perform(cli->http, &request, &response, &cli->failure) < 0)
+		return -1;
+	*status = response.status;
+	cli->tries = response.tries;
+	cli->received = response.len;
+	*answer = json_parse(response.body, response.len);
+	if (*answer && !cJSON_IsObject(*answer)) {
+		json_wipe(*answer);
+		*answer = NULL;
+	}
+	http_response_finish(&response);
+	return 0;
+}
+
+static int with_token(struct cli *cli, const struct call *call, const char *body, long *status,
+		      cJSON **answer)
+{
+	cleanup_wipe char *token = NULL, *other = NULL;
+	if (auth_token(cli, call->server, call->scope, NULL, &token) < 0 ||
+	    request(cli, call, token, body, status, answer) < 0)
+		return -1;
+	if (*status != 401)
+		return 0;
+	struct demands demands;
+	answer_demands(*answer, &demands);
+	bool any = demands.any;
+	demands_finish(&demands);
+	if (any)
+		return 0;
+	json_wipe(*answer);
+	*answer = NULL;
+	if (auth_token(cli, call->server, call->scope, token, &other) < 0)
+		return -1;
+	return request(cli, call, other, body, status, answer);
+}
+
+static int judge(struct cli *cli, const struct call *call, long status,
+		 const struct demands *demands, const cJSON *answer)
+{
+	if (demands->any)
+		return demanded(cli, call, demands);
+	if (status >= 200 && status <= 299) {
+		/* Nothing is left to be said of what was deleted: 204, or nothing after 200. */
+		bool silent = !cli->received && strcmp(call->method, "DELETE") == 0;
+		return answer || silent ? 0 : not_json(cli, call, status);
+	}
+	if (answer || status == 401 || status == 403 || status == 429 || status >= 500)
+		return refused(cli, call, status, answer);
+	return not_json(cli, call, status);
+}
+
+/* Log in as call needs it, where somebody can be asked who has not been. 0, or -1. */
+static int ask_login(struct cli *cli, const struct call *call, const struct demands *demands)
+{
+	struct credentials credentials;
+	struct failure reason = cli->failure;
+	cleanup_free char *scopes = NULL;
+	cli->failure = (struct failure){0};
+	if (!cli->asking || cli->asked || auth_credentials(cli, &credentials) < 0 ||
+	    credentials.secret ||
+	    asprintf(&scopes, "%s %s%s%s", LOGIN_SCOPES, call->scope, demands->scopes ? " " : "",
+		     demands->scopes ? demands->scopes : "") < 0) {
+		failure_finish(&cli->failure);
+		cli->failure = reason;
+		return -1;
+	}
+	cli->asked = true;
+	say_note("%s asks for a login%s%s", call->service, demands->message ? ": " : "",
+		 demands->message ? demands->message : "");
+	failure_finish(&reason);
+	struct login_wish wish = {scopes, demands, login_flow_has_browser(), stderr};
+	return login_flow(cli, &credentials, &wish);
+}
+
+static int attempt(struct cli *cli, const struct call *call, const char *body,
+		   struct demands *demands, cJSON **answer)
+{
+	long status = 0;
+	*answer = NULL;
+	int err = with_token(cli, call, body, &status, answer);
+	if (!err && (status == 401 || status == 403))
+		answer_demands(*answer, demands);
+	if (!err)
+		err = judge(cli, call, status, demands, *answer);
+	if (err) {
+		json_wipe(*answer);
+		*answer = NULL;
+	}
+	return err;
+}
+
+int call_json(struct cli *cli, const struct call *call, cJSON **answer)
+{
+	struct demands demands = {0};
+	*answer = NULL;
+	if (!cli_http(cli))
+		return -1;
+	char *body = call->body ? cJSON_PrintUnformatted(call->body) : NULL;
+	if (call->body && !body)
+		return failure_memory(&cli->failure);
+	int err = attempt(cli, call, body, &demands, answer);
+	if (err && cli->failure.status == STATUS_LOGIN && ask_login(cli, call, &demands) == 0) {
+		demands_finish(&demands);
+		err = attempt(cli, call, body, &demands, answer);
+	}
+	demands_finish(&demands);
+	free(body);
+	return err;
+}

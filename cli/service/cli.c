@@ -1,0 +1,87 @@
+#include "cli/service/cli.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/base/text.h"
+#include "protocol/contact.h"
+
+struct http *cli_http(struct cli *cli)
+{
+	if (!cli->http)
+		cli->http = http_create(&cli->failure);
+	return cli->http;
+}
+
+/* https://<service>.<domain> in the other environments that Globus has. */
+static char *default_url(struct cli *cli, const char *service)
+{
+	const char *environment = getenv("GLOBUS_SDK_ENVIRONMENT");
+	char *url = NULL;
+	int n;
+	if (!environment || !*environment || strcmp(environment, "production") == 0)
+		n = asprintf(&url, "https://%s.globus.org", service);
+	else if (strcmp(environment, "preview") == 0)
+		n = asprintf(&url, "https://%s.preview.globus.org", service);
+	else if (strspn(environment, "abcdefghijklmnopqrstuvwxyz0123456789-") ==
+		 strlen(environment))
+		n = asprintf(&url, "https://%s.%s.globuscs.info", service, environment);
+	else {
+		failure_set(&cli->failure, STATUS_USAGE,
+			    "GLOBUS_SDK_ENVIRONMENT is '" TEXT_WORD
+			    "', which is no environment's name",
+			    environment);
+		return NULL;
+	}
+	if (n < 0) {
+		failure_memory(&cli->failure);
+		return NULL;
+	}
+	return url;
+}
+
+char *cli_service_url(struct cli *cli, const char *name)
+{
+	char variable[64];
+	snprintf(variable, sizeof(variable), "GLOBUS_SDK_SERVICE_URL_%s", name);
+	const char *given = getenv(variable);
+	if (!given || !*given)
+		return default_url(cli, strcmp(name, "AUTH") == 0 ? "auth" : "transfer.api");
+	if (strncasecmp(given, "https://", 8) != 0 && strncasecmp(given, "http://", 7) != 0) {
+		failure_set(&cli->failure, STATUS_USAGE,
+			    "%s is '" TEXT_WORD
+			    "'; it takes a URL that begins with https:// (or http://)",
+			    variable, given);
+		return NULL;
+	}
+	char *url = strdup(given);
+	if (!url) {
+		failure_memory(&cli->failure);
+		return NULL;
+	}
+	size_t len = strlen(url);
+	while (url[len - 1] == '/')
+		url[--len] = '\0';
+	return url;
+}
+
+int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37])
+{
+	uint8_t bytes[UUID_BYTES];
+	if (uuid_parse(text, bytes) < 0)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "'" TEXT_WORD "' is not %s id; it is a UUID, such as "
+				   "0e8a675b-6b84-4220-89e4-a6a7a0d823fb",
+				   text, what);
+	uuid_format(bytes, id);
+	return 0;
+}
+
+void cli_finish(struct cli *cli)
+{
+	http_destroy(cli->http);
+	failure_finish(&cli->failure);
+}

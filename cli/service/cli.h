@@ -1,0 +1,36 @@
+#ifndef GS_CLI_H
+#define GS_CLI_H
+
+/* One run of globus-streams: what every subcommand is given. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/base/failure.h"
+#include "cli/service/http.h"
+
+struct cli {
+	bool json;   /* --format json */
+	bool asking; /* stdin and stderr are a terminal: a question can be put */
+	bool asked;  /* for a login: once a run */
+	struct failure failure;
+	struct http *http; /* NULL until cli_http() */
+	int tries;         /* that the last call took */
+	size_t received;   /* bytes of the last answer */
+};
+
+/* The HTTP client, made when first needed; NULL with cli->failure. */
+struct http *cli_http(struct cli *cli);
+
+/* A service's base URL without a closing slash: "AUTH" or "TRANSFER", from
+ * GLOBUS_SDK_SERVICE_URL_<name>, else by GLOBUS_SDK_ENVIRONMENT. Free it; NULL with cli->failure.
+ */
+char *cli_service_url(struct cli *cli, const char *name);
+
+/* A UUID from the command line in lower case into id; what says which. 0, or -1 with cli->failure
+ * (wrong usage). */
+int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37]);
+
+void cli_finish(struct cli *cli);
+
+#endif

@@ -1,0 +1,127 @@
+#include "cli/service/output.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/base/cleanup.h"
+#include "cli/base/text.h"
+#include "cli/service/json.h"
+
+#define COLUMNS_MAX 16
+#define WIDTH_MAX   60 /* what is longer stands out of its column, and does not widen all rows */
+
+static char *clean(const char *value)
+{
+	char *text = strdup(value ? value : "None");
+	if (text)
+		text_clean(text);
+	return text;
+}
+
+/* Columns that a text takes: its UTF-8 characters. */
+static size_t width(const char *text)
+{
+	size_t count = 0;
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+void output_record(const struct output_field *fields, size_t count)
+{
+	size_t widest = 0;
+	for (size_t i = 0; i < count; i++)
+		if (strlen(fields[i].label) > widest)
+			widest = strlen(fields[i].label);
+	for (size_t i = 0; i < count; i++) {
+		cleanup_free char *value = clean(fields[i].value);
+		printf("%s:%*s %s\n", fields[i].label, (int)(widest - strlen(fields[i].label)), "",
+		       value ? value : "");
+	}
+}
+
+static void print_row(const char *const *cells, const size_t *widths, size_t columns)
+{
+	for (size_t i = 0; i < columns; i++) {
+		cleanup_free char *text = clean(cells[i]);
+		const char *shown = text ? text : "";
+		size_t taken = width(shown);
+		int pad = i + 1 < columns && taken < widths[i] ? (int)(widths[i] - taken) : 0;
+		printf("%s%s%*s", i ? " | " : "", shown, pad, "");
+	}
+	putchar('\n');
+}
+
+void output_table(const char *const *heads, size_t columns, const char *const *cells, size_t rows)
+{
+	size_t widths[COLUMNS_MAX] = {0};
+	for (size_t i = 0; i < columns; i++)
+		widths[i] = width(heads[i]);
+	for (size_t i = 0; i < rows * columns; i++) {
+		cleanup_free char *text = clean(cells[i]);
+		if (text && width(text) > widths[i % columns])
+			widths[i % columns] = width(text) < WIDTH_MAX ? width(text) : WIDTH_MAX;
+	}
+	print_row(heads, widths, columns);
+	for (size_t i = 0; i < columns; i++) {
+		printf("%s", i ? " | " : "");
+		for (size_t j = 0; j < widths[i]; j++)
+			putchar('-');
+	}
+	putchar('\n');
+	for (size_t i = 0; i < rows; i++)
+		print_row(cells + i * columns, widths, columns);
+}
+
+void output_line(const char *format, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list args;
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (text) {
+		text_clean(text);
+		printf("%s\n", text);
+	}
+}
+
+int output_flush(struct failure *failure)
+{
+	static int why;
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	/* Only the first to fail is told the reason. */
+	why = why ? why : errno;
+	if (!failure)
+		return -1;
+	return failure_set(failure, STATUS_FAILED, "cannot write to stdout%s%s", why ? ": " : "",
+			   why ? strerror(why) : "");
+}
+
+bool output_gone(void)
+{
+	struct pollfd end = {.fd = STDOUT_FILENO};
+	return poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP));
+}
+
+void output_json_list(const cJSON *list)
+{
+	cJSON *document = cJSON_CreateObject();
+	cJSON_AddItemReferenceToObject(document, "data", (cJSON *)list);
+	output_json(document);
+	cJSON_Delete(document);
+}
+
+void output_json(const cJSON *document)
+{
+	json_print(document, true, stdout);
+	putchar('\n');
+}

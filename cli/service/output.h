@@ -1,0 +1,39 @@
+#ifndef GS_OUTPUT_H
+#define GS_OUTPUT_H
+
+/* What commands print on stdout: records ("Label: value" lines), tables, JSON. Texts from elsewhere
+ * cannot add lines or move the cursor. */
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/base/failure.h"
+
+struct output_field {
+	const char *label, *value; /* NULL: printed as None */
+};
+
+/* One line a field, the values in one column. */
+void output_record(const struct output_field *fields, size_t count);
+
+/* A table of rows × columns of texts (NULL: None), under heads. */
+void output_table(const char *const *heads, size_t columns, const char *const *cells, size_t rows);
+
+/* One line. */
+__attribute__((format(printf, 1, 2))) void output_line(const char *format, ...);
+
+/* {"data": list}; the list stays the caller's. */
+void output_json_list(const cJSON *list);
+
+/* Write out what was printed: 0, or -1 with failure where stdout does not take it (a full disk, a
+ * reader that has gone). failure may be NULL: it is said at the end of the run all the same. */
+int output_flush(struct failure *failure);
+
+/* Whether stdout is a pipe or a terminal whose other end is gone. */
+bool output_gone(void);
+
+/* JSON, two spaces a level, and a newline. */
+void output_json(const cJSON *document);
+
+#endif

@@ -1,0 +1,55 @@
+#ifndef GS_TOKENS_H
+#define GS_TOKENS_H
+
+/*
+ * The token cache, tokens.json (0600): one entry for each resource server and login. It lies in
+ * ~/.globus/streams, or in $GLOBUS_STREAMS_BASE_DIR where that is set: who moves the folder by the
+ * environment means everything (a home that is read-only, or shared by machines that shall not
+ * share logins), while --base-dir is one command's, and both ends on one host share one login.
+ *
+ * Several processes: read without a lock, since the file is replaced as a whole; renewed and
+ * written under tokens.json.lock, after reading again.
+ */
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/base/failure.h"
+
+/* Which token. */
+struct token_name {
+	const char *server; /* resource server */
+	const char *issuer; /* Auth's base URL */
+	const char *client; /* client id */
+	bool login;         /* a user's login, not client credentials */
+};
+
+/* A token as it lies in the cache: the texts belong to the list it was found in. */
+struct token {
+	const char *access, *refresh, *scope; /* refresh, scope: may be NULL */
+	int64_t expires;                      /* epoch s */
+};
+
+/* The whole cache; an empty list where there is none or it cannot be understood (with a warning).
+ * NULL with failure where it is there and not private, or unreadable. json_wipe() it. */
+cJSON *tokens_load(struct failure *failure);
+
+/* 0, or -1: none such. */
+int tokens_find(const cJSON *list, const struct token_name *name, struct token *token);
+
+/* Put a token in place of the one of that name; forget expired ones that cannot be renewed. */
+int tokens_set(cJSON *list, const struct token_name *name, const struct token *token,
+	       struct failure *failure);
+
+/* Take out the entries of a client or of a login with it, all servers: a list. json_wipe() it. */
+cJSON *tokens_take(cJSON *list, const char *issuer, const char *client, bool login);
+
+int tokens_save(const cJSON *list, struct failure *failure);
+
+/* The lock, for who renews; *waited: another process had it. A descriptor to close, or -1 with
+ * failure. Where the folder cannot be written, a descriptor that locks nothing: there is no cache
+ * to protect. */
+int tokens_lock(int *waited, struct failure *failure);
+
+#endif

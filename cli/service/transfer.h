@@ -1,0 +1,63 @@
+#ifndef GS_TRANSFER_H
+#define GS_TRANSFER_H
+
+/* The Transfer service: tunnels, stream access points, endpoints. Functions return 0, or -1 with
+ * cli->failure. */
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/service/cli.h"
+
+/* A tunnel as the service shows it. Texts belong to document; NULL or 0: not known (yet). */
+struct tunnel {
+	cJSON *document;
+	const char *id, *label, *state, *status, *created;
+	const char *initiator_ap, *listener_ap;
+	const char *initiator_ip, *listener_ip;
+	int64_t initiator_port, listener_port, lifetime_mins;
+};
+
+struct tunnel_wish {
+	const char *initiator_ap, *listener_ap;
+	const char *label;       /* NULL: none */
+	long long lifetime_mins; /* 0: as the service likes */
+	bool restartable;
+};
+
+struct access_point {
+	cJSON *document;
+	const cJSON *data;
+	const char *id, *name, *endpoint; /* name and what follows may be NULL */
+	const char *email, *info, *department, *description, *link, *organization;
+};
+
+/* A request to <base><path>; body is taken over. what, next: see struct call. *answer is to be
+ * deleted. */
+int transfer_request(struct cli *cli, const char *method, const char *path, cJSON *body,
+		     const char *what, const char *next, cJSON **answer);
+
+int transfer_tunnel(struct cli *cli, const char *id, struct tunnel *tunnel);
+int transfer_create(struct cli *cli, const struct tunnel_wish *wish, struct tunnel *tunnel);
+
+/* attributes: what changes; taken over. */
+int transfer_change(struct cli *cli, const char *id, cJSON *attributes, struct tunnel *tunnel);
+int transfer_delete(struct cli *cli, const char *id);
+
+/* Every element of a list, over all its pages: an array to be deleted. what: for messages. A list
+ * that has no end, or a page elsewhere, is a failure, since what was read of it is not all. */
+int transfer_list(struct cli *cli, const char *path, const char *what, cJSON **list);
+
+void tunnel_finish(struct tunnel *tunnel);
+
+int transfer_access_point(struct cli *cli, const char *id, struct access_point *point);
+void access_point_finish(struct access_point *point);
+
+/* The base URL of an endpoint's GCS Manager. Free it. */
+int transfer_manager_url(struct cli *cli, const char *endpoint, char **url);
+
+/* {listener_ip_address, listener_port}, for transfer_change(). NULL: no memory. */
+cJSON *transfer_listener(const char *host, uint16_t port);
+
+#endif

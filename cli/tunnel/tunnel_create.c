@@ -1,0 +1,65 @@
+#include "cli/base/say.h"
+#include "cli/command/command.h"
+#include "cli/service/output.h"
+#include "cli/tunnel/tunnel_record.h"
+#include "cli/tunnel/tunnel_wait.h"
+
+struct values {
+	const char *label;
+	long long lifetime;
+	bool restartable;
+	struct option_maybe wait;
+};
+
+static const struct option_spec options[] = {
+	{0, "label", "TEXT", "a name for people", OPTION_TEXT, offsetof(struct values, label)},
+	{0, "lifetime-minutes", "N", "how long it lasts (the service's default: 360)",
+	 OPTION_NUMBER, offsetof(struct values, lifetime), 1, 5256000},
+	{0, "restartable", NULL, "start it again after an error", OPTION_FLAG,
+	 offsetof(struct values, restartable)},
+	OPTION_WAIT(struct values, "wait until it is active"),
+	{0},
+};
+
+static int run(struct cli *cli, const void *given, char **words)
+{
+	const struct values *values = given;
+	char initiator[37], listener[37], id[37] = "";
+	struct tunnel tunnel;
+	if (cli_uuid(cli, "an access point's", words[0], initiator) < 0 ||
+	    cli_uuid(cli, "an access point's", words[1], listener) < 0)
+		return -1;
+	struct tunnel_wish wish = {initiator, listener, values->label, values->lifetime,
+				   values->restartable};
+	if (transfer_create(cli, &wish, &tunnel) < 0)
+		return -1;
+	if (values->wait.given) {
+		int bad = cli_uuid(cli, "a tunnel's", tunnel.id, id);
+		tunnel_finish(&tunnel);
+		/* Now: without its id nobody can initialize the listener that is waited for. */
+		if (!bad)
+			say_note("tunnel %s is created, and waits to be active", id);
+		if (bad || tunnel_wait_active(cli, id, values->wait.value, &tunnel) < 0)
+			return failure_prefix(&cli->failure, "tunnel %s is created: ", id);
+	}
+	tunnel_record_print(cli, &tunnel);
+	int err = output_flush(&cli->failure);
+	if (err)
+		failure_prefix(&cli->failure, "tunnel %s is created, but ", tunnel.id);
+	tunnel_finish(&tunnel);
+	return err;
+}
+
+const struct command tunnel_create_command = {
+	.name = "create",
+	.words = "INITIATOR_AP LISTENER_AP",
+	.summary = "create a tunnel",
+	.about = "The initiator's access point takes connections, the listener's makes them. Both "
+		 "are given by id; see: globus-streams access-point list",
+	.words_min = 2,
+	.words_max = 2,
+	.options = options,
+	.values_size = sizeof(struct values),
+	.defaults = &(const struct values){.wait = TUNNEL_WAIT_FOREVER},
+	.run = run,
+};

@@ -1,0 +1,45 @@
+#include "cli/command/command.h"
+#include "cli/tunnel/tunnel_record.h"
+#include "cli/tunnel/tunnel_wait.h"
+
+struct values {
+	struct option_maybe wait;
+};
+
+static const struct option_spec options[] = {
+	OPTION_WAIT(struct values, "wait until it has stopped"),
+	{0},
+};
+
+static int run(struct cli *cli, const void *given, char **words)
+{
+	const struct values *values = given;
+	char id[37];
+	struct tunnel tunnel;
+	if (cli_uuid(cli, "a tunnel's", words[0], id) < 0)
+		return -1;
+	cJSON *attributes = cJSON_CreateObject();
+	cJSON_AddStringToObject(attributes, "state", "STOPPING");
+	if (transfer_change(cli, id, attributes, &tunnel) < 0)
+		return -1;
+	if (values->wait.given) {
+		tunnel_finish(&tunnel);
+		if (tunnel_wait_stopped(cli, id, values->wait.value, &tunnel) < 0)
+			return -1;
+	}
+	tunnel_record_print(cli, &tunnel);
+	tunnel_finish(&tunnel);
+	return 0;
+}
+
+const struct command tunnel_stop_command = {
+	.name = "stop",
+	.words = "TUNNEL_ID",
+	.summary = "stop a tunnel; what is known of it stays until it is deleted",
+	.words_min = 1,
+	.words_max = 1,
+	.options = options,
+	.values_size = sizeof(struct values),
+	.defaults = &(const struct values){.wait = TUNNEL_WAIT_FOREVER},
+	.run = run,
+};
