@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contrib/gateway/store_json.h"
+#include "contrib/gateway/state/store_json.h"
 
 /* NULL: it is no such text. */
 static char *read_and_write(const char *text)
