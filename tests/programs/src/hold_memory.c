@@ -18,7 +18,7 @@
 
 #include "protocol/control.h"
 
-#define LOCKED   32 /* sockets of one thread whose lock is held at a time, at most */
+#define LOCKED   6  /* sockets of one thread whose lock is held: of 68, within 1,024 descriptors */
 #define CHILDREN 48 /* processes whose memory's lock is held */
 
 static void *(*page)(void);
