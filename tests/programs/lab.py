@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import socket
+import subprocess
 import stat
 import uuid
 from pathlib import Path
@@ -36,6 +37,14 @@ def missing(what):
     if os.environ.get("CI") or os.environ.get("GS_TEST_ALL"):
         pytest.fail(f"missing: {what}")
     pytest.skip(f"missing: {what}")
+
+
+def need_user_namespace(*options):
+    """The words in front of a command that runs in one of its own; a machine without them is no failure."""
+    words = [need("unshare"), *(options or ["--map-root-user"])]
+    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no user namespace can be made here")
+    return words
 
 
 def need(program):

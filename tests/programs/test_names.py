@@ -1,11 +1,12 @@
 """Names and virtual addresses, where a program has little left of its surroundings."""
 
 import ipaddress
+import os
 import shutil
 
 import pytest
 
-from lab import BOTH_SPEEDS, PROGRAMS, PYTHON, free_port, need, wait_listening, write_conf
+from lab import BOTH_SPEEDS, PROGRAMS, PYTHON, free_port, need, need_user_namespace, wait_listening, write_conf
 
 pytestmark = BOTH_SPEEDS
 
@@ -37,6 +38,8 @@ def test_virtual_address(tunnel):
 
 def test_after_chroot(lab, tunnel):
     """Nothing of the machine's files is needed to ask: not even the launcher's."""
+    if os.geteuid() != 0:
+        need_user_namespace()
     root = lab.folder / "root"
     root.mkdir()
     expect_talk(tunnel, TALK, "chroot", root, "call", tunnel.name, tunnel.fake_port, "question")

@@ -59,10 +59,15 @@ static void print_all(int fd)
 
 static int call(char **argv)
 {
-	struct addrinfo *to = look_up(argv[0], argv[1], 0);
-	int fd = socket(to->ai_family, SOCK_STREAM, 0);
-	if (fd < 0 || connect(fd, to->ai_addr, to->ai_addrlen) < 0)
-		die("connect", strerror(errno));
+	int fd = -1;
+	for (struct addrinfo *to = look_up(argv[0], argv[1], 0); to; to = to->ai_next) {
+		fd = socket(to->ai_family, SOCK_STREAM, 0);
+		if (fd >= 0 && connect(fd, to->ai_addr, to->ai_addrlen) == 0)
+			break;
+		if (!to->ai_next)
+			die("connect", strerror(errno));
+		close(fd);
+	}
 	send_text(fd, argv[2]);
 	print_all(fd);
 	return 0;
