@@ -5,8 +5,8 @@ import random
 import re
 import shutil
 import socket
-import subprocess
 import stat
+import subprocess
 import uuid
 from pathlib import Path
 
