@@ -26,7 +26,7 @@ static const struct option_spec common_options[] = {
 	{'v', "verbose", NULL, "say what is done, on stderr", OPTION_FLAG,
 	 offsetof(struct common, verbose)},
 	{'h', "help", NULL, "show this help", OPTION_FLAG, offsetof(struct common, help)},
-	{0, "version", NULL, "show the version", OPTION_FLAG, offsetof(struct common, version)},
+	{'V', "version", NULL, "show the version", OPTION_FLAG, offsetof(struct common, version)},
 	{0},
 };
 

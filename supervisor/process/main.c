@@ -35,23 +35,23 @@ static const struct {
 } table[] = {
 	{{"socket", required_argument, NULL, 's'},
 	 "=PATH",
-	 "where launches attach (default: the socket that systemd passes)"},
-	{{"debug", no_argument, NULL, 'd'}, "", "tell on stderr what happens"},
-	{{"log", required_argument, NULL, 'l'}, "=FILE", "tell it in FILE instead"},
+	 "where launches attach (default: systemd's socket)"},
+	{{"debug", no_argument, NULL, 'd'}, "", "log every connection to stderr"},
+	{{"log", required_argument, NULL, 'l'}, "=FILE", "write the log to FILE instead"},
 	{{"log-target", required_argument, NULL, LOG_TARGET},
 	 "=WHERE",
-	 "tell it there: stderr, journal, or a file"},
+	 "where to log: stderr, journal, or a file"},
 	{{"log-format", required_argument, NULL, LOG_FORMAT},
 	 "=FORMAT",
-	 "as text, logfmt (key=value) or json"},
+	 "text, logfmt (key=value) or json"},
 	{{"log-level", required_argument, NULL, LOG_LEVEL},
 	 "=LEVEL",
-	 "tell debug, info or warning only, and what is worse"},
+	 "debug (default), info or warning, and above"},
 	{{"limit", required_argument, NULL, LIMIT},
 	 "=NAME=N",
-	 "at most N of what NAME says, see globus-streams-run(1)"},
-	{{"help", no_argument, NULL, 'h'}, "", "show this and end"},
-	{{"version", no_argument, NULL, 'V'}, "", "show the version and end"},
+	 "a limit; see globus-streams-run(1)"},
+	{{"help", no_argument, NULL, 'h'}, "", "show this help"},
+	{{"version", no_argument, NULL, 'V'}, "", "show the version"},
 };
 #define COUNT (sizeof(table) / sizeof(*table))
 
@@ -62,6 +62,8 @@ static int complain(int status, const char *what, const char *why)
 	return status;
 }
 
+#define COLUMN 28 /* of --help, where the text of an option begins */
+
 static void help(void)
 {
 	printf("Usage: globus-streams-supervisor [OPTION]... --socket PATH\n"
@@ -70,7 +72,7 @@ static void help(void)
 		const struct option *option = &table[i].option;
 		int width = option->val < LIMIT ? printf("  -%c, ", option->val) : printf("      ");
 		width += printf("--%s%s", option->name, table[i].metavar);
-		printf("%*s%s\n", 24 - width, "", table[i].help);
+		printf("%*s%s\n", COLUMN - width, "", table[i].help);
 	}
 }
 
