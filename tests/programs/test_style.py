@@ -1,4 +1,4 @@
-"""contrib/style: rooms use only those below them."""
+"""contrib/style: rooms use only those below them. contrib/messages: what users can meet, in one form."""
 
 import shutil
 import subprocess
@@ -8,6 +8,7 @@ import pytest
 from lab import SOURCE, need
 
 STYLE = SOURCE.parents[1] / "contrib/style"
+MESSAGES = SOURCE.parents[1] / "contrib/messages"
 ROOMS = "rooms = [\n  ['low', ['a']],\n  ['high', ['b']],\n]\n"
 LOW = "int low(void);\nint low(void) { return 1; }\n"
 HIGH = '#include "supervisor/low/a.h"\nint high(void);\nint high(void) { return low(); }\n'
@@ -72,3 +73,19 @@ def test_a_source_that_is_too_long(house):
     (folder / "supervisor/low/a.c").write_text(LOW + "\n" * 500)
     status, said = style(folder)
     assert status == 1 and "more than 500 lines" in said, said
+
+
+def test_messages(tmp_path):
+    (tmp_path / "cli/base").mkdir(parents=True)
+    source = tmp_path / "cli/base/a.c"
+    source.write_text('void f(void)\n{\n\tsay_warning("%s is gone (%d), "\n\t\t    "look elsewhere", name(1, ")"), 2);\n}\n')
+
+    def run(*words):
+        done = subprocess.run([MESSAGES, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+    assert run() == (0, "cli/base/a.c:3\tsay_warning\t%s is gone (%d), look elsewhere\n")
+    assert run("--check") == (0, "")
+    for text, what in (("Something is wrong", "it begins with a capital"), ("it is wrong.", "it ends as a sentence"),
+                       ("one\\ntwo", "more than a line")):
+        source.write_text(f'void f(void) {{ say_error("{text}"); }}\n')
+        assert run("--check") == (1, f"cli/base/a.c:1: {what}: {text}\n")
