@@ -13,7 +13,7 @@ import pytest
 import odd_gateways as odd
 from lab import PROGRAMS, PYTHON, free_port, missing, need, one_warning, wait_listening, warnings
 from odd_gateways import BlackHole, OddGateway
-from processes import wait_for
+from processes import needs_to_see, wait_for
 from sockets_lab import (ASYNC, DIAL, FAKE_PORT, SECRET, Initiator, LateRelay, at_most, echoes, log_lines, median,
                          script)
 
@@ -175,6 +175,7 @@ def test_reads_without_asking(bare_lab, way):
 def test_low_water_mark(bare_lab, before, during):
     """SO_RCVLOWAT is ours while the handshake runs; afterwards it is what the program has set last, whoever
     of us was killed meanwhile."""
+    needs_to_see()
     with OddGateway(echoes(delay=0.2)) as gateway:
         near = Initiator(bare_lab, gateway.port, options=ASYNC)
         here = near.run(*script("callers.py", "low_water", near.name, FAKE_PORT, before, during), stdin="open")
