@@ -223,7 +223,6 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 static void take_in_bell(struct supervisor *s, uint32_t index, int *fd, const union address *peer)
 {
 	struct listener *listener = at(s, index);
-	char byte;
 	listener->took++;
 	listener->took_at = loop_now();
 	uint32_t dead = listener->dead == NONE ? conn_take(s->state) : NONE;
@@ -235,8 +234,7 @@ static void take_in_bell(struct supervisor *s, uint32_t index, int *fd, const un
 	conn->listener = index;
 	atomic_signal_fence(memory_order_seq_cst);
 	conn->fd = steal_fd(fd);
-	if (listener->defers)
-		(void)!recv(conn->fd, &byte, 1, MSG_DONTWAIT);
+	socket_empty(conn->fd); /* whoever else has called from that port gets no byte through */
 	socket_take_error(conn->fd); /* it has been reset: its program reads an end */
 	keep_dead(s, dead);
 }
