@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("GS_BUILD", HERE.parents[1] / "build")).resolve()
 os.environ["GS_BUILD"] = str(BUILD)
-sys.path.insert(0, str(HERE.parent / "programs"))
+sys.path.insert(0, str(HERE.parent / "programs/fixtures"))
 
 import gateway_lab  # noqa: E402
 import processes  # noqa: E402

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(folder) for folder in HERE.iterdir() if folder.is_dir()]
 
 import far_side  # noqa: E402
 import lab as laboratory  # noqa: E402

@@ -1,7 +1,7 @@
 /*
  * The shim's functions when a supervisor answers. This program has the shim in it and stands in for
  * the kernel: the question is a system call, and syscall() is here. What the functions do when
- * nobody answers is in tests/programs/test_shim.py.
+ * nobody answers is in tests/programs/programs/test_shim.py.
  */
 
 #include <arpa/inet.h>

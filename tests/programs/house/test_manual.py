@@ -7,7 +7,7 @@ import pytest
 
 from lab import GATEWAY, RUN, SUPERVISOR
 
-PAGES = Path(__file__).resolve().parents[2] / "man"
+PAGES = Path(__file__).resolve().parents[3] / "man"
 
 
 def options_of_help(text):

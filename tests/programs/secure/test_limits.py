@@ -21,7 +21,7 @@ from test_survive_storm import supervisor_of
 STORM = PROGRAMS / "storm"
 # to the limit for descriptors
 FITTED = "strangers", "strangers-each", "strangers-address", "ready", "connects", "connects-each"
-PAGES = Path(__file__).resolve().parents[2] / "man"
+PAGES = Path(__file__).resolve().parents[3] / "man"
 
 SERVE = """
 import socket, sys
