@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(folder) for folder in HERE.iterdir() if folder.is_dir()]
+sys.path.insert(0, str(Path(__file__).resolve().parent / "fixtures"))
 
 import far_side  # noqa: E402
 import lab as laboratory  # noqa: E402
+import launches  # noqa: E402
 import processes  # noqa: E402
 import sanitizers  # noqa: E402
 from cli_program import Cli  # noqa: E402
@@ -122,22 +122,16 @@ def nothing_left_behind(request):
         pytest.fail("the sanitizers found:\n" + "\n".join(reports))
 
 
-def new_lab(tmp_path, gateway=None):
-    instance = laboratory.Lab(tmp_path, gateway)
-    yield instance
-    instance.end()
-
-
 @pytest.fixture
 def lab(tmp_path, gateway, nothing_left_behind):
     """A folder and an environment with the shared gateway."""
-    yield from new_lab(tmp_path, gateway)
+    yield from laboratory.new_lab(tmp_path, gateway)
 
 
 @pytest.fixture
 def bare_lab(tmp_path, nothing_left_behind):
     """The same with no Globus to be reached."""
-    yield from new_lab(tmp_path)
+    yield from laboratory.new_lab(tmp_path)
 
 
 @pytest.fixture
@@ -157,9 +151,15 @@ def tunnel(lab):
 
 
 @pytest.fixture
+def daemon(lab):
+    """A supervisor that launches of the lab may attach to."""
+    return launches.Daemon(lab)
+
+
+@pytest.fixture
 def own_lab(tmp_path, own_gateway):
     """A folder and an environment with the test's own gateway."""
-    yield from new_lab(tmp_path / "lab", own_gateway)
+    yield from laboratory.new_lab(tmp_path / "lab", own_gateway)
 
 
 @pytest.fixture
@@ -173,3 +173,19 @@ def far():
 @pytest.fixture
 def cli(tmp_path, far):
     return Cli(tmp_path, far.url)
+
+
+@pytest.fixture
+def told_gateway(tmp_path, nothing_left_behind):
+    """A gateway that logs each call."""
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    running = laboratory.Gateway(folder, folder).start("--verbose")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def told_tunnel(tmp_path, told_gateway):
+    for one in laboratory.new_lab(tmp_path / "lab", told_gateway):
+        yield one.tunnel()

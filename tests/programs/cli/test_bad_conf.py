@@ -7,13 +7,9 @@ import uuid
 
 import pytest
 
-from lab import PROGRAMS, RUN, one_warning, warnings, write_conf
+from lab import GOOD, PROGRAMS, RUN, one_warning, warnings, write_conf
 
 TALK = PROGRAMS / "talk"
-GOOD = {"lankey": "e7a1c0ffee5ec2e7d15ea5ed0ddba11c0decafe0123456789abcdef00facade5",
-        "lankey_id": "13fb1936-c8dd-4c6b-9af3-394075c08424",
-        "connector_contact_string": "127.0.0.1:9", "update_time": 2 ** 33,
-        "connector_contact_string_ttl": 100_000, "fake_port": 1234, "lan_auth": "v1"}
 
 
 @pytest.fixture

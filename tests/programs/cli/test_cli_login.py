@@ -1,23 +1,16 @@
 """globus-streams: logging in, with a pasted code, by a browser, and because a service asks for it."""
 
-import errno
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import stat
-import struct
-import termios
-import threading
 import time
 import urllib.request
 
 import pytest
 
 import far_side
-from cli_program import PROGRAM, Cli
+from cli_program import Cli, Terminal, address_in
 from far_side import ENDPOINT, TRANSFER_SCOPE, Answer
 
 LOGIN_CLIENT = "22222222-2222-4222-8222-222222222222"
@@ -34,50 +27,6 @@ def cli(tmp_path, far):
         else:
             instance.environment[name] = value
     return instance
-
-
-class Terminal:
-    """A run on a terminal; what it reads there is sent with send()."""
-
-    def __init__(self, cli, *words, columns=200):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-            os.execve(str(PROGRAM), [str(PROGRAM), *words], {**cli.environment, "TERM": "xterm"})
-        self.text, self.status = "", None
-
-    def read_until(self, pattern, timeout=30):
-        deadline = time.monotonic() + timeout
-        while not re.search(pattern, self.text):
-            assert time.monotonic() < deadline, self.text
-            if select.select([self.fd], [], [], 0.1)[0] and not self.more():
-                break
-        found = re.search(pattern, self.text)
-        assert found, self.text
-        return found
-
-    def more(self):
-        try:
-            data = os.read(self.fd, 4096).decode()
-        except OSError as error:
-            assert error.errno == errno.EIO
-            return False
-        self.text += data
-        return bool(data)
-
-    def send(self, line):
-        os.write(self.fd, (line + "\n").encode())
-
-    def end(self):
-        while self.more():
-            pass
-        self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        os.close(self.fd)
-        return self.status
-
-
-def address_in(text):
-    return re.search(r"https?://\S+/v2/oauth2/authorize\?\S+", text).group()
 
 
 def log_in(cli, far, *words):

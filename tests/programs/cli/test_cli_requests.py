@@ -11,7 +11,7 @@ import pytest
 import contract
 from lab import CLI, Lab, change_conf, free_port
 from recorder import Recorder
-from test_cli_login import Terminal
+from cli_program import Terminal
 
 LOGIN_CLIENT = "22222222-2222-4222-8222-222222222222"
 

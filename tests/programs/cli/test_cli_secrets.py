@@ -11,7 +11,7 @@ import pytest
 import far_side
 from cli_program import Cli
 from lab import BUILD, CLI, PROGRAMS, change_conf, need, read_conf, wait_listening
-from test_cli_login import address_in
+from cli_program import address_in
 
 CALLS = ("execve,execveat,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,splice,open,openat,openat2,"
          "creat,memfd_create")

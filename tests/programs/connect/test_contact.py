@@ -1,6 +1,6 @@
 """The access point's contact: where it comes from, and what happens when it is not where it was."""
 
-from lab import (PROGRAMS, change_conf, free_port, need, read_conf, wait_listening, warnings,
+from lab import (PROGRAMS, change_conf, free_port, need, read_conf, restart_on_other_ports, wait_listening, warnings,
                  write_conf)
 from processes import wait_for
 
@@ -13,13 +13,6 @@ def expect_talk(tunnel):
     assert here.ok() == "answer"
     assert there.ok() == "question"
     return here
-
-
-def restart_on_other_ports(gateway):
-    """The services stay where they are, the access points move."""
-    service = gateway.env["GLOBUS_SDK_SERVICE_URL_TRANSFER"].rstrip("/").rsplit(":", 1)[1]
-    gateway.stop()
-    gateway.start("--new-ports", "--port", service.split("/")[0])
 
 
 def test_moved_between_launches(own_lab, own_gateway):

@@ -13,7 +13,7 @@ from lab import RUN, one_warning
 from odd_gateways import BlackHole, OddGateway
 from processes import wait_for
 from sockets_lab import ASYNC, FAKE_PORT, Initiator, at_most, echoes, script
-from test_survive_ends import Daemon
+from launches import Daemon
 
 HOLD = ["--hold-connect"]
 ASKERS = ["ask", "always", "again"]

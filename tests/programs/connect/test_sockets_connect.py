@@ -14,8 +14,7 @@ import odd_gateways as odd
 from lab import PROGRAMS, PYTHON, free_port, missing, need, one_warning, wait_listening, warnings
 from odd_gateways import BlackHole, OddGateway
 from processes import needs_to_see, wait_for
-from sockets_lab import (ASYNC, DIAL, FAKE_PORT, SECRET, Initiator, LateRelay, at_most, echoes, log_lines, median,
-                         script)
+from sockets_lab import ASYNC, DIAL, FAKE_PORT, Initiator, LateRelay, at_most, echoes, log_lines, median, script
 
 WAYS = ["level", "edge", "poll", "select"]
 REGISTERED = [(way, when) for way in ("level", "edge") for when in ("before", "during", "after")]

@@ -14,7 +14,6 @@ import stat
 import subprocess
 import time
 import urllib.parse
-import uuid
 
 import pytest
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from lab import PROGRAMS, RUN, need, wait_listening
-from test_secure_others import OTHER, open_for_all
+from users import OTHER, open_for_all
 
 HIDE = "mount -t proc -o hidepid=invisible proc /proc && ! ls -d /proc/1 2>/dev/null && exec \"$@\""
 

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from lab import BOTH_SPEEDS, LOOPBACK, PROGRAMS, RUN, one_warning, wait_listening
-from test_supervisor import status
-from test_survive_ends import Daemon
+from launches import status
+from launches import Daemon
 
 pytestmark = BOTH_SPEEDS
 

@@ -12,11 +12,9 @@ from contextlib import suppress
 
 import pytest
 
-from lab import PROGRAMS, PYTHON, RUN, SUPERVISOR, write_conf
+from lab import PYTHON, RUN, STORM, SUPERVISOR, write_conf
+from launches import Daemon
 from processes import wait_for
-from test_survive_ends import Daemon
-
-STORM = PROGRAMS / "storm"
 
 
 def asks(tunnel, *options, **more):

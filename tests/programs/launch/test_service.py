@@ -11,13 +11,10 @@ import threading
 
 import pytest
 
-from lab import BUILD, CLI, PATH, PROGRAMS, PYTHON, SOURCE, SUPERVISOR, missing
+from lab import BUILD, CLI, PATH, PYTHON, SOURCE, STORM, SUPERVISOR, missing
+from launches import agree, attached, below, keeper_of, one_connection, put, status
 from processes import wait_for
-from test_supervisor import agree, one_connection, put, status
-from test_survive_ends import attached, keeper_of
-from test_survive_storm import below
 
-STORM = PROGRAMS / "storm"
 CONTRIB, BUILT = SOURCE.parents[1] / "contrib/systemd", BUILD / "contrib/systemd"
 
 

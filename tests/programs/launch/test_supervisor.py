@@ -9,38 +9,9 @@ from contextlib import suppress
 
 import pytest
 
-from lab import CLI, LOOPBACK, PROGRAMS, RUN, SHIM, SUPERVISOR, change_conf, free_port, read_conf
+from lab import CLI, LOOPBACK, RUN, SHIM, STORM, SUPERVISOR, change_conf, free_port, read_conf
+from launches import Daemon, agree, ask, attached, below, counts, keeper_of, one_connection, put, status
 from processes import wait_for
-from test_survive_ends import Daemon, attached, keeper_of
-from test_survive_storm import below, counts
-
-STORM = PROGRAMS / "storm"
-
-
-@pytest.fixture
-def daemon(lab):
-    return Daemon(lab)
-
-
-def ask(lab, daemon, verb, *words):
-    return lab.start(CLI, "supervisor", verb, "--socket", daemon.path, *words)
-
-
-def status(lab, daemon):
-    return json.loads(ask(lab, daemon, "status", "--format", "json").ok())
-
-
-def put(program, text="\n"):
-    program.process.stdin.write(text.encode())
-    program.process.stdin.flush()
-
-
-def one_connection(tunnel, daemon, out="ready\n"):
-    here = attached(tunnel, daemon, "ask", tunnel.name, tunnel.fake_port)
-    wait_for("the program", lambda: here.out == out)
-    put(here)
-    wait_for("the answer", lambda: here.out == "ready\ngood\n", timeout=10)
-    return here
 
 
 def test_status(lab, tunnel, daemon):
@@ -166,13 +137,6 @@ def installed(lab):
 @pytest.fixture
 def replaceable(lab, installed):
     return Daemon(lab, program=installed.bin / SUPERVISOR.name)
-
-
-def agree(here, there, least):
-    """Both sides had no fault, and the same connections; the far side's last may not be counted yet."""
-    made, taken = counts(here.out), counts(there.out)
-    assert made["faults"] == taken["faults"] == 0
-    assert made["done"] > least and made["done"] - 4 <= taken["done"] <= made["done"]
 
 
 def test_upgrades_amid_connections(lab, tunnel, installed, replaceable):

@@ -10,26 +10,10 @@ import pytest
 
 from lab import BOTH_SPEEDS, LOOPBACK, PYTHON, RUN, change_conf, wait_listening, warnings
 from processes import wait_for
+from sockets_lab import SELECT_SERVER
 
 pytestmark = BOTH_SPEEDS
 
-SELECT_SERVER = """
-import select, socket, sys
-listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-clients, served = [], 0
-while served < int(sys.argv[2]):
-    for ready in select.select([listener] + clients, [], [])[0]:
-        if ready is listener:
-            clients.append(listener.accept()[0])
-        else:
-            data = ready.recv(100)
-            if data:
-                ready.sendall(data)
-                served += 1
-            else:
-                clients.remove(ready)
-                ready.close()
-"""
 
 CALL = """
 import socket, sys

@@ -17,7 +17,7 @@ import gateway_lab
 from lab import PROGRAMS, PYTHON, RUN, free_port, need, wait_listening
 from processes import stat_of, wait_for
 from sockets_lab import KEY_ID, SECRET, Listener, script, word_from
-from test_odd_sockets import SELECT_SERVER
+from sockets_lab import SELECT_SERVER
 
 # A minute, as the servers of the real world have it, with GS_TEST_SIGNALS_SECONDS=60.
 STORM_SECONDS = int(os.environ.get("GS_TEST_SIGNALS_SECONDS", "4" if os.geteuid() == 0 else "2"))

@@ -4,7 +4,6 @@ to be authenticated."""
 import os
 import signal
 import socket
-import threading
 import time
 
 import pytest
@@ -12,33 +11,12 @@ import pytest
 import gateway_lab
 from lab import PROGRAMS, free_port
 from processes import wait_for
-from sockets_lab import Listener, at_most, script, word_from
+from sockets_lab import Listener, asked, at_most, script, word_from
 
 
 @pytest.fixture
 def far(bare_lab):
     return Listener(bare_lab, free_port())
-
-
-def asked(far, callers, each):
-    """What went wrong with so many connections one after the other, by so many callers at once."""
-    wrong = []
-
-    def call(first):
-        for number in range(first, first + each):
-            try:
-                answer = far.ask(number)
-            except OSError as error:
-                answer = repr(error)
-            if answer != f"{number}\n":
-                wrong.append((number, answer))
-    threads = [threading.Thread(target=call, args=[each * i], daemon=True) for i in range(callers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive(), "a caller is not answered"
-    return wrong
 
 
 def test_workers_that_end_gracefully(far):

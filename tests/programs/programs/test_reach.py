@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from lab import BOTH_SPEEDS, CLI, PROGRAMS, PYTHON, RUN, SHIM, missing, need
-from test_survive_ends import Daemon
+from launches import Daemon
 
 REACH, PLUGIN, TALK = PROGRAMS / "reach", PROGRAMS / "reach_plugin.so", PROGRAMS / "talk"
 MARK = "# globus-streams-run"

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 
 import odd_gateways as odd
-from lab import CLI, PROGRAMS, PYTHON, RUN, SUPERVISOR, free_port, warnings, write_conf
+from lab import CLI, PYTHON, RUN, STORM, SUPERVISOR, free_port, warnings, write_conf
+from launches import Daemon, supervisor_of
 from processes import wait_for
-from sockets_lab import Initiator, Listener
-from test_survive_ends import Daemon
-from test_survive_storm import supervisor_of
+from sockets_lab import Initiator, Listener, is_open, line_to
 
-STORM = PROGRAMS / "storm"
+
 # to the limit for descriptors
 FITTED = "strangers", "strangers-each", "strangers-address", "ready", "connects", "connects-each"
 PAGES = Path(__file__).resolve().parents[3] / "man"
@@ -89,21 +88,6 @@ for _ in range(3):
 
 def limited(near, limit, *command):
     return near.run(*command, options=["--limit", limit], stdin="open")
-
-
-def line_to(program):
-    program.process.stdin.write(b"\n")
-    program.process.stdin.flush()
-
-
-def is_open(sock):
-    sock.setblocking(False)
-    try:
-        return sock.recv(1) != b""
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("limit", ["strangers-each=3", "strangers=3", "strangers-address=3"])

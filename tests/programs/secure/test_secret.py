@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab import PYTHON, SOURCE, need
 from processes import wait_for
+from users import parts_of
 
 HOLD = SOURCE / "src/hold.py"
 
@@ -36,11 +37,6 @@ def holding(tunnel):
         wait_for("the connection", lambda: program.out.strip())
         pids.append(int(program.out.split()[0]))
     return pids
-
-
-def parts_of(secret):
-    """A secret as it would lie in memory: as text, and as the bytes that its digits say."""
-    return [secret.encode(), bytes.fromhex(secret)]
 
 
 def test_the_secret_stays_out_of_the_command(tunnel):

@@ -6,8 +6,8 @@ import struct
 import pytest
 
 from lab import CLI, RUN, need, one_warning, write_conf
-from test_bad_conf import GOOD
-from test_secure_others import open_for_all
+from lab import GOOD
+from users import open_for_all
 
 OTHER, THIRD = 61235, 61236  # users that own nothing here
 TRUE = "/bin/true"

@@ -3,18 +3,17 @@
 import os
 import re
 import signal
-from pathlib import Path
 
 import pytest
 
 import sanitizers
-from lab import PROGRAMS, warnings
+from lab import PROGRAMS, STORM, warnings
+from launches import status_of, supervisor_of
 from processes import wait_for
-from test_survive_storm import supervisor_of
 
 pytestmark = pytest.mark.skipif(sanitizers.SANITIZED, reason="a build with AddressSanitizer does not confine "
                                 "itself: the runtime reads files to tell what it has found")
-STORM, CALL = PROGRAMS / "storm", PROGRAMS / "secure-call"
+CALL = PROGRAMS / "secure-call"
 AT_FDCWD = -100
 CALLS = {  # numbers of x86-64
     "openat": (257, AT_FDCWD, "/etc/passwd", 0),
@@ -24,10 +23,6 @@ CALLS = {  # numbers of x86-64
     "ptrace": (101, 0x4206, 1, 0, 0),
     "kill": (62, 1, signal.SIGCONT),
 }
-
-
-def status_of(pid):
-    return dict(re.findall(r"^(\w+):\s*(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M))
 
 
 def test_what_a_supervisor_may(lab, tunnel):

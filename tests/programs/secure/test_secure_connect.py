@@ -17,10 +17,10 @@ from lab import PROGRAMS, RUN, free_port, missing, need, one_warning, warnings
 from odd_gateways import OddGateway
 from processes import needs_to_see, wait_for
 from sockets_lab import ASYNC, FAKE_PORT, SECRET, Initiator, echoes, script
-from test_limits import line_to
-from test_survive_ends import Daemon
-from test_survive_scarce import limit as set_limit
-from test_survive_storm import below
+from sockets_lab import line_to
+from launches import Daemon
+from launches import limit as set_limit
+from launches import below
 
 TOLD_MAX = 128  # supervisor/base/state.h
 APART = "unshare", "--map-root-user", "--net"

@@ -11,7 +11,7 @@ import pytest
 
 from lab import SUPERVISOR
 from processes import wait_for
-from test_survive_storm import below
+from launches import below
 
 STATUS = struct.pack("=BBHI", 1, 4, 0, 8)
 TUNNEL, LISTED = 9096, 4164

@@ -13,10 +13,10 @@ import pytest
 
 from lab import PROGRAMS, PYTHON, RUN, SUPERVISOR, fuse_device, missing, need
 from processes import descendants, wait_for
-from test_secret import parts_of
-from test_secure_others import OTHER, open_for_all
-from test_survive_ends import Daemon
-from test_survive_storm import below, supervisor_of
+from users import parts_of
+from users import OTHER, open_for_all
+from launches import Daemon
+from launches import below, supervisor_of
 
 TALK = PROGRAMS / "talk-static"
 MARK = "what-only-its-owner-may-read"

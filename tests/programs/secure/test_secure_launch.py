@@ -7,14 +7,12 @@ import socket
 
 import pytest
 
-from lab import PROGRAMS, RUN, SHIM, SUPERVISOR, need, one_warning, wait_listening, warnings, write_conf
+from lab import GOOD, PROGRAMS, RUN, SHIM, STORM, SUPERVISOR, need, one_warning, wait_listening, warnings, write_conf
+from launches import Daemon, status_of
 from processes import wait_for
-from test_bad_conf import GOOD
-from test_secure_confined import status_of
-from test_secure_others import tools_of
-from test_survive_ends import Daemon
+from users import tools_of
 
-BOX, STORM = PROGRAMS / "box", PROGRAMS / "storm"
+BOX = PROGRAMS / "box"
 CALLS = ["pidfd_open", "pidfd_getfd", "process_vm_readv", "RECV", "ID_VALID", "ADDFD", "SEND"]
 HOW = ["docker", "podman", "systemd", "nspawn"]
 SIDES = {"initiator": {}, "listener": {"connector_contact_string": "", "listener_contact_string": "127.0.0.1:8"}}

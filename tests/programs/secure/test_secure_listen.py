@@ -14,11 +14,11 @@ import gateway_lab
 from lab import PROGRAMS, PYTHON, RUN, SOURCE, free_port, missing, need, warnings
 from processes import wait_for
 from sockets_lab import Listener, at_most, script, word_from
-from test_limits import is_open, line_to
-from test_secure_others import OTHER, open_for_all
-from test_survive_ends import Daemon, keeper_of
-from test_survive_faults import HOLD, Faults
-from test_survive_storm import supervisor_of
+from sockets_lab import is_open, line_to
+from users import OTHER, open_for_all
+from launches import Daemon, keeper_of
+from faults import HOLD, Faults
+from launches import supervisor_of
 
 PROGRAM = "secure_listen.py"
 CONTESTED_MOST = 8  # supervisor/base/share.c

@@ -9,24 +9,9 @@ import pytest
 
 from lab import PYTHON, SOURCE, SUPERVISOR, need
 from processes import wait_for
-from test_secret import parts_of
+from users import OTHER, open_for_all, parts_of, tools_of
 
 INTRUDE = SOURCE / "src/secure_intrude.py"
-OTHER = 61235  # a user that owns nothing here
-
-
-def open_for_all(folder):
-    """Let another user come as far as the folders that the test has made: no further is the tool's part."""
-    for path in [folder, *folder.parents]:
-        if path.stat().st_uid == os.geteuid() and str(path) != "/":
-            path.chmod(path.stat().st_mode | 0o055)
-
-
-def tools_of(program):
-    def both():
-        tools = {name: pid for pid, (name, _) in program.children().items() if name.startswith("gs-")}
-        return tools if {"gs-keeper", "gs-supervisor"} <= set(tools) else None
-    return wait_for("keeper and supervisor", both)
 
 
 def running(tunnel):

@@ -7,10 +7,10 @@ import pytest
 
 from lab import BOTH_SPEEDS, PYTHON
 from processes import wait_for
-from test_survive_ends import keeper_of
-from test_survive_faults import HOLD, Faults
-from test_survive_fates import FATES, Told, gone
-from test_survive_storm import supervisor_of
+from launches import keeper_of
+from faults import HOLD, Faults
+from faults import FATES, Told, gone
+from launches import supervisor_of
 
 pytestmark = BOTH_SPEEDS
 

@@ -3,29 +3,14 @@
 import os
 import resource
 import signal
-import socket
 import stat
 from contextlib import suppress
 
 import pytest
 
-from lab import PROGRAMS, RUN, SUPERVISOR, warnings
+from lab import RUN, STORM, SUPERVISOR, warnings
+from launches import attached, cpu_of, keeper_of, supervisor_of
 from processes import ended, stat_of, wait_for
-from test_survive_step import Pair
-from test_survive_storm import below, supervisor_of
-
-STORM = PROGRAMS / "storm"
-
-
-def cpu_of(pid):
-    """Seconds of processor time."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as text:
-        fields = text.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def keeper_of(program):
-    return below(program.pid, "gs-keeper")
 
 
 def test_keeper_killed(tunnel):
@@ -127,38 +112,6 @@ def test_no_process_can_be_started(lab, tunnel):
 
 
 # --- the daemon ---
-
-class Daemon:
-    def __init__(self, lab, path=None, program=SUPERVISOR, words=()):
-        self.folder = lab.folder / "sockets"
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        self.path = path or self.folder / "s"
-        self.lab, self.program = lab, None
-        self.command = [program, *words]
-        self.start()
-
-    def start(self):
-        self.program = self.lab.start(*self.command, "--socket", self.path)
-        wait_for("its socket", lambda: self.answers() or not self.program.running())
-        assert self.program.running(), self.program
-
-    def answers(self):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
-            return probe.connect_ex(str(self.path)) == 0
-
-    @property
-    def supervisor(self):
-        return below(self.program.pid, "gs-supervisor")
-
-
-@pytest.fixture
-def daemon(lab):
-    return Daemon(lab)
-
-
-def attached(tunnel, daemon, *words, listens=False):
-    how = tunnel.listen if listens else tunnel.call
-    return how(STORM, *words, options=["--attach", daemon.path], stdin="open")
 
 
 def test_daemons_supervisor_killed(lab, tunnel, daemon):

@@ -8,39 +8,14 @@ import os
 
 import pytest
 
-from lab import BOTH_SPEEDS, PYTHON, SOURCE
+from faults import ACCEPT, AT_MOST, BELL, CONNECT, FATES, HOLD, Counted, Faults, Told, gone
+from lab import BOTH_SPEEDS, PYTHON
+from launches import supervisor_of
 from processes import stat_of, wait_for
-from test_survive_faults import ACCEPT, AT_MOST, BELL, CONNECT, HOLD, Counted, Faults
-from test_survive_storm import supervisor_of
 
 pytestmark = BOTH_SPEEDS
 
-FATES = SOURCE / "src/fates.py"
 ALL = "GS_TEST_FATES" in os.environ  # each fate at each step; else they take turns
-
-
-class Told:
-    """A program of src/fates.py that takes commands."""
-
-    def __init__(self, program):
-        self.program, self.lines = program, 0
-
-    def tell(self, word):
-        self.program.process.stdin.write(f"{word}\n".encode())
-        self.program.process.stdin.flush()
-
-    def hear(self, timeout=5):
-        self.lines += 1
-        wait_for("an answer", lambda: self.program.out.count("\n") >= self.lines or not self.program.running(), timeout)
-        assert self.program.out.count("\n") >= self.lines, f"ended with {self.program.wait()}: {self.program}"
-        return self.program.out.splitlines()[self.lines - 1]
-
-    def ask(self, word):
-        self.tell(word)
-        return self.hear()
-
-    def begin(self):
-        return int(self.ask("begin").split()[1])
 
 
 ACCEPT4 = {"x86_64": "288", "aarch64": "242"}[os.uname().machine]
@@ -55,11 +30,6 @@ def accepts(pid):
         return (stat_of(pid) or "??")[1] == "S"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def gone(pid):
-    stat = stat_of(pid)
-    return not stat or stat[1] == "Z"
 
 
 def end_at_each(faults, victim, names, fates, once):

@@ -4,14 +4,11 @@ The launcher here is built with them. Where it ends is written into a file that 
 (src/fault.c). The points are read from the source: each has to be reached by one of the tests.
 """
 
-import mmap
 import os
 import random
 import re
-import shutil
 import signal
 import socket
-import struct
 import subprocess
 import threading
 import time
@@ -19,32 +16,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from conftest import new_lab
-from lab import CLI, LOOPBACK, PROGRAMS, PYTHON, SHIM, SOURCE, Gateway, free_port
+from faults import ACCEPT, AT_MOST, BELL, CONNECT, HOLD, Counted, Faults
+from lab import LOOPBACK, PROGRAMS, PYTHON, SOURCE, STORM, Gateway, free_port, new_lab, restart_on_other_ports
+from launches import Daemon, attached, below, supervisor_of
 from processes import descendants, wait_for
-from sockets_lab import Listener
-from test_contact import restart_on_other_ports
-from test_sockets_workers import asked
-from test_survive_ends import Daemon, attached
-from test_survive_step import Pair
-from test_survive_storm import below, storm, supervisor_of, told_gateway, told_tunnel  # noqa: F401
+from sockets_lab import Listener, asked
+from storms import Pair, storm
 
-STORM = PROGRAMS / "storm"
-END, HOLD = 1, 2
-ORDERS = 5  # src/fault.c
 SUPERVISOR_SOURCE = SOURCE.parents[1] / "supervisor"
-AT_MOST = 16  # times that one connection may pass a point
 SECONDS = int(os.environ.get("GS_TEST_STORM_SECONDS", "5" if os.geteuid() == 0 else "2"))
 
-# Which test has to reach which points; all are tried in each.
-CONNECT = """notify.receiving notify.received notify.recorded notify.answering notify.answered notify.forgotten
-    target.duplicated connect.added connect.recorded connect.whole connect.held connect.tcp
-    connect.syn-sent connect.up connect.auth connect.authenticated connect.done connect.closed connect.released
-    connect.unchained lan.sending lan.sent lan.receiving lan.received lan.recorded""".split()
-ACCEPT = """accept.accepting accept.accepted accept.filled accept.recorded accept.authenticated accept.ready
-    accept.address-written accept.unqueued accept.injecting accept.injected accept.numbered accept.closed
-    accept.telling accept.told accept.given accept.watching accept.held""".split()
-BELL = "bell.calling bell.called bell.recorded bell.taken bell.stopped".split()
 OWED = "owed.watched owed.taken-back".split()
 STRANGER = "accept.refusing accept.dead".split()
 TOLD = "connect.told".split()
@@ -97,59 +78,9 @@ def test_each_point_has_its_test():
                           *OPEN, *CONTROL, *RUN}
 
 
-class Faults:
-    """A launcher whose supervisors do as they are told at a point; how: for Lab.run()."""
-
-    def __init__(self, lab):
-        place = lab.folder / f"faults-{len(list(lab.folder.glob('faults-*')))}"
-        for path, name in ((PROGRAMS / "run-with-faults", "cli/globus-streams-run"), (SHIM, f"shim/{SHIM.name}")):
-            (place / name).parent.mkdir(parents=True)
-            shutil.copy2(path, place / name)
-        (place / "cli/globus-streams").symlink_to(CLI)
-        orders = place / "orders"
-        orders.write_bytes(bytes(64 * ORDERS))
-        with open(orders, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 64 * ORDERS)
-        self.how = {"launcher": place / "cli/globus-streams-run", "env": {"GS_FAULT_FILE": str(orders)}}
-
-    def order(self, name, first=0, what=END, then=()):
-        """At the point of this name, when it has been passed so often; then: where the next supervisors end."""
-        later = b"".join(struct.pack("56sii", point.encode(), 0, END) for point in then)
-        self.map[64:] = later.ljust(64 * (ORDERS - 1), b"\0")
-        self.map[56:64] = struct.pack("ii", first, what)
-        self.map[0:56] = name.encode().ljust(56, b"\0")
-
-    @property
-    def name(self):
-        return self.map[0:56].split(b"\0")[0].decode()
-
-    def happened(self, wait=0.005):
-        """Has it? It is taken back otherwise."""
-        end = time.monotonic() + wait
-        while self.name and time.monotonic() < end:
-            time.sleep(0.0005)
-        done = not self.name
-        self.order("")
-        return done
-
-
 @pytest.fixture
 def faults(lab):
     return Faults(lab)
-
-
-def descriptors(pid):
-    """How many a process has, without pidfds: a supervisor keeps those of the latest callers; nor those that
-    keep the first numbers taken."""
-    found = []
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
-        except FileNotFoundError:
-            pass
-    pidfds = sum("pidfd" in what for what in found)
-    assert pidfds < 20, found
-    return len(found) - pidfds - found.count("/dev/null")
 
 
 def stat_of(pid):
@@ -164,32 +95,6 @@ def processor_state(pid):
 def processor_time(pid):
     """Seconds that it has run."""
     return (int(stat_of(pid)[11]) + int(stat_of(pid)[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class Counted:
-    """The descriptors of a launch's keeper and supervisor (they are the same) and of its program."""
-
-    def __init__(self, program, command="storm"):
-        self.program, self.command, self.before = program, command, None
-        if os.geteuid() == 0:
-            # a call that is held has a descriptor: the same after a while, when the program has come to its own
-            wait_for("a steady count", lambda: len({(time.sleep(0.01), self.now()) for _ in range(5)}) == 1)
-            self.before = self.now()
-
-    def now(self):
-        command = next(pid for pid, (name, _) in self.program.children().items() if name == self.command)
-        return descriptors(below(self.program.pid, "gs-keeper")), descriptors(command)
-
-    def check(self, meanwhile=lambda: None):
-        """Nothing has been left open."""
-        if self.before:
-            try:
-                # a stranger has 10 s
-                wait_for("descriptors", lambda: meanwhile() or self.now() <= self.before, timeout=15)
-            except AssertionError:
-                keeper = below(self.program.pid, "gs-keeper")
-                raise AssertionError(f"{self.before}, then {self.now()}: " + str(sorted(
-                    os.readlink(f"/proc/{keeper}/fd/{fd}") for fd in os.listdir(f"/proc/{keeper}/fd")))) from None
 
 
 @contextmanager

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 import sanitizers
-from lab import PROGRAMS, wait_listening
+from lab import STORM, wait_listening
+from launches import below, supervisor_of
 from processes import wait_for
-from test_survive_storm import below, supervisor_of
 
-STORM = PROGRAMS / "storm"
 CONNECTIONS = int(os.environ.get("GS_TEST_CONNECTIONS", "2000"))  # 50000 when named
 SLACK = 256  # KiB
 

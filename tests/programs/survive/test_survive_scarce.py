@@ -13,26 +13,15 @@ from pathlib import Path
 import pytest
 
 import sanitizers
-from conftest import new_lab
-from lab import PROGRAMS, PYTHON, SOURCE, Gateway, warnings
+from faults import Told
+from lab import PYTHON, SOURCE, STORM, Gateway, new_lab, warnings
+from launches import counts, cpu_of, descriptors, keeper_of, limit, supervisor_of
 from processes import wait_for
-from test_survive_ends import cpu_of, keeper_of
-from test_survive_faults import descriptors
-from test_survive_fates import FATES, Told
-from test_survive_storm import counts, supervisor_of
 
-STORM = PROGRAMS / "storm"
 MANY = SOURCE / "src/many.py"
 HELD = int(os.environ.get("GS_TEST_HELD", "300"))  # 10000 when named
 HELD_EACH = 2500  # by one gateway, which says busy where its descriptors end
 SUPERVISOR_SOURCE = SOURCE.parents[1] / "supervisor"
-
-
-def limit(pid, what, count):
-    """Set the soft limit; returns what it was."""
-    soft, hard = resource.prlimit(pid, what)
-    resource.prlimit(pid, what, (count, hard))
-    return soft
 
 
 def no_burning(pid, seconds=0.5):
