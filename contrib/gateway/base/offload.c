@@ -86,7 +86,7 @@ struct offload *offload_create(struct loop *loop)
 	if (!error)
 		error = loop_watch(loop, &offload->bell, offload->bell_fd, EPOLLIN);
 	if (error) {
-		cleanup_fd_(&offload->bell_fd);
+		fd_cleanup(&offload->bell_fd);
 		free(offload);
 		errno = -error;
 		return NULL;
