@@ -1,5 +1,6 @@
-/* ARCHITECTURE.md, socket.h: send() holds its socket's lock while it waits for the memory that it
- * sends. What needs the lock waits with it, and no signal ends that; some questions do not need it.
+/* supervisor/README.md, socket.h: send() holds its socket's lock while it waits for the memory that
+ * it sends. What needs the lock waits with it, and no signal ends that; some questions do not need
+ * it.
  */
 
 #include <errno.h>
