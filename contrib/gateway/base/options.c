@@ -11,7 +11,7 @@
 #define WRONG_USAGE   2
 #define TOKEN_DEFAULT 172800 /* as Globus has it: two days */
 
-enum value { FLAG, TEXT, ADDRESS, NUMBER, HELP, VERSION };
+enum value { FLAG, TEXT, ADDRESS, NUMBER, AS_GLOBUS, HELP, VERSION };
 
 /* One row an option: the table is what is parsed and what --help prints. */
 static const struct row {
@@ -36,6 +36,8 @@ static const struct row {
 	 "wait before each LAN frame that it sends (0)"},
 	{"listener-delay", 0, NUMBER, offsetof(struct options, listener_delay), 0, 8000, "MS",
 	 "wait before each call to a listener (0)"},
+	{"as-globus", 0, AS_GLOBUS, offsetof(struct options, as_globus), 0, 0, "[=PART]",
+	 "play an access point of Globus's own (below)"},
 	{"verbose", 'v', FLAG, offsetof(struct options, verbose), 0, 0, NULL,
 	 "log each request, and each call that fails"},
 	{"help", 'h', HELP, 0, 0, 0, NULL, "show this help"},
@@ -65,9 +67,13 @@ static _Noreturn void print_help(void)
 		char left[40], letter[4] = {'-', rows[i].letter, ',', 0};
 
 		snprintf(left, sizeof(left), "%3s --%s%s%s", rows[i].letter ? letter : "",
-			 rows[i].name, rows[i].what ? " " : "", rows[i].what ? rows[i].what : "");
+			 rows[i].name, rows[i].what && rows[i].value != AS_GLOBUS ? " " : "",
+			 rows[i].what ? rows[i].what : "");
 		printf("  %-29s %s\n", left, rows[i].help);
 	}
+	printf("\n--as-globus plays an access point that does not speak our authentication.\n"
+	       "PART is optional (the default): none is required; required: Globus's own,\n"
+	       "which nobody here speaks; silent: the manager does not say which.\n");
 	exit(0);
 }
 
@@ -84,6 +90,22 @@ static int64_t parse_number(const struct row *row, const char *text)
 	return number;
 }
 
+/* --as-globus or --as-globus=PART */
+static int64_t parse_as_globus(const char *text)
+{
+	static const char *const parts[] = {[AS_GLOBUS_OPTIONAL] = "optional",
+					    [AS_GLOBUS_REQUIRED] = "required",
+					    [AS_GLOBUS_SILENT] = "silent"};
+
+	for (int i = AS_GLOBUS_OPTIONAL; text && i <= AS_GLOBUS_SILENT; i++) {
+		if (strcmp(text, parts[i]) == 0)
+			return i;
+	}
+	if (text)
+		wrong("--as-globus takes optional, required or silent, not '%s'", text);
+	return AS_GLOBUS_OPTIONAL;
+}
+
 static void apply(struct options *options, const struct row *row, const char *text)
 {
 	void *target = (char *)options + row->offset;
@@ -97,6 +119,9 @@ static void apply(struct options *options, const struct row *row, const char *te
 		break;
 	case NUMBER:
 		*(int64_t *)target = parse_number(row, text);
+		break;
+	case AS_GLOBUS:
+		*(int64_t *)target = parse_as_globus(text);
 		break;
 	case ADDRESS:
 		if (address_parse(text, 0, target) < 0)
@@ -114,7 +139,9 @@ static void make_tables(struct option *longs, char *shorts)
 {
 	*shorts++ = ':'; /* we write the messages */
 	for (int i = 0; i < ROWS; i++) {
-		int argument = rows[i].what ? required_argument : no_argument;
+		int argument = rows[i].value == AS_GLOBUS ? optional_argument
+			       : rows[i].what             ? required_argument
+							  : no_argument;
 
 		longs[i] = (struct option){rows[i].name, argument, NULL, 256 + i};
 		if (!rows[i].letter)

@@ -24,10 +24,10 @@
  *     RELAYING    the connection is the applications'
  *
  * Only then does the caller's connect() succeed: so it never succeeds for a listener that is not
- * there. A leg is without a secret when none was ever made for it; one whose secrets were all
- * deleted or have expired is refused. Everything up to RELAYING has to be done within
- * HANDSHAKE_LIMIT of the accept; a listener that takes too long is given up LISTENER_SPARE before
- * that, while the caller is still there to be told.
+ * there. A leg is without a secret when none was ever made for it (and with --as-globus); one whose
+ * secrets were all deleted or have expired is refused. Everything up to RELAYING has to be done
+ * within HANDSHAKE_LIMIT of the accept; a listener that takes too long is given up LISTENER_SPARE
+ * before that, while the caller is still there to be told.
  */
 
 #define HANDSHAKE_LIMIT 10000 /* ms */
@@ -452,6 +452,10 @@ static void begin(struct call *call, int fd)
 		handshake_answer(&call->legs[INITIATOR].handshake, gateway->options->lan_delay > 0);
 		call->state = ANSWERING;
 		step(call);
+	} else if (gateway->options->as_globus == AS_GLOBUS_REQUIRED) {
+		log_end(call, "a caller is dropped",
+			"it does not speak Globus's own authentication");
+		end_call(call, true);
 	} else if (gateway->calls > gateway->calls_max) {
 		end_call(call, true);
 	} else {
@@ -462,6 +466,7 @@ static void begin(struct call *call, int fd)
 void call_begin(struct lan_port *port, int fd)
 {
 	struct gateway *gateway = port->gateway;
+	const struct options *options = gateway->options;
 	struct call *call = calloc(1, sizeof(*call));
 
 	if (!call) {
@@ -477,7 +482,7 @@ void call_begin(struct lan_port *port, int fd)
 	port->calls = call;
 	gateway->calls++;
 	for (int side = 0; side < SIDES; side++) {
-		call->secured[side] = port->tunnel->secured[side];
+		call->secured[side] = port->tunnel->secured[side] && !options->as_globus;
 		call->legs[side] = (struct leg){.side = side, .fd = -1, .watch.fd = -1};
 	}
 	call->limit.fire = reach_limit;

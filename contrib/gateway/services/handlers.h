@@ -20,6 +20,9 @@ handler tunnels_create, tunnels_list, tunnels_show, tunnels_update, tunnels_dele
 /* access_points.c */
 handler access_points_list, access_points_show, endpoint_show;
 
+/* manager_info.c */
+handler manager_info, stream_gateways_list;
+
 /* lan_secrets.c */
 handler lan_secrets_create, lan_secrets_delete;
 

@@ -35,6 +35,9 @@ static const struct route {
 	{"GET", "/v2/stream_access_points/{stream_access_point_uuid}", SERVICE_TRANSFER_V2,
 	 TRANSFER, access_points_show},
 	{"GET", "/v0.10/endpoint/{endpoint_id}", SERVICE_TRANSFER_V010, TRANSFER, endpoint_show},
+	{"GET", "/gcs/{endpoint_id}/api/info", SERVICE_GCS, NOTHING, manager_info},
+	{"GET", "/gcs/{endpoint_id}/api/stream_gateways", SERVICE_GCS, ENDPOINT,
+	 stream_gateways_list},
 	{"POST", "/gcs/{endpoint_id}/api/lan_secrets", SERVICE_GCS, ENDPOINT, lan_secrets_create},
 	{"DELETE", "/gcs/{endpoint_id}/api/lan_secrets/{id}", SERVICE_GCS, ENDPOINT,
 	 lan_secrets_delete},
@@ -147,15 +150,15 @@ static struct answer handle(struct gateway *gateway, struct request *request,
 	char scope[SCOPE_TEXT_MAX];
 	int bad;
 
-	if (route->needed == NOTHING)
-		return route->handle(gateway, request);
-	request->token = bearer(gateway, request);
-	if (!request->token)
+	request->token = route->needed == NOTHING ? NULL : bearer(gateway, request);
+	if (route->needed != NOTHING && !request->token)
 		return answer_error(request, 401, "AuthenticationFailed",
 				    "There is no token, or it is not valid, or it has expired");
 	bad = read_parts(request, match);
 	if (bad >= 0)
 		return bad_part(request, match, bad);
+	if (route->needed == NOTHING)
+		return route->handle(gateway, request);
 	if (route->needed == ENDPOINT &&
 	    !store_access_point_of_endpoint(&gateway->store, request->parts[0]))
 		return answer_error(request, 404, "NotFound", "There is no such endpoint");
