@@ -8,8 +8,10 @@
 #include "cli/base/cleanup.h"
 #include "cli/base/patience.h"
 #include "cli/base/say.h"
+#include "cli/base/text.h"
 #include "cli/command/command.h"
 #include "cli/command/environment.h"
+#include "cli/environment/environment_lan.h"
 #include "cli/service/gcs.h"
 #include "cli/service/json.h"
 #include "cli/service/output.h"
@@ -27,7 +29,7 @@
 #define HOLD_SECONDS 10
 
 struct values {
-	const char *base_dir, *listener_contact;
+	const char *base_dir, *listener_contact, *lan_auth;
 	struct option_list globus_contacts;
 	long long ttl;
 	bool listener, force, insecure;
@@ -49,6 +51,8 @@ static const struct option_spec options[] = {
 	 offsetof(struct values, force)},
 	{0, "insecure", NULL, "go on where no LAN secret can be had", OPTION_FLAG,
 	 offsetof(struct values, insecure)},
+	{0, "lan-auth", "v1", "take it that the access point speaks our LAN authentication",
+	 OPTION_TEXT, offsetof(struct values, lan_auth)},
 	OPTION_WAIT(struct values, "wait until the tunnel is active"),
 	{0},
 };
@@ -76,6 +80,11 @@ static int check_values(struct cli *cli, struct job *job)
 		return failure_set(&cli->failure, STATUS_USAGE,
 				   "--globus-contact belongs to the initiator side, "
 				   "--listener-contact-string to the listener side");
+	if (values->lan_auth && strcmp(values->lan_auth, "v1") != 0)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "--lan-auth takes v1, not '" TEXT_WORD
+				   "'; without authentication it is --insecure",
+				   values->lan_auth);
 	for (size_t i = 0; i < values->globus_contacts.count; i++)
 		if (environment_contact(cli, "--globus-contact", values->globus_contacts.items[i],
 					&contact) < 0)
@@ -150,6 +159,12 @@ static int delete_old(struct cli *cli, struct job *job)
 
 static int make_secret(struct cli *cli, struct job *job)
 {
+	struct environment_lan lan = {job->endpoint, job->access_point, job->listener,
+				      job->values->insecure, LAN_OURS};
+	if (!job->values->lan_auth && environment_lan_check(cli, &lan) < 0)
+		return -1;
+	if (lan.kind != LAN_OURS)
+		return 0;
 	int err = gcs_create_secret(cli, job->endpoint, job->access_point, job->environment.id,
 				    &job->secret);
 	/* A manager that allows one secret a tunnel: the old one has to go first. */
@@ -260,7 +275,7 @@ static int fill(struct cli *cli, struct job *job)
 	    environment_set(environment, cli, CONF_LANKEY, secret->secret) < 0 ||
 	    environment_set(environment, cli, CONF_LANKEY_ID, secret->secret ? secret->id : NULL) <
 		    0 ||
-	    environment_set(environment, cli, CONF_LAN_AUTH, secret->secret ? "v1" : NULL) < 0 ||
+	    environment_set(environment, cli, CONF_LAN_AUTH, secret->secret ? "v1" : "none") < 0 ||
 	    environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL)) < 0 ||
 	    environment_set_number(environment, cli, CONF_CONTACT_TTL, ttl) < 0 ||
 	    environment_set(environment, cli, CONF_ENDPOINT_ID, job->endpoint) < 0 ||

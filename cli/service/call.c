@@ -69,7 +69,7 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 	const char *said = message ? message : "no reason given";
 	struct credentials credentials;
 	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
-	if (status == 401)
+	if (status == 401 && call->scope)
 		failure_set(&cli->failure, client ? STATUS_FAILED : STATUS_LOGIN,
 			    "%s does not take our token (HTTP 401: %s); %s", call->service, said,
 			    client ? "check GLOBUS_CLI_CLIENT_ID and that Auth and the service "
@@ -125,6 +125,8 @@ static int with_token(struct cli *cli, const struct call *call, const char *body
 		      cJSON **answer)
 {
 	cleanup_wipe char *token = NULL, *other = NULL;
+	if (!call->scope)
+		return request(cli, call, NULL, body, status, answer);
 	if (auth_token(cli, call->server, call->scope, NULL, &token) < 0 ||
 	    request(cli, call, token, body, status, answer) < 0)
 		return -1;
@@ -208,7 +210,8 @@ int call_json(struct cli *cli, const struct call *call, cJSON **answer)
 	if (call->body && !body)
 		return failure_memory(&cli->failure);
 	int err = attempt(cli, call, body, &demands, answer);
-	if (err && cli->failure.status == STATUS_LOGIN && ask_login(cli, call, &demands) == 0) {
+	if (err && call->scope && cli->failure.status == STATUS_LOGIN &&
+	    ask_login(cli, call, &demands) == 0) {
 		demands_finish(&demands);
 		err = attempt(cli, call, body, &demands, answer);
 	}

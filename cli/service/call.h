@@ -9,8 +9,8 @@
 #include "cli/service/cli.h"
 
 struct call {
-	const char *service; /* for messages: "Transfer" */
-	const char *server, *scope;
+	const char *service;        /* for messages: "Transfer" */
+	const char *server, *scope; /* scope: NULL: without a token */
 	const char *method;
 	const char *what; /* what it is about: "tunnel 0e8a675b-…" */
 	const char *next; /* what to do where it is not there (404); NULL: nothing */

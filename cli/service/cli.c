@@ -82,6 +82,7 @@ int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37])
 
 void cli_finish(struct cli *cli)
 {
+	free(cli->manager.url);
 	http_destroy(cli->http);
 	failure_finish(&cli->failure);
 }

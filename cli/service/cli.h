@@ -17,6 +17,10 @@ struct cli {
 	struct http *http; /* NULL until cli_http() */
 	int tries;         /* that the last call took */
 	size_t received;   /* bytes of the last answer */
+	struct {
+		char endpoint[37];
+		char *url; /* NULL: not asked yet */
+	} manager;         /* the GCS Manager that was asked last (gcs.c) */
 };
 
 /* The HTTP client, made when first needed; NULL with cli->failure. */

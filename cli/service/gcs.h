@@ -1,7 +1,8 @@
 #ifndef GS_GCS_H
 #define GS_GCS_H
 
-/* An endpoint's GCS Manager: LAN secrets. Functions return 0, or -1 with cli->failure. */
+/* An endpoint's GCS Manager: LAN secrets, and what its access points demand of a LAN connection.
+ * Functions return 0, or -1 with cli->failure. */
 
 #include "cli/service/cli.h"
 
@@ -16,6 +17,18 @@ int gcs_create_secret(struct cli *cli, const char *endpoint, const char *access_
 
 /* Delete one. One that is gone already is no failure. */
 int gcs_delete_secret(struct cli *cli, const char *endpoint, const char *id);
+
+enum lan_kind {
+	LAN_OURS,     /* the manager speaks globus-streams-lan-auth(7) */
+	LAN_OPEN,     /* Globus's own; no LAN authentication is required */
+	LAN_REQUIRED, /* Globus's own, which is not published */
+	LAN_UNKNOWN,  /* Globus's own; whether it is required could not be learnt */
+};
+
+/* Ask the manager of an access point's endpoint. With LAN_UNKNOWN, *why says why in a sentence to
+ * be freed; else it is NULL. That nothing is answered that can be understood is a failure. */
+int gcs_lan_kind(struct cli *cli, const char *endpoint, const char *access_point,
+		 enum lan_kind *kind, char **why);
 
 void lan_secret_finish(struct lan_secret *secret);
 

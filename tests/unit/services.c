@@ -83,6 +83,15 @@ const struct route routes[] = {
 	 {200, ANSWER("{\"DATA_TYPE\":\"endpoint\",\"id\":\"" ENDPOINT_ID "\","
 		      "\"display_name\":\"Lab\",\"entity_type\":\"GCSv5_endpoint\","
 		      "\"gcs_manager_url\":\"" BASE "/gcs\",\"gcs_version\":\"5.4.0\"}")}},
+	{"GET",
+	 "/gcs/api/info",
+	 {200, ANSWER(ENVELOPE("200", "success",
+			       "{\"DATA_TYPE\":\"info#1.0.0\",\"api_version\":\"1.29.0\","
+			       "\"endpoint_id\":\"" ENDPOINT_ID "\","
+			       "\"globus_streams_lan_auth\":[\"v1\"]}"))}},
+	{"GET",
+	 "/gcs/api/stream_gateways",
+	 {200, ANSWER(ENVELOPE("200", "success", "{\"lan_secret_required\":true}"))}},
 	{"POST",
 	 "/gcs/api/lan_secrets",
 	 {201,

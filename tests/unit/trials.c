@@ -118,6 +118,17 @@ static const struct field point_listed[] = {
 
 static const struct field endpoint[] = {{"gcs_manager_url", 'w', true}, {0}};
 
+static const struct field info[] = {
+	{"data", 'L', true},
+	{"data.0", 'e', true},
+	{"data.0.DATA_TYPE", 'w', true},
+	{"data.0.api_version", 't', true},
+	{"data.0.endpoint_id", 'u', false},
+	{"data.0.globus_streams_lan_auth", 'e', true},
+	{"data.0.globus_streams_lan_auth.0", 'e', true},
+	{0},
+};
+
 static const struct field lan_secret[] = {
 	{"data", 'L', true},
 	{"data.0", 'e', true},
@@ -198,6 +209,7 @@ const struct trial trials[] = {
 	{WORDS(INITIALIZE, "--force", TUNNEL_ID), "GET", TUNNEL_PATH, tunnel_initialized, CONF},
 	{WORDS(INITIALIZE, TUNNEL_ID), "GET", "/v2/stream_access_points/", point_of_tunnel, 0},
 	{WORDS(INITIALIZE, TUNNEL_ID), "GET", "/v0.10/endpoint/" ENDPOINT_ID, endpoint, 0},
+	{WORDS(INITIALIZE, TUNNEL_ID), "GET", "/gcs/api/info", info, 0},
 	{WORDS(INITIALIZE, TUNNEL_ID), "POST", "/gcs/api/lan_secrets", lan_secret, 0},
 	{WORDS(INITIALIZE, "--force", TUNNEL_ID), "POST", "/gcs/api/lan_secrets", lan_secret, CONF},
 	{WORDS(INITIALIZE, "--force", TUNNEL_ID), "DELETE", "/gcs/api/lan_secrets/", nothing,
