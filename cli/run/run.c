@@ -1,4 +1,5 @@
-/* globus-streams-run: read the confs, fork the keeper, and stand in for the command. */
+/* globus-streams-run: read the confs, fork the keeper, and act for the command towards the
+ * shell. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,33 +23,33 @@
 static const struct option_spec specs[] = {
 	{'d', "debug", NULL, "log every connection to stderr", OPTION_FLAG,
 	 offsetof(struct run_options, debug)},
-	{'l', "log", "FILE", "write the log to FILE instead", OPTION_TEXT,
+	{'l', "log", "FILE", "write the log to FILE instead of stderr", OPTION_TEXT,
 	 offsetof(struct run_options, log)},
-	{0, "log-target", "WHERE", "where to log: stderr, journal, or a file", OPTION_TEXT,
+	{0, "log-target", "WHERE", "log to stderr, journal, or a file", OPTION_TEXT,
 	 offsetof(struct run_options, log_target)},
-	{0, "log-format", "FORMAT", "text, logfmt (key=value) or json", OPTION_TEXT,
+	{0, "log-format", "FORMAT", "write text, logfmt (key=value) or json", OPTION_TEXT,
 	 offsetof(struct run_options, log_format)},
-	{0, "log-level", "LEVEL", "debug (default), info or warning, and above", OPTION_TEXT,
+	{0, "log-level", "LEVEL", "log from debug (default), info or warning upwards", OPTION_TEXT,
 	 offsetof(struct run_options, log_level)},
 	{'p', "port", "PORT", "also listen through the tunnel on PORT", OPTION_LIST,
 	 offsetof(struct run_options, ports)},
-	{0, "base-dir", "DIR", "conf files (default ~/.globus/streams)", OPTION_TEXT,
+	{0, "base-dir", "DIR", "use conf files in DIR (default ~/.globus/streams)", OPTION_TEXT,
 	 offsetof(struct run_options, base_dir)},
-	{0, "attach", "SOCKET", "use the supervisor that listens there", OPTION_TEXT,
+	{0, "attach", "SOCKET", "use the supervisor that listens at SOCKET", OPTION_TEXT,
 	 offsetof(struct run_options, attach)},
-	{0, "hosts", NULL, "resolve names in containers and after sudo, too", OPTION_FLAG,
+	{0, "hosts", NULL, "also resolve names in containers and after sudo", OPTION_FLAG,
 	 offsetof(struct run_options, hosts)},
-	{0, "no-shim", NULL, "do not set LD_PRELOAD: no names by it", OPTION_FLAG,
+	{0, "no-shim", NULL, "do not resolve names by means of LD_PRELOAD", OPTION_FLAG,
 	 offsetof(struct run_options, no_shim)},
 	{0, "allow-io-uring", NULL, "allow io_uring, which bypasses the tunnel", OPTION_FLAG,
 	 offsetof(struct run_options, allow_io_uring)},
-	{0, "allow-direct", NULL, "allow connections to mapped hosts themselves", OPTION_FLAG,
+	{0, "allow-direct", NULL, "allow direct connections to mapped hosts", OPTION_FLAG,
 	 offsetof(struct run_options, allow_direct)},
-	{0, "async-connect", NULL, "non-blocking connects: EINPROGRESS after 20 ms", OPTION_FLAG,
+	{0, "async-connect", NULL, "let non-blocking connects return after 20 ms", OPTION_FLAG,
 	 offsetof(struct run_options, async_connect)},
-	{0, "hold-connect", NULL, "non-blocking connects: wait for the result", OPTION_FLAG,
+	{0, "hold-connect", NULL, "let non-blocking connects wait for the result", OPTION_FLAG,
 	 offsetof(struct run_options, hold_connect)},
-	{0, "limit", "NAME=N", "a limit; see globus-streams-run(1)", OPTION_LIST,
+	{0, "limit", "NAME=N", "change a limit; see globus-streams-run(1)", OPTION_LIST,
 	 offsetof(struct run_options, limits)},
 	{'h', "help", NULL, "show this help", OPTION_FLAG, offsetof(struct run_options, help)},
 	{'V', "version", NULL, "show the version", OPTION_FLAG,
@@ -62,8 +63,8 @@ static void help(void)
 	       "       globus-streams-run [OPTION]... TUNNEL COMMAND [ARGUMENT]...\n"
 	       "Run a command whose connections go through Globus tunnels.\n\n");
 	options_print(specs, stdout);
-	printf("\nIt ends as the command does, by its status or signal; with 126 or 127 when it\n"
-	       "cannot be run or is not there; 2 for wrong usage and 1 for other errors.\n");
+	printf("\nThe exit status or signal is the command's; 126 if it cannot be run, 127 if it\n"
+	       "is not found; 2 for wrong usage and 1 for other errors.\n");
 }
 
 /* The tunnels come first; "--" ends them. Without it there is one, and the rest is the command. */
@@ -74,7 +75,7 @@ static int split(int words, char **argv, struct run_options *options)
 	while (tunnels < words && uuid_parse(argv[tunnels], bytes) == 0)
 		tunnels++;
 	if (tunnels == 0)
-		tunnels = words > 0; /* malformed: said later */
+		tunnels = words > 0; /* malformed: reported later */
 	if (tunnels < words && strcmp(argv[tunnels], "--") == 0) {
 		options->command = argv + tunnels + 1;
 	} else {
@@ -86,7 +87,7 @@ static int split(int words, char **argv, struct run_options *options)
 	return tunnels && *options->command ? 0 : -EINVAL;
 }
 
-/* 0: go on; else end with *status. */
+/* 0: continue; else exit with *status. */
 static int parse(int argc, char **argv, struct run_options *options, int *status)
 {
 	const struct option_set sets[] = {{specs, options}, {0}};
@@ -94,7 +95,7 @@ static int parse(int argc, char **argv, struct run_options *options, int *status
 	int words;
 	*status = 2;
 	if (options_parse(sets, true, argc - 1, argv + 1, &words, NULL, &why) < 0) {
-		run_error("%s; see globus-streams-run --help", why ? why : "no memory");
+		run_error("%s; see: globus-streams-run --help", why ? why : "out of memory");
 		return -EINVAL;
 	}
 	if (options->help || options->version) {
@@ -110,20 +111,21 @@ static int parse(int argc, char **argv, struct run_options *options, int *status
 		return -ECANCELED;
 	}
 	if (options->async_connect && options->hold_connect) {
-		run_error("--async-connect and --hold-connect exclude each other; give "
-			  "one of them");
+		run_error("--async-connect and --hold-connect cannot be used together; give one of "
+			  "them");
 		return -EINVAL;
 	}
 	argv[1 + words] = NULL;
 	if (split(words, argv + 1, options) < 0) {
-		run_error(words ? "no command; see globus-streams-run --help"
-				: "no tunnel and no command; see globus-streams-run --help");
+		run_error(words ? "missing argument COMMAND; see: globus-streams-run --help"
+				: "missing arguments TUNNEL and COMMAND; see: globus-streams-run "
+				  "--help");
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* A pipe whose readers and writers do not wait: nobody may hang on the log. */
+/* A non-blocking pipe: nothing may wait for the log. */
 static int make_channels(int report[2], int warn[2])
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||

@@ -12,7 +12,7 @@
 
 #define MAX_SEGMENTS 64
 
-/* Nothing but a regular file is opened: a FIFO would hold us up, a device may do anything. */
+/* Open regular files only: a FIFO would block, and a device may do anything. */
 static int open_file(const char *path)
 {
 	struct stat st;

@@ -3,13 +3,13 @@
 
 #include <stdbool.h>
 
-/* Must all opens of the command (looked for in PATH as execvp does) be seen, so that it finds names
- * in /etc/hosts? A position-independent program that reads that file itself, being static or
- * written in Go, has its text where shared libraries lie, so that the filter cannot tell its opens
- * by their place. */
+/* Whether all opens of the command (searched in PATH as execvp does) must be seen, so that it
+ * finds names in /etc/hosts. A position-independent program that reads that file itself (static,
+ * or written in Go) has its code at addresses of shared libraries, so the filter cannot
+ * recognise its opens by address. */
 bool run_elf_wants_opens(const char *command);
 
-/* Is there such a file at all? */
+/* Whether such a file exists. */
 bool run_elf_exists(const char *command);
 
 #endif

@@ -10,7 +10,7 @@
 #include "supervisor/process/attach.h"
 #include "supervisor/process/command.h"
 
-/* Ask by a call that the kernel alone refuses: protocol/control.h, 1. False: nobody answers. */
+/* Ask by a call that the kernel itself would refuse: protocol/control.h, 1. False: no answer. */
 static bool ask(long call, struct control_header *message, size_t size, enum control_op op,
 		struct control_reply *reply)
 {
@@ -27,8 +27,8 @@ static bool is_seen(long call)
 	return ask(call, &question.header, sizeof(question), CONTROL_STATUS, &reply);
 }
 
-/* A launch that only listens sees connect() too, but by the lengths of internet addresses alone, of
- * which this is none. */
+/* A launch that only listens sees connect() too, but only with the lengths of internet
+ * addresses; this has another length. */
 static bool sees_all_connects(void)
 {
 	struct control_tunnel message = {0};
@@ -47,7 +47,7 @@ static const char *explain(int error)
 	if (error == EPERM)
 		return "it runs as another user";
 	if (error == EDOM)
-		return "it maps what leads through another tunnel there already";
+		return "it maps a HOST:PORT that already goes through another tunnel there";
 	return strerror(error);
 }
 
@@ -62,8 +62,8 @@ static int tell(const struct state *state, uint32_t tunnel, int sees)
 	explicit_bzero(&message, sizeof(message));
 	if (reply.error == 0)
 		return 0;
-	run_error("the globus-streams-run around this does not take tunnel %s: %s",
-		  state->tunnels[tunnel].id, explain(reply.error));
+	run_error("the outer globus-streams-run refused tunnel %s: %s", state->tunnels[tunnel].id,
+		  explain(reply.error));
 	return 1;
 }
 
@@ -78,8 +78,8 @@ int inside_tell(const struct state *state, int sees)
 		else if (tunnel->ports[0] && !(sees & INSIDE_LISTENS))
 			lacks = "accept";
 		if (lacks)
-			run_error("the globus-streams-run around this does not watch %s(), which "
-				  "tunnel %s needs: name this tunnel there too",
+			run_error("the outer globus-streams-run does not watch %s(), which tunnel "
+				  "%s needs; name this tunnel there as well",
 				  lacks, tunnel->id);
 		status = lacks ? 1 : tell(state, i, sees);
 	}

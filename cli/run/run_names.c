@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* They clear LD_PRELOAD, or show their programs another root, where the shim is not. */
+/* They clear LD_PRELOAD, or give their programs another root, without the shim. */
 static const char *const known[] = {
 	"apptainer",   "arch-chroot", "buildah", "bwrap",          "ch-run",   "chroot",
 	"crun",        "doas",        "enroot",  "fakechroot",     "firejail", "flatpak",
@@ -12,7 +12,7 @@ static const char *const known[] = {
 	"su",          "sudo",        "sudo-rs", "systemd-nspawn", "toolbox",  "udocker",
 };
 
-/* They run the command that follows, or what a script in a word says. */
+/* They run the command that follows, or a script given as one word. */
 static const char *const wrappers[] = {
 	"ash",    "bash",    "busybox",  "catchsegv", "chrt",     "dash",     "dbus-run-session",
 	"env",    "fish",    "flock",    "gdb",       "ionice",   "ksh",      "ltrace",

@@ -11,7 +11,8 @@
 static const struct {
 	const char *what;
 	const char *call;       /* as filters name it; NULL: no filter is the reason */
-	const char *capability; /* with it the engines' usual profiles have the call */
+	const char *capability; /* with it the default profiles of container engines allow the
+				 * call */
 } needs[NEED_COUNT] = {
 	[NEED_PIDFD_OPEN] = {"pidfd_open()", "pidfd_open"},
 	[NEED_PIDFD_GETFD] = {"pidfd_getfd()", "pidfd_getfd", PTRACE},
@@ -27,23 +28,21 @@ static const struct {
 
 void run_explain_need(enum need need, int error, bool served)
 {
-	const char *who = served ? "the supervisor that --attach names" : "this tool";
+	const char *who = served ? "the supervisor that --attach names" : "globus-streams-run";
 	const char *what = need < NEED_COUNT ? needs[need].what : NULL;
 	const char *call = need < NEED_COUNT ? needs[need].call : NULL;
 	if (!what)
-		run_error("the command was not started: its first call was not answered (%s); "
-			  "%s does not work, or is of another version",
+		run_error("the command was not started: its first call was not answered (%s): %s "
+			  "does not work, or is of another version",
 			  strerror(error), served ? who : "the supervisor");
 	else if (!call)
-		run_error("the command was not started: %s needs %s, which fails here (%s); "
-			  "mount /proc readable and writable, with the processes of this user in "
-			  "it",
+		run_error("the command was not started: %s needs %s, which fails here (%s); mount "
+			  "/proc readable and writable, with this user's processes visible in it",
 			  who, what, strerror(error));
 	else
 		run_error("the command was not started: %s needs %s, which is denied here (%s); "
-			  "allow it: docker, podman: %sa seccomp profile that has %s; systemd: "
-			  "SystemCallFilter=%s; nspawn: "
-			  "--system-call-filter=%s",
+			  "allow it: docker, podman: %sa seccomp profile that allows %s; systemd: "
+			  "SystemCallFilter=%s; nspawn: --system-call-filter=%s",
 			  who, what, strerror(error),
 			  needs[need].capability ? needs[need].capability : "", call, call, call);
 }

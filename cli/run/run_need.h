@@ -5,9 +5,8 @@
 
 #include "protocol/control.h"
 
-/* One line: a call that redirecting needs fails here with this errno, and how it is allowed in
- * docker, podman, systemd and nspawn. served: not to us, but to the supervisor that --attach names.
- */
+/* Report that a call which redirection needs fails here with this errno, and how to allow it in
+ * docker, podman, systemd and nspawn. served: it fails for the supervisor that --attach names. */
 void run_explain_need(enum need need, int error, bool served);
 
 #endif

@@ -34,7 +34,7 @@ void run_error(const char *format, ...)
 	va_end(args);
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = '?'; /* words of others may hold anything */
+			*at = '?'; /* text from elsewhere may hold anything */
 	fprintf(stderr, "globus-streams-run: %s\n", text);
 }
 
@@ -42,7 +42,7 @@ struct setup {
 	const struct run_options *options;
 	struct state *state;
 	char base[BASE_PATH_MAX]; /* folder of the conf files */
-	bool calls[MAX_TUNNELS];  /* the conf is one of the initiating side, which knows where to */
+	bool calls[MAX_TUNNELS];  /* the conf is for the initiator side, with a contact */
 };
 
 /* --- tunnels --- */
@@ -57,8 +57,8 @@ static int check_expiry(const struct setup *setup, const char *id, int64_t expir
 		return 0;
 	localtime_r(&end, &tm);
 	strftime(when, sizeof(when), "%F %T", &tm);
-	run_error("tunnel %s ended at %s: create a new one, or run `globus-streams environment "
-		  "update %s%s` if it was prolonged",
+	run_error("tunnel %s expired at %s; create a new one, or if it was extended, run: "
+		  "globus-streams environment update %s%s",
 		  id, when, option ? option : "", id);
 	return 1;
 }
@@ -75,11 +75,11 @@ static int add_view(struct setup *setup, const char *id, const struct conf_view 
 	if (err == 0 || err == -EEXIST)
 		return 0;
 	if (err == -EDOM)
-		run_error("a --globus-contact of tunnel %s leads through another tunnel of this "
-			  "command already: use one of them",
+		run_error("a --globus-contact of tunnel %s already goes through another tunnel of "
+			  "this command; use one of the two tunnels",
 			  id);
 	else
-		run_error("tunnel %s: there are too many tunnels or names", id);
+		run_error("cannot add tunnel %s: too many tunnels or names", id);
 	return 1;
 }
 
@@ -94,7 +94,7 @@ static int add_tunnel(struct setup *setup, const char *text)
 	const char *key, *wrong;
 	cleanup_free char *why = NULL;
 	if (uuid_parse(text, bytes) < 0) {
-		run_error("%s is not a tunnel id, which looks like "
+		run_error("'%s' is not a tunnel's id; give a UUID such as "
 			  "123e4567-e89b-12d3-a456-426614174000",
 			  text);
 		return 2;
@@ -103,13 +103,13 @@ static int add_tunnel(struct setup *setup, const char *text)
 	if (tunnel_find(state, id, setup->base) != NONE)
 		return 0;
 	if (conf_file_read(setup->base, id, &conf, &why) < 0) {
-		run_error("%s", why ? why : "no memory");
+		run_error("%s", why ? why : "out of memory");
 		return 1;
 	}
 	int err = conf_view(&conf, &view, &key, &wrong);
 	conf_finish(&conf);
 	if (err < 0) {
-		run_error("%s/%s.conf: %s %s: initialize this environment again with --force",
+		run_error("%s/%s.conf: %s %s; initialize this environment again with --force",
 			  setup->base, id, key, wrong);
 		return 1;
 	}
@@ -122,23 +122,23 @@ static int add_port(const struct setup *setup, uint32_t tunnel, const char *text
 {
 	long long port;
 	if (options_number(text, 1, UINT16_MAX, &port) < 0) {
-		run_error("%s is not a port", text);
+		run_error("'%s' is not a port; give a number from 1 to 65535", text);
 		return 2;
 	}
 	if (tunnel_listen(setup->state, tunnel, (uint16_t)port) < 0) {
-		run_error("too many ports for one tunnel");
+		run_error("too many ports for tunnel %s", setup->state->tunnels[tunnel].id);
 		return 1;
 	}
 	if (setup->calls[tunnel])
-		run_error("%s/%s.conf is for the initiating side: no access point will connect to "
-			  "port %s here; on the listening side run `globus-streams environment "
-			  "initialize --listener-contact-string HOST:PORT %s`",
+		run_error("%s/%s.conf is for the initiator side: no access point will connect to "
+			  "port %s here; on the listener side, run: globus-streams environment "
+			  "initialize --listener-contact-string HOST:PORT %s",
 			  setup->base, setup->state->tunnels[tunnel].id, text,
 			  setup->state->tunnels[tunnel].id);
 	return 0;
 }
 
-/* A port of --port is for the tunnels that may listen, or for all if none may. */
+/* A port of --port applies to the tunnels that may listen, or to all if none may. */
 static int add_port_to_all(const struct setup *setup, const char *text)
 {
 	int status = 0;
@@ -163,7 +163,7 @@ static int add_intercepted(struct setup *setup)
 		const char *start = *variable + sizeof(INTERCEPT) - 1;
 		size_t len = (size_t)(equals - start);
 		if (len == 0 || len >= sizeof(port) || uuid_parse(equals + 1, bytes) < 0) {
-			run_error("%s: it has to be %sPORT=TUNNEL_ID", *variable, INTERCEPT);
+			run_error("%s is not valid; write %sPORT=TUNNEL_ID", *variable, INTERCEPT);
 			return 2;
 		}
 		snprintf(port, sizeof(port), "%.*s", (int)len, start);
@@ -200,10 +200,10 @@ static int set_paths(struct setup *setup)
 	cleanup_free char *base = conf_file_base(setup->options->base_dir);
 	cleanup_free char *cli = run_beside("globus-streams");
 	if (!base) {
-		run_error("no folder for conf files: %s", strerror(errno));
+		run_error("cannot find the home folder: %s; set HOME", strerror(errno));
 		return 1;
 	}
-	/* the keeper leaves this folder */
+	/* the keeper changes to another folder */
 	if (!realpath(base, setup->base))
 		snprintf(setup->base, sizeof(setup->base), "%s", base);
 	snprintf(setup->state->keeping.cli, sizeof(setup->state->keeping.cli), "%s",
@@ -221,12 +221,12 @@ static int find_supervisor(struct setup *setup)
 		return 0;
 	setup->state->channel_fd = attach_open(path);
 	if (setup->state->channel_fd >= 0) {
-		/* should it come back after its end */
+		/* to attach again if it is restarted */
 		if (!realpath(path, setup->state->keeping.socket_path))
 			setup->state->keeping.socket_path[0] = '\0';
 		return 0;
 	}
-	run_error("no supervisor at %s: %s; start one with `globus-streams-supervisor --socket %s`",
+	run_error("no supervisor at %s: %s; start one with: globus-streams-supervisor --socket %s",
 		  path, strerror(-setup->state->channel_fd), path);
 	return 1;
 }
@@ -243,13 +243,13 @@ static int set_limits(const struct run_options *options, struct state *state)
 	return 0;
 }
 
-/* A supervisor that runs already has to know the tunnels, with the ports that are in no conf. */
+/* A supervisor that runs already must be given the tunnels, with the ports that are in no conf. */
 static void tell_supervisor(struct state *state)
 {
 	int err = state->channel_fd < 0 ? 0 : attach_tunnels(state->channel_fd, state);
 	if (err == 0)
 		return;
-	run_error("the supervisor does not take the tunnels (%s): this command has its own",
+	run_error("the supervisor refused the tunnels: %s; this command uses its own supervisor",
 		  strerror(-err));
 	close(state->channel_fd);
 	state->channel_fd = -1;
@@ -270,14 +270,14 @@ static int open_log(const struct run_options *options, struct launch *launch)
 	return why ? 2 : 1;
 }
 
-/* The options that are for a launch with a filter of its own. */
+/* Options that have an effect only in a launch with its own filter. */
 static void ignore_inside(const struct run_options *options)
 {
 	if (options->debug || options->log || options->hosts || options->allow_io_uring ||
 	    options->allow_direct || options->async_connect || options->hold_connect ||
 	    options->attach || options->limits.count)
-		run_error("inside another globus-streams-run, only --port and --base-dir count: "
-			  "give that one the other options");
+		run_error("inside another globus-streams-run, only --port and --base-dir take "
+			  "effect; give the other options to the outer one");
 }
 
 int run_setup(const struct run_options *options, struct launch *launch, bool *inside)
@@ -326,12 +326,10 @@ int run_setup(const struct run_options *options, struct launch *launch, bool *in
 				  : options->hold_connect ? CONNECTS_HOLD
 							  : CONNECTS_BY_EVIDENCE;
 	if (options->allow_direct)
-		run_error("direct connections are allowed: a program that does not see a mapped "
-			  "name's "
-			  "tunnel connects to the real host, in clear");
+		run_error("direct connections are allowed: a program that does not find the tunnel "
+			  "of a mapped name connects to the real host, unencrypted");
 	if (options->allow_io_uring)
-		run_error(
-			"io_uring is allowed: what a program connects or accepts with it passes by "
-			"the tunnel");
+		run_error("io_uring is allowed: what a program connects or accepts with it "
+			  "bypasses the tunnel");
 	return 0;
 }

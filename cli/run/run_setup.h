@@ -1,7 +1,7 @@
 #ifndef GS_RUN_SETUP_H
 #define GS_RUN_SETUP_H
 
-/* From the launcher's options to a launch: confs, ports, names, what the filter has to see. */
+/* From the launcher's options to a launch: confs, ports, names, and what the filter must see. */
 
 #include "cli/base/options.h"
 #include "supervisor/process/launch.h"
@@ -16,8 +16,8 @@ struct run_options {
 	char **command;
 };
 
-/* Fill in the launch. 0, or the exit status after a line on stderr. *inside: another launch's
- * supervisor, which sees us too, has taken the tunnels (run_inside.h). */
+/* Fill in the launch. 0, or the exit status after a message. *inside: the supervisor of an outer
+ * launch has taken the tunnels (run_inside.h). */
 int run_setup(const struct run_options *options, struct launch *launch, bool *inside);
 
 /* One line on stderr, "globus-streams-run: …". */

@@ -29,29 +29,29 @@ char *run_beside(const char *relative)
 	return whole;
 }
 
-/* Why the dynamic loader would go on without it; NULL: it would not. */
+/* Why the dynamic loader would not load it; NULL: it would. */
 static const char *shim_fault(const char *shim)
 {
 	struct statvfs stat;
 	if (!shim)
 		return "is not installed with this program";
 	if (strpbrk(shim, ": "))
-		return "has a colon or a blank in its path, which LD_PRELOAD cannot hold";
+		return "has a colon or a space in its path, which LD_PRELOAD does not allow";
 	if (access(shim, R_OK) < 0)
 		return "cannot be read";
 	if (statvfs(shim, &stat) == 0 && stat.f_flag & ST_NOEXEC)
-		return "is in a file system from which nothing can be run";
+		return "is on a file system that is mounted noexec";
 	return NULL;
 }
 
-/* Programs that do not find the names would go to the real hosts, in clear. */
+/* Programs that do not resolve the names would connect to the real hosts, unencrypted. */
 int run_find_shim(const struct run_options *options, bool inside, const char **found)
 {
 	const char *preload = getenv("LD_PRELOAD");
 	if (options->no_shim) {
 		if (!options->hosts)
-			run_error("--no-shim: dynamic programs do not find the tunnels' names, and "
-				  "go past the tunnels to the hosts that are mapped");
+			run_error("--no-shim: dynamic programs cannot resolve the tunnels' names, "
+				  "and bypass the tunnels to mapped hosts");
 		return 0;
 	}
 	char *shim = run_beside("../shim/" SHIM);
@@ -64,12 +64,12 @@ int run_find_shim(const struct run_options *options, bool inside, const char **f
 		return 0;
 	const char *what = shim ? shim : SHIM;
 	if (options->hosts) {
-		run_error("%s %s: programs find the tunnels' names in /etc/hosts alone", what,
+		run_error("%s %s: programs find the tunnels' names only in /etc/hosts", what,
 			  fault);
 		return 0;
 	}
-	run_error("%s %s: dynamic programs would not find the tunnels' names; install the package "
-		  "again, or add --hosts, or --no-shim to do without the names",
+	run_error("%s %s: dynamic programs could not resolve the tunnels' names; reinstall the "
+		  "package, or add --hosts, or --no-shim to do without the names",
 		  what, fault);
 	return 1;
 }

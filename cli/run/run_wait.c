@@ -23,7 +23,7 @@
 #include "protocol/control.h"
 #include "supervisor/kernel/pass.h"
 
-#define KEEPER_PAUSE 200000L /* ns between two looks at whether it has ended … */
+#define KEEPER_PAUSE 200000L /* ns between two checks whether it has ended … */
 #define KEEPER_TRIES 10000   /* … at most */
 
 struct waiting {
@@ -33,8 +33,8 @@ struct waiting {
 	pid_t command;
 	int status;       /* what to exit with, once over */
 	int signal;       /* what the command died of; 0: nothing */
-	bool child_ended; /* the keeper perhaps; its last words come first */
-	bool orphaned;    /* the keeper is gone, the command is ours */
+	bool child_ended; /* perhaps the keeper; its last reports come first */
+	bool orphaned;    /* the keeper is gone, the command is our child */
 	bool at_end;      /* of the reports */
 	bool over;
 };
@@ -45,12 +45,12 @@ void run_block_signals(struct launch *launch)
 	sigset_t all;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &launch->mask);
-	/* where the caller ignores SIGCHLD, no status could be waited for */
+	/* if the caller ignores SIGCHLD, there is no status to wait for */
 	sigaction(SIGCHLD, &plain, &launch->child_action);
 }
 
-/* Print what the supervisor warned of so far; not where nobody reads it, which must hold up
- * nothing. */
+/* Print the warnings of the supervisor so far; drop them if nobody reads stderr: nothing may
+ * wait for that. */
 static void print_warnings(const struct waiting *waiting)
 {
 	char text[PIPE_BUF];
@@ -65,13 +65,13 @@ static void print_warnings(const struct waiting *waiting)
 
 /* --- signals --- */
 
-/* What a terminal sends goes to its whole foreground group, so to the command as well. */
+/* A signal from a terminal goes to its whole foreground group, so the command gets it as well. */
 static bool reached_the_command(const struct signalfd_siginfo *info)
 {
 	if (info->ssi_code != SI_KERNEL)
 		return false;
 	switch (info->ssi_signo) {
-	case SIGHUP: /* only a session's leader is told of a hang-up */
+	case SIGHUP: /* only the session leader gets SIGHUP from a hang-up */
 		return getsid(0) != getpid();
 	case SIGINT:
 	case SIGQUIT:
@@ -86,8 +86,8 @@ static bool reached_the_command(const struct signalfd_siginfo *info)
 	}
 }
 
-/* From a process that speaks of itself: the command signals its own group, we have written into a
- * broken pipe, the keeper wakes us. */
+/* Signals not meant to be passed on: the command signals its own group, we have written into a
+ * broken pipe, or the keeper wakes us. */
 static bool not_for_the_command(const struct waiting *waiting, const struct signalfd_siginfo *info)
 {
 	pid_t from = (pid_t)info->ssi_pid;
@@ -110,7 +110,7 @@ static void pass_on(const struct waiting *waiting, const struct signalfd_siginfo
 		info->ssi_code == SI_QUEUE ? &passed : NULL, 0);
 }
 
-/* Stop as the command did, so that the shell sees its job stopped; SIGCONT goes on from here. */
+/* Stop as the command did, so that the shell sees its job stopped; SIGCONT continues from here. */
 static void stop_too(int signal)
 {
 	struct sigaction plain = {.sa_handler = SIG_DFL}, before;
@@ -140,7 +140,7 @@ static void command_ended(struct waiting *waiting, int status)
 	end(waiting, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* Whoever waits for us is to see what it would see of the command. The core is the command's. */
+/* Our parent must see the same end as that of the command. The core dump is the command's. */
 static void die_of(int signal)
 {
 	struct sigaction plain = {.sa_handler = SIG_DFL};
@@ -153,22 +153,21 @@ static void die_of(int signal)
 	sigprocmask(SIG_UNBLOCK, &only, NULL);
 }
 
-/* The keeper was killed. We are a subreaper: the command is our child now, and its supervisor goes
- * on as long as nothing happens to it. */
+/* The keeper was killed. We are a subreaper: the command is our child now, and its supervisor
+ * keeps running until something ends it. */
 static void keeper_ended(struct waiting *waiting, int status)
 {
 	uint8_t trying = waiting->wait->trying ? *waiting->wait->trying : NEED_NONE;
 	waiting->orphaned = true;
 	if (waiting->command) {
-		run_error(
-			"gs-keeper was ended: the command goes on, but a supervisor that ends now "
-			"is not replaced");
+		run_error("gs-keeper was killed: the command keeps running, but gs-supervisor is "
+			  "no longer replaced if it ends");
 		return;
 	}
 	if (trying && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		run_explain_need(trying, EPERM, false);
 	else
-		run_error("gs-keeper was ended: the command was not started");
+		run_error("the command was not started: gs-keeper was killed");
 	end(waiting, 1);
 }
 
@@ -179,8 +178,8 @@ static void look_after_children(struct waiting *waiting)
 	waiting->child_ended = false;
 	if (waiting->over)
 		return;
-	/* no signal is read yet where the command is not there: a keeper that ends closes its
-	 * reports before it can be waited for */
+	/* no signal is read before the command exists: a keeper that ends closes its reports
+	 * before it can be waited for */
 	int how = waiting->at_end && waiting->pidfd < 0 ? 0 : WNOHANG;
 	if (!waiting->orphaned && waitpid(waiting->wait->keeper, &status, how) > 0)
 		keeper_ended(waiting, status);
@@ -219,23 +218,23 @@ static long yama_scope(void)
 static void explain_filter(int error)
 {
 	if (error == EBUSY)
-		run_error("this runs under a seccomp listener of something else already (a "
-			  "container?): the kernel allows one; start the command outside of it");
+		run_error("another seccomp listener is already active here (a container?), and the "
+			  "kernel allows only one; start the command outside of it");
 	else if (error == EINVAL || error == ENOSYS || error == EACCES || error == EPERM)
-		run_error("this kernel or container does not allow seccomp user notifications "
-			  "(%s): Linux 5.14 or later is needed, and the call seccomp(); allow it: "
-			  "docker, podman: a seccomp profile that has seccomp; systemd: "
-			  "SystemCallFilter=seccomp pidfd_getfd; nspawn: "
-			  "--system-call-filter=\"seccomp pidfd_getfd\"",
-			  strerror(error));
+		run_error(
+			"this kernel or container does not allow seccomp user notifications (%s); "
+			"use Linux 5.14 or newer, and allow the call seccomp(): docker, podman: a "
+			"seccomp profile that allows seccomp; systemd: SystemCallFilter=seccomp "
+			"pidfd_getfd; nspawn: --system-call-filter=\"seccomp pidfd_getfd\"",
+			strerror(error));
 	else
-		run_error("the filter cannot be installed: %s", strerror(error));
+		run_error("cannot install the seccomp filter: %s", strerror(error));
 }
 
 int run_explain_exec(const char *command, int error)
 {
 	if (error == ENOENT && run_elf_exists(command)) {
-		run_error("%s: the interpreter that it names is not there", command);
+		run_error("%s: the interpreter that it names does not exist", command);
 		return 126;
 	}
 	run_error("%s: %s", command, error == ENOENT ? "command not found" : strerror(error));
@@ -252,12 +251,11 @@ static int explain_failure(const struct waiting *waiting, const struct report *r
 		return 1;
 	case STAGE_PTRACE:
 		if (yama_scope() > 1)
-			run_error(
-				"kernel.yama.ptrace_scope is %ld, so that nobody may look into the "
-				"command: it has to be 1 or 0, or run this as root",
-				yama_scope());
+			run_error("kernel.yama.ptrace_scope is %ld: the command may not be traced; "
+				  "set it to 1 or 0, or run this as root",
+				  yama_scope());
 		else
-			run_error("the kernel does not let us look into the command: %s",
+			run_error("the kernel does not allow tracing the command: %s",
 				  strerror(report->value));
 		return 1;
 	case STAGE_NEED:
@@ -276,7 +274,7 @@ static bool more_reports(const struct waiting *waiting)
 	return poll(&reports, 1, 0) > 0 && !(reports.revents & POLLHUP && waiting->at_end);
 }
 
-/* It ends at once, unless a file of the programs' keeps it, which nobody waits for. */
+/* It ends at once, unless closing a file of a program delays it; we do not wait for that. */
 static void await_keeper(pid_t keeper)
 {
 	const struct timespec pause = {.tv_nsec = KEEPER_PAUSE};
@@ -292,7 +290,7 @@ static void take_report(struct waiting *waiting, const struct report *report)
 		return;
 	case REPORT_STOPPED:
 		print_warnings(waiting);
-		if (!more_reports(waiting)) /* else it does not stand any more */
+		if (!more_reports(waiting)) /* else it is out of date */
 			stop_too(report->value);
 		return;
 	case REPORT_FAILED:
@@ -312,7 +310,7 @@ static void read_report(struct waiting *waiting)
 	int fd, got = pass_receive(waiting->wait->report_fd, &report, sizeof(report), &fd);
 	if (got == -EINTR)
 		return;
-	if (got != sizeof(report)) { /* the keeper is gone, which SIGCHLD tells too */
+	if (got != sizeof(report)) { /* the keeper is gone; SIGCHLD comes too */
 		waiting->child_ended = waiting->at_end = true;
 		return;
 	}
@@ -321,7 +319,7 @@ static void read_report(struct waiting *waiting)
 	take_report(waiting, &report);
 }
 
-/* Whoever waits for the end of what the command writes must not wait for us. */
+/* A reader that waits for the end of the command's output must not wait for us. */
 static void let_go(const struct waiting *waiting)
 {
 	const int kept[] = {waiting->signals, waiting->wait->report_fd, waiting->wait->warn_fd};
@@ -352,7 +350,7 @@ int run_wait(struct run_wait *wait)
 	waiting.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	let_go(&waiting);
 	while (!waiting.over) {
-		/* until the command is there, its signals wait */
+		/* until the command exists, its signals wait */
 		struct pollfd fds[] = {{waiting.pidfd < 0 ? -1 : waiting.signals, POLLIN, 0},
 				       {waiting.at_end ? -1 : wait->report_fd, POLLIN, 0},
 				       {wait->warn_fd, POLLIN, 0}};

@@ -1,7 +1,7 @@
 #ifndef GS_RUN_WAIT_H
 #define GS_RUN_WAIT_H
 
-/* The launcher while the command runs: it stands in for it towards the shell. */
+/* The launcher while the command runs: it acts for the command towards the shell. */
 
 #include <sys/types.h>
 
@@ -18,11 +18,11 @@ struct run_wait {
 /* Block all signals before the keeper is forked; the launch remembers how they were. */
 void run_block_signals(struct launch *launch);
 
-/* Pass on signals, stop and go on with the command, print warnings; the exit status. Does not
- * return where a signal ended the command: that ends this process, too. */
+/* Pass on signals, stop and continue with the command, print warnings; the exit status. Does not
+ * return if a signal ended the command: the same signal then ends this process. */
 int run_wait(struct run_wait *wait);
 
-/* Say why the command cannot be run, by execve(2)'s errno: its exit status. */
+/* Report why the command cannot be run, by the errno of execve(2): the exit status. */
 int run_explain_exec(const char *command, int error);
 
 #endif

@@ -85,7 +85,7 @@ def test_conf_that_may_not_be_read(bare_lab, base):
 @pytest.mark.parametrize("tunnel", ["x", "13fb1936-c8dd-4c6b-9af3-394075c0842", "../../etc/passwd",
                                     "13fb1936-c8dd-4c6b-9af3-394075c0842g", ""])
 def test_malformed_id(bare_lab, base, tunnel):
-    refused(bare_lab, base, tunnel, "tunnel id|UUID", status=2)
+    refused(bare_lab, base, tunnel, "not a tunnel's id", status=2)
 
 
 def test_expired_tunnel(bare_lab, base):
@@ -190,7 +190,7 @@ def test_tunnel_that_is_not_active_yet(lab):
     here = lab.run(base, ident, TALK, "call", f"globus.{ident}", port, "question")
     assert here.wait(60) == 1
     assert "talk: connect: Network is unreachable" in here.err, here
-    one_warning(here, ident, "not active|no contact|AWAITING", "tunnel show|listener|initialize")
+    one_warning(here, ident, "not active|not known yet|AWAITING", "tunnel show|listener|initialize")
 
 
 def stop_tunnel(lab, ident):
@@ -218,7 +218,7 @@ def test_stopped_tunnel(lab):
     stop_tunnel(lab, tunnel.id)
     here = call_once(tunnel)
     assert "talk: connect: " in here.err
-    one_warning(here, tunnel.id, "stopped|not active|no contact|refused")
+    one_warning(here, tunnel.id, "stopped|not active|not known yet|refused")
 
 
 def test_unknown_tunnel(lab):

@@ -57,13 +57,13 @@ def test_outer_filter_lacks_the_calls(lab, outside, call):
     base = own.initiator if outside == "listener" else own.listener
     refused = lab.run(getattr(outer, outside), outer.id, *inner(own, base, "/bin/true"))
     assert refused.wait() == 1
-    one_warning(refused, rf"does not watch {call}\(\)", own.id, "name this tunnel there too")
+    one_warning(refused, rf"does not watch {call}\(\)", own.id, "name this tunnel there as well")
 
 
 def test_options_that_do_not_count(tunnel):
     here = tunnel.call(RUN, "--base-dir", tunnel.initiator, "-d", tunnel.id, "--", "/bin/true")
     assert here.wait() == 0
-    one_warning(here, "only --port and --base-dir count")
+    one_warning(here, "only --port and --base-dir take effect")
 
 
 def test_names_that_are_taken(lab):
@@ -71,7 +71,7 @@ def test_names_that_are_taken(lab):
     outer, own = lab.tunnel(mapped=["host.example:80"]), lab.tunnel(mapped=["host.example:80"])
     refused = outer.call(*inner(own, own.initiator, "/bin/true"))
     assert refused.wait() == 1
-    one_warning(refused, "does not take tunnel", "another tunnel")
+    one_warning(refused, "refused tunnel", "another tunnel")
 
 
 def test_tunnel_that_is_there_stays_what_it_is(lab):
@@ -106,7 +106,7 @@ def test_program_of_another_user(lab):
     refused = outer.call("/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                          *inner(own, base, "/bin/true"))
     assert refused.wait() == 1
-    one_warning(refused, "does not take tunnel", "another user")
+    one_warning(refused, "refused tunnel", "another user")
 
 
 def test_daemon_outside(lab):

@@ -288,4 +288,4 @@ def test_real_host_of_a_mapped_name(bare_lab, how):
         here = near.run(*clear, *script("secure_connect.py", "connect", "127.0.0.1", real.port),
                         options=[*options, "--allow-direct"])
         assert here.ok() in ("end\n", "ECONNRESET\n", "EPIPE\n")
-        one_warning(here, "in clear")
+        one_warning(here, "unencrypted")

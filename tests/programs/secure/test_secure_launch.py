@@ -72,7 +72,7 @@ def test_daemon_that_cannot_look(lab, tunnel, call):
     there = tunnel.listen(STORM, "serve", tunnel.port, 1)
     here = tunnel.call(STORM, "ask", tunnel.name, tunnel.fake_port, options=["--attach", daemon.path], stdin="open")
     wait_for("the program", lambda: here.out == "ready\n")
-    one_warning(here, "has its own")
+    one_warning(here, "its own supervisor")
     here.process.stdin.write(b"\n")
     here.process.stdin.flush()
     wait_for("the answer", lambda: here.out == "ready\ngood\n")
@@ -225,7 +225,7 @@ def test_without_the_shim(bare_lab, base):
     tunnel = write_conf(base, **GOOD)
     here, status, ran = launch_from(bare_lab, base, tunnel, RUN, "--no-shim")
     assert (status, ran, here.out) == (0, True, "\n"), here
-    one_warning(here, "--no-shim", "past the tunnels")
+    one_warning(here, "--no-shim", "bypass the tunnels")
     here, status, ran = launch_from(bare_lab, base, tunnel, RUN, "--no-shim", "--hosts")
     assert (status, ran, here.out, here.err) == (0, True, "\n", ""), here
 
@@ -262,7 +262,7 @@ def test_port_for_the_side_that_calls(bare_lab, base, how):
     and nobody makes any."""
     tunnel = write_conf(base, **GOOD)
     here = with_port(bare_lab, base, [tunnel], 8888, how)
-    one_warning(here, f"{tunnel}.conf is for the initiating side", "port 8888", "--listener-contact-string")
+    one_warning(here, f"{tunnel}.conf is for the initiator side", "port 8888", "--listener-contact-string")
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])

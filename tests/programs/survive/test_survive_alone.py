@@ -48,7 +48,7 @@ def test_calls_go_on_without_the_keeper(tunnel):
     here = caller(tunnel)
     supervisor = supervisor_of(here.program)
     os.kill(keeper_of(here.program), signal.SIGKILL)
-    wait_for("the line about it", lambda: "gs-keeper was ended" in here.program.err)
+    wait_for("the line about it", lambda: "gs-keeper was killed" in here.program.err)
     assert here.ask("ask") == "good"
     os.kill(supervisor, signal.SIGKILL)
     fails(here)

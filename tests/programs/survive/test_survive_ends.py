@@ -20,8 +20,8 @@ def test_keeper_killed(tunnel):
     (sleep,) = [pid for pid, (name, _) in here.children().items() if name == "sleep"]
     try:
         os.kill(keeper_of(here), signal.SIGKILL)
-        wait_for("the warning", lambda: "gs-keeper was ended" in here.err or not here.running(), timeout=10)
-        assert "gs-keeper was ended" in here.err
+        wait_for("the warning", lambda: "gs-keeper was killed" in here.err or not here.running(), timeout=10)
+        assert "gs-keeper was killed" in here.err
         here.process.send_signal(signal.SIGTERM)
         assert here.wait(3) == 143
     finally:
