@@ -84,8 +84,9 @@ bool doctor_services(struct doctor *doctor)
 		return false;
 	}
 	cleanup_free char *url = cli_service_url(cli, "TRANSFER");
-	doctor_say(doctor, DOCTOR_OK, "Transfer", "%s answers and knows %d access points",
-		   url ? url : "it", cJSON_GetArraySize(list));
+	int known = cJSON_GetArraySize(list);
+	doctor_say(doctor, DOCTOR_OK, "Transfer", "%s answers and lists %d access point%s",
+		   url ? url : "it", known, known == 1 ? "" : "s");
 	cJSON_Delete(list);
 	return true;
 }
@@ -97,7 +98,7 @@ static int run(struct cli *cli, const void *given, char **words)
 	char id[37];
 	if (words[0] && cli_uuid(cli, "a tunnel's", words[0], id) < 0)
 		return -1;
-	/* It reports; it does not ask. */
+	/* doctor only reports: it asks for no login. */
 	cli->asking = false;
 	if (cli->json)
 		doctor.report = cJSON_CreateArray();
@@ -108,7 +109,8 @@ static int run(struct cli *cli, const void *given, char **words)
 	if (doctor.report)
 		output_json_list(doctor.report);
 	else
-		printf("%u failed, %u warnings\n", doctor.failures, doctor.warnings);
+		printf("%u failed, %u warning%s\n", doctor.failures, doctor.warnings,
+		       doctor.warnings == 1 ? "" : "s");
 	cJSON_Delete(doctor.report);
 	return doctor.failures ? STATUS_FAILED : 0;
 }
@@ -116,11 +118,10 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command doctor_command = {
 	.name = "doctor",
 	.words = "[TUNNEL_ID]",
-	.summary = "try everything that a program in a tunnel needs",
-	.about = "Each line is ok, warning or failed, with what to do. It calls the access point, "
-		 "or "
-		 "on its side the listener, and proves itself as in earnest: the listener sees a "
-		 "connection that ends at once.",
+	.summary = "test everything that a program in a tunnel needs",
+	.about = "Each line is ok, warning or failed, with what to do. The test connects to the "
+		 "access point, or on the listener side to the listener, and authenticates as "
+		 "usual: the listener sees a connection that ends at once.",
 	.words_max = 1,
 	.options = options,
 	.values_size = sizeof(struct values),

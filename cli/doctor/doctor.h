@@ -1,7 +1,7 @@
 #ifndef GS_DOCTOR_H
 #define GS_DOCTOR_H
 
-/* globus-streams doctor: what a support desk would ask, each question tried, not guessed. */
+/* globus-streams doctor: what a support desk would ask, each answer found by a test. */
 
 #include "cli/command/environment.h"
 #include "cli/service/cli.h"
@@ -19,7 +19,7 @@ struct doctor {
 __attribute__((format(printf, 4, 5))) void doctor_say(struct doctor *doctor, enum verdict verdict,
 						      const char *what, const char *format, ...);
 
-/* The same with what cli->failure says, which it takes away. */
+/* The same with the message of cli->failure, which is cleared. */
 void doctor_say_failure(struct doctor *doctor, enum verdict verdict, const char *what);
 
 /* This machine: kernel, rights, shim. */
@@ -32,7 +32,7 @@ void doctor_launcher(struct doctor *doctor);
  * -errno; *said: a line that came with it, to be freed, or NULL. */
 int doctor_try_launcher(const char *base, const char *id, char **said);
 
-/* The whole path of what lies beside this program. Free it; NULL: not there. */
+/* The full path of a file next to this program. Free it; NULL: it does not exist. */
 char *doctor_beside_us(const char *relative);
 
 /* The login, and whether Transfer answers. False: it does not. */

@@ -14,12 +14,12 @@
 #include "cli/base/say.h"
 #include "cli/doctor/doctor.h"
 
-/* doctor: the launcher is tried, with a command that ends at once (this program, --version). */
+/* doctor: tests the launcher with a command that ends at once (this program, --version). */
 
 #define LIMIT_MS  10000
 #define SAID_MAX  1024
 #define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
-#define NOBODY    "00000000-0000-4000-8000-000000000000" /* a tunnel for a try */
+#define NOBODY    "00000000-0000-4000-8000-000000000000" /* an invented tunnel, for the test */
 
 extern char **environ;
 
@@ -36,15 +36,15 @@ char *doctor_beside_us(const char *relative)
 	return realpath(path, NULL);
 }
 
-/* Variables that would bring in other tunnels, with their conf files, or another supervisor, which
- * would keep a tunnel that is none. */
+/* Drop variables that would add other tunnels, with their conf files, or name a supervisor,
+ * which would keep the invented tunnel. */
 static void drop_others(void)
 {
 	unsetenv("GLOBUS_STREAMS_SUPERVISOR");
 	for (char **at = environ; *at;) {
 		cleanup_free char *name = strndup(*at, strcspn(*at, "="));
 		if (name && strncmp(name, INTERCEPT, strlen(INTERCEPT)) == 0)
-			unsetenv(name); /* moves the rest up */
+			unsetenv(name); /* moves the following ones up */
 		else
 			at++;
 	}
@@ -81,7 +81,7 @@ static int wait_for(pid_t child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* The first line of what was said, without the speaker's name; NULL: nothing. */
+/* The first line of the output, without the program's name; NULL: nothing. */
 static char *first_line(int file)
 {
 	static const char name[] = "globus-streams-run: ";
@@ -100,8 +100,8 @@ int doctor_try_launcher(const char *base, const char *id, char **said)
 	cleanup_fd int file = memfd_create("said", MFD_CLOEXEC);
 	*said = NULL;
 	if (!launcher)
-		*said = strdup("globus-streams-run is not installed beside this program; install "
-			       "the package again");
+		*said = strdup("globus-streams-run is not installed next to this program; "
+			       "reinstall the package");
 	if (!launcher || file < 0)
 		return -ENOENT;
 	fflush(NULL);
@@ -111,7 +111,7 @@ int doctor_try_launcher(const char *base, const char *id, char **said)
 	if (child < 0)
 		return -errno;
 	int status = wait_for(child);
-	*said = status == -ETIMEDOUT ? strdup("it did not end") : first_line(file);
+	*said = status == -ETIMEDOUT ? strdup("it did not end within 10 s") : first_line(file);
 	if (status > 0 && !*said && asprintf(said, "exit status %d", status) < 0)
 		*said = NULL;
 	return status;
@@ -144,17 +144,17 @@ void doctor_launcher(struct doctor *doctor)
 		base = NULL;
 	if (!base || !mkdtemp(base)) {
 		doctor_say(doctor, DOCTOR_WARNING, "launcher",
-			   "not tried, since %s cannot be made: %s; set TMPDIR",
-			   base ? base : "a folder", strerror(errno));
+			   "not tested: cannot create %s: %s; set TMPDIR", base ? base : "a folder",
+			   strerror(errno));
 		return;
 	}
-	say_waiting("trying the launcher");
+	say_waiting("testing the launcher");
 	int status = try_with_conf(base, &said);
 	rmdir(base);
 	if (status == 0 && !said)
 		doctor_say(doctor, DOCTOR_OK, "launcher", "globus-streams-run runs a command");
 	else
 		doctor_say(doctor, status ? DOCTOR_FAILED : DOCTOR_WARNING, "launcher",
-			   "globus-streams-run %s: %s", status ? "does not run a command" : "says",
-			   said ? said : "no reason");
+			   "globus-streams-run %s: %s", status ? "cannot run a command" : "reports",
+			   said ? said : "no reason given");
 }

@@ -11,9 +11,9 @@
 
 /* doctor on the listener's side. */
 
-#define PROGRAM_S 3 /* for a program here to prove itself */
+#define PROGRAM_S 3 /* for a local program to authenticate */
 
-/* Whether the address is this machine's and the port free: 0, or -errno. */
+/* Whether the address belongs to this machine and the port is free: 0, or -errno. */
 static int try_bind(const struct addrinfo *list)
 {
 	int err = -EADDRNOTAVAIL;
@@ -31,8 +31,8 @@ static int try_bind(const struct addrinfo *list)
 }
 
 /*
- * Somebody listens. The access point is a caller with the same secret, so we can be one: a program
- * that globus-streams-run started lets us in.
+ * A program listens. The access point is a client with the same secret, so we can act as one: a
+ * program started by globus-streams-run accepts us.
  */
 static void check_program(struct visit *visit, int fd, const char *text)
 {
@@ -40,21 +40,20 @@ static void check_program(struct visit *visit, int fd, const char *text)
 	bool reached;
 	if (!visit->view.secured) {
 		doctor_say(visit->doctor, DOCTOR_OK, "listener",
-			   "a program listens at %s (without LAN authentication: which, was not "
-			   "checked)",
+			   "a program listens at %s (without LAN authentication, which program "
+			   "cannot be checked)",
 			   text);
 		return;
 	}
 	say_waiting("authenticating");
 	if (probe_authenticate(fd, &visit->view, PROGRAM_S, &why, &reached) == 0)
 		doctor_say(visit->doctor, DOCTOR_OK, "listener",
-			   "a program listens at %s, and lets in who has the LAN secret", text);
+			   "a program listens at %s and accepts the LAN secret", text);
 	else
-		doctor_say(
-			visit->doctor, DOCTOR_FAILED, "listener",
-			"a program listens at %s, but does not know the LAN secret (%s); start it "
-			"with: globus-streams-run %s%s -- COMMAND",
-			text, why, visit->environment.option, visit->environment.id);
+		doctor_say(visit->doctor, DOCTOR_FAILED, "listener",
+			   "a program listens at %s but does not have the LAN secret (%s); start "
+			   "it with: globus-streams-run %s%s -- COMMAND",
+			   text, why, visit->environment.option, visit->environment.id);
 }
 
 void doctor_listener(struct visit *visit)
@@ -63,7 +62,7 @@ void doctor_listener(struct visit *visit)
 	char text[CONTACT_TEXT_MAX];
 	if (!visit->view.listener.port) {
 		doctor_say(doctor, DOCTOR_FAILED, "listener contact",
-			   "none is stored; set it with: globus-streams environment update "
+			   "no contact is stored; set it with: globus-streams environment update "
 			   "--listener-contact-string HOST:PORT %s%s",
 			   visit->environment.option, visit->environment.id);
 		return;
@@ -72,7 +71,7 @@ void doctor_listener(struct visit *visit)
 	struct addrinfo *list = doctor_resolve(visit, &visit->view.listener, "listener contact");
 	if (!list)
 		return;
-	say_waiting("calling the listener");
+	say_waiting("connecting to the listener");
 	cleanup_fd int fd = probe_connect(list, DOCTOR_CONNECT_S);
 	int err = fd < 0 ? try_bind(list) : 0;
 	freeaddrinfo(list);
@@ -80,17 +79,17 @@ void doctor_listener(struct visit *visit)
 		check_program(visit, fd, text);
 	else if (!err)
 		doctor_say(doctor, DOCTOR_WARNING, "listener",
-			   "no program listens at %s yet; the port is free; start it with: "
+			   "no program listens at %s yet (the port is free); start it with: "
 			   "globus-streams-run %s%s -- COMMAND",
 			   text, visit->environment.option, visit->environment.id);
 	else if (err == -EADDRNOTAVAIL)
 		doctor_say(doctor, DOCTOR_FAILED, "listener",
-			   "%s is not this machine's address and takes no connection (%s); set the "
-			   "right one with: globus-streams environment update "
+			   "%s is not an address of this machine and accepts no connection (%s); "
+			   "set the right one with: globus-streams environment update "
 			   "--listener-contact-string HOST:PORT %s%s",
 			   text, strerror(-fd), visit->environment.option, visit->environment.id);
 	else
 		doctor_say(doctor, DOCTOR_FAILED, "listener",
-			   "%s takes no connection (%s), and cannot be listened at: %s", text,
-			   strerror(-fd), strerror(-err));
+			   "%s accepts no connection (%s), and no program can listen there: %s",
+			   text, strerror(-fd), strerror(-err));
 }

@@ -20,7 +20,7 @@
 
 #define SHIM "libglobus_streams_shim.so"
 
-/* What a child that tried a listener says by its exit status. */
+/* Exit status of the child that tried to install a listener. */
 enum tried { TRIED_OK, TRIED_WITH_NNP, TRIED_NO_ADDFD, TRIED_BUSY, TRIED_REFUSED };
 
 static int install_listener(void)
@@ -31,7 +31,7 @@ static int install_listener(void)
 			    &program);
 }
 
-/* In a child, since a filter cannot be taken off again. */
+/* In a child, since a filter cannot be removed. */
 static enum tried try_listener(void)
 {
 	bool needed = false;
@@ -43,7 +43,7 @@ static enum tried try_listener(void)
 	}
 	if (fd < 0)
 		return errno == EBUSY ? TRIED_BUSY : TRIED_REFUSED;
-	/* A kernel that knows it looks for the notification, and there is none. */
+	/* A kernel that knows this ioctl looks for the notification and finds none: ENOENT. */
 	struct seccomp_notif_addfd addfd = {.id = 1};
 	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) == 0 || errno != ENOENT)
 		return TRIED_NO_ADDFD;
@@ -62,7 +62,7 @@ static enum tried try_in_child(void)
 	return (enum tried)WEXITSTATUS(status);
 }
 
-/* Whether the launcher can have one. */
+/* Whether the launcher can install a listener. */
 static bool check_listener(struct doctor *doctor)
 {
 	struct utsname name = {0};
@@ -70,26 +70,25 @@ static bool check_listener(struct doctor *doctor)
 	enum tried tried = try_in_child();
 	if (tried == TRIED_BUSY)
 		doctor_say(doctor, DOCTOR_FAILED, "kernel",
-			   "another seccomp listener watches this process already (a container "
-			   "engine, or another launcher); run outside of it");
+			   "another seccomp listener already watches this process (a container "
+			   "engine, or another launcher); run this outside of it");
 	else if (tried == TRIED_NO_ADDFD)
 		doctor_say(doctor, DOCTOR_FAILED, "kernel",
-			   "%s cannot hand over connections (no SECCOMP_IOCTL_NOTIF_ADDFD); Linux "
-			   "5.14 or newer is needed",
+			   "Linux %s cannot hand over connections (no SECCOMP_IOCTL_NOTIF_ADDFD); "
+			   "use Linux 5.14 or newer",
 			   name.release);
 	else if (tried == TRIED_REFUSED)
-		doctor_say(
-			doctor, DOCTOR_FAILED, "kernel",
-			"%s does not give a seccomp listener; Linux 5.14 or newer is needed, and "
-			"in a container a profile that allows seccomp()",
-			name.release);
+		doctor_say(doctor, DOCTOR_FAILED, "kernel",
+			   "Linux %s does not provide a seccomp listener; use Linux 5.14 or newer, "
+			   "and in a container a profile that allows seccomp()",
+			   name.release);
 	else
-		doctor_say(doctor, DOCTOR_OK, "kernel", "%s gives a seccomp listener",
+		doctor_say(doctor, DOCTOR_OK, "kernel", "Linux %s provides a seccomp listener",
 			   name.release);
 	if (tried == TRIED_WITH_NNP)
 		doctor_say(doctor, DOCTOR_OK, "no_new_privs",
-			   "this user needs it: sudo and setuid programs gain no rights under the "
-			   "tool");
+			   "required for this user: sudo and setuid programs gain no privileges "
+			   "under globus-streams-run");
 	return tried == TRIED_OK || tried == TRIED_WITH_NNP;
 }
 
@@ -98,15 +97,16 @@ static void check_pidfd(struct doctor *doctor)
 	cleanup_fd int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	cleanup_fd int copy = self < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, self, self, 0);
 	if (copy >= 0)
-		doctor_say(doctor, DOCTOR_OK, "pidfd", "descriptors of a process can be reached");
+		doctor_say(doctor, DOCTOR_OK, "pidfd",
+			   "descriptors of another process can be duplicated");
 	else
 		doctor_say(doctor, DOCTOR_FAILED, "pidfd",
-			   "pidfd_getfd: %s; Linux 5.14 or newer is needed, and in a container a "
-			   "profile that allows it",
+			   "pidfd_getfd() failed: %s; use Linux 5.14 or newer, and in a container "
+			   "a profile that allows it",
 			   strerror(errno));
 }
 
-/* Read a number from a file, or from a line of it that begins with key. -1: not there. */
+/* Read a number from a file, or from its line that begins with key. -1: not found. */
 static int read_number(const char *path, const char *key)
 {
 	char line[256];
@@ -133,7 +133,7 @@ static void check_ptrace(struct doctor *doctor)
 	int scope = read_number("/proc/sys/kernel/yama/ptrace_scope", "");
 	if (scope == 3 || (scope == 2 && !has_ptrace_capability()))
 		doctor_say(doctor, DOCTOR_FAILED, "ptrace_scope",
-			   "kernel.yama.ptrace_scope is %d: nobody may look into the command; an "
+			   "kernel.yama.ptrace_scope is %d: the command may not be traced; an "
 			   "administrator can set it to 1 with sysctl%s",
 			   scope, scope == 3 ? " before the next boot" : "");
 	else if (scope < 0)
@@ -147,10 +147,10 @@ static void check_filter(struct doctor *doctor)
 {
 	if (read_number("/proc/self/status", "Seccomp:") > 0)
 		doctor_say(doctor, DOCTOR_WARNING, "seccomp",
-			   "a filter is in force here already, as in containers; calls that it "
-			   "forbids stay forbidden");
+			   "a filter is already active, as in containers: calls that it forbids "
+			   "stay forbidden");
 	else
-		doctor_say(doctor, DOCTOR_OK, "seccomp", "no filter is in force");
+		doctor_say(doctor, DOCTOR_OK, "seccomp", "no filter is active");
 }
 
 static void check_shim(struct doctor *doctor)
@@ -161,12 +161,11 @@ static void check_shim(struct doctor *doctor)
 	void *handle = shim ? dlopen(shim, RTLD_NOW | RTLD_LOCAL) : NULL;
 	if (!shim)
 		doctor_say(doctor, DOCTOR_FAILED, "shim",
-			   "%s is not installed with this program: dynamic programs will not find "
-			   "the tunnels' names; install the package again",
+			   "%s is not installed with this program: dynamic programs cannot resolve "
+			   "the tunnels' names; reinstall the package",
 			   SHIM);
 	else if (!handle)
-		doctor_say(doctor, DOCTOR_FAILED, "shim", "%s; install the package again",
-			   dlerror());
+		doctor_say(doctor, DOCTOR_FAILED, "shim", "%s; reinstall the package", dlerror());
 	else
 		doctor_say(doctor, DOCTOR_OK, "shim", "%s can be loaded", shim);
 	if (handle)
@@ -183,6 +182,6 @@ void doctor_machine(struct doctor *doctor)
 		doctor_launcher(doctor);
 	else
 		doctor_say(doctor, DOCTOR_WARNING, "launcher",
-			   "not tried, since the kernel refuses");
+			   "not tested: the kernel does not provide a seccomp listener");
 	check_shim(doctor);
 }

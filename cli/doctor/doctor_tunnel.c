@@ -28,14 +28,15 @@ static bool check_conf(struct visit *visit)
 	}
 	if (conf_view(&visit->environment.conf, &visit->view, &key, &why) < 0) {
 		doctor_say(doctor, DOCTOR_FAILED, "conf file",
-			   "%s/%s.conf: %s: %s; run: globus-streams environment initialize --force "
+			   "%s/%s.conf: %s %s; run: globus-streams environment initialize --force "
 			   "%s%s",
 			   visit->environment.base, visit->environment.id, key, why,
 			   visit->environment.option, visit->environment.id);
 		return false;
 	}
 	visit->listener = environment_is_listener(&visit->environment);
-	doctor_say(doctor, DOCTOR_OK, "conf file", "%s/%s.conf is ours alone; this is the %s side",
+	doctor_say(doctor, DOCTOR_OK, "conf file",
+		   "%s/%s.conf is readable only by you; this is the %s side",
 		   visit->environment.base, visit->environment.id,
 		   visit->listener ? "listener" : "initiator");
 	if (!visit->listener)
@@ -44,25 +45,25 @@ static bool check_conf(struct visit *visit)
 	return true;
 }
 
-/* Only that it is there: whether it is right is tried where somebody can be asked. */
+/* Only whether it exists: whether it is correct is tested later, where a peer can be asked. */
 static void check_secret(struct visit *visit)
 {
 	const struct conf *conf = &visit->environment.conf;
 	const char *id = visit->environment.id, *option = visit->environment.option;
 	if (visit->view.secured)
-		doctor_say(visit->doctor, DOCTOR_OK, "LAN secret", "there is one%s",
-			   visit->listener
-				   ? "; that the access point knows it cannot be tried from "
-				     "here: it shows when the first connection comes"
-				   : "");
+		doctor_say(visit->doctor, DOCTOR_OK, "LAN secret",
+			   "the conf file has a LAN secret%s",
+			   visit->listener ? " (whether the access point has the same one cannot "
+					     "be tested from here: the first connection shows it)"
+					   : "");
 	else if (conf_get(conf, CONF_LANKEY))
 		doctor_say(visit->doctor, DOCTOR_WARNING, "LAN secret",
-			   "there is one, but lan_auth=none keeps it from being used");
+			   "the conf file has a LAN secret, but lan_auth=none disables it");
 	else if (conf_get(conf, CONF_LANKEY_ID))
 		doctor_say(visit->doctor, DOCTOR_FAILED, "LAN secret",
-			   "the conf file has a lankey_id and no lankey, so that the access point "
-			   "demands a secret that is lost; run: globus-streams environment "
-			   "initialize --force %s%s",
+			   "the conf file has a lankey_id but no lankey: the access point requires "
+			   "a secret that is lost; run: globus-streams environment initialize "
+			   "--force %s%s",
 			   option, id);
 	else
 		doctor_say(visit->doctor, DOCTOR_WARNING, "LAN secret",
@@ -77,12 +78,11 @@ static void say_time_left(struct visit *visit)
 	if (!visit->view.expiration)
 		doctor_say(visit->doctor, DOCTOR_WARNING, "time left", "not known");
 	else if (left <= 0)
-		doctor_say(
-			visit->doctor, DOCTOR_FAILED, "time left",
-			"by the conf file and this machine's clock the tunnel's time is over, so "
-			"that globus-streams-run refuses; if it was prolonged, run: "
-			"globus-streams environment update %s%s",
-			visit->environment.option, visit->environment.id);
+		doctor_say(visit->doctor, DOCTOR_FAILED, "time left",
+			   "the tunnel has expired, according to the conf file and this machine's "
+			   "clock, so globus-streams-run refuses it; if it was extended, run: "
+			   "globus-streams environment update %s%s",
+			   visit->environment.option, visit->environment.id);
 	else
 		doctor_say(visit->doctor, left < 600 ? DOCTOR_WARNING : DOCTOR_OK, "time left",
 			   "%lld h %02lld min", left / 3600, left / 60 % 60);
@@ -101,26 +101,26 @@ static void check_manager_token(struct visit *visit)
 	say_waiting("asking Auth");
 	if (scope && auth_token(cli, endpoint, scope, NULL, &token) == 0)
 		doctor_say(visit->doctor, DOCTOR_OK, "GCS Manager",
-			   "there is a token for that of endpoint %s", endpoint);
+			   "a token for the GCS Manager of endpoint %s is available", endpoint);
 	else
 		doctor_say_failure(visit->doctor, DOCTOR_WARNING, "GCS Manager");
 }
 
-/* The programs' own launcher, with this very conf file. */
+/* The real launcher, with this tunnel's conf file. */
 static void check_launch(struct visit *visit)
 {
 	cleanup_free char *said = NULL;
-	say_waiting("trying the launcher");
+	say_waiting("testing the launcher");
 	int status = doctor_try_launcher(visit->environment.base, visit->environment.id, &said);
 	if (status == 0 && !said)
 		doctor_say(visit->doctor, DOCTOR_OK, "launch", "a command runs in this tunnel");
 	else
 		doctor_say(visit->doctor, status ? DOCTOR_FAILED : DOCTOR_WARNING, "launch",
 			   "a command %s in this tunnel: %s", status ? "does not run" : "runs",
-			   said ? said : "no reason");
+			   said ? said : "no reason given");
 }
 
-/* Whether two contacts lead to the same address and port. */
+/* Whether two contacts mean the same address and port. */
 static bool is_same(const struct contact *one, const struct contact *other)
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *a = NULL, *b = NULL;
@@ -136,7 +136,7 @@ static bool is_same(const struct contact *one, const struct contact *other)
 	return same && one->port == other->port;
 }
 
-/* What Transfer tells the access point to call, against what this side listens at. */
+/* Compare the listener contact that Transfer has with that of the conf file. */
 static void check_listener_contact(struct visit *visit, const struct tunnel *tunnel)
 {
 	struct contact called;
@@ -151,15 +151,15 @@ static void check_listener_contact(struct visit *visit, const struct tunnel *tun
 	contact_format(&visit->view.listener, ours);
 	if (is_same(&called, &visit->view.listener))
 		doctor_say(visit->doctor, DOCTOR_OK, "stored contact",
-			   "Transfer has the listener at %s, too", theirs);
+			   "Transfer has the same listener contact, %s", theirs);
 	else
 		doctor_say(visit->doctor, DOCTOR_FAILED, "stored contact",
-			   "Transfer has the listener at %s, and the conf file says %s; run: "
+			   "Transfer has the listener contact %s, but the conf file has %s; run: "
 			   "globus-streams environment update --listener-contact-string %s %s%s",
 			   theirs, ours, ours, visit->environment.option, visit->environment.id);
 }
 
-/* The tunnel as Transfer has it; the contact is taken from there, as a program's would be. */
+/* The tunnel as Transfer has it. The contact is taken from there, as a launch would do. */
 static void check_tunnel(struct visit *visit)
 {
 	struct cli *cli = visit->doctor->cli;
@@ -177,7 +177,7 @@ static void check_tunnel(struct visit *visit)
 	if (err)
 		doctor_say_failure(visit->doctor, DOCTOR_FAILED, "tunnel");
 	else
-		doctor_say(visit->doctor, DOCTOR_OK, "tunnel", "it is %s", tunnel.state);
+		doctor_say(visit->doctor, DOCTOR_OK, "tunnel", "the tunnel is %s", tunnel.state);
 	visit->usable = !err;
 	if (!err && !visit->listener)
 		visit->view.contact = contact;
@@ -197,7 +197,7 @@ struct addrinfo *doctor_resolve(struct visit *visit, const struct contact *conta
 	int code = getaddrinfo(contact->host, port, &hints, &list);
 	if (code) {
 		doctor_say(visit->doctor, DOCTOR_FAILED, what,
-			   "%s has no address here (%s); check this machine's DNS", contact->host,
+			   "cannot resolve %s: %s; check this machine's DNS", contact->host,
 			   gai_strerror(code));
 		return NULL;
 	}
@@ -205,27 +205,28 @@ struct addrinfo *doctor_resolve(struct visit *visit, const struct contact *conta
 			NI_NUMERICHOST) != 0)
 		snprintf(address, sizeof(address), "%s", "an address");
 	if (strcmp(address, contact->host) != 0)
-		doctor_say(visit->doctor, DOCTOR_OK, what, "%s is %s", contact->host, address);
+		doctor_say(visit->doctor, DOCTOR_OK, what, "%s resolves to %s", contact->host,
+			   address);
 	return list;
 }
 
-/* Without a secret there is nothing to say; an access point that does not want us ends it. */
+/* Without a secret there is nothing to send; an access point that refuses us closes the
+ * connection. */
 static void check_silence(struct visit *visit, int fd)
 {
 	struct pollfd end = {.fd = fd, .events = POLLIN | POLLRDHUP};
 	char byte;
-	say_waiting("listening to the access point");
+	say_waiting("waiting for the access point");
 	if (poll(&end, 1, SILENCE_MS) > 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
-		doctor_say(
-			visit->doctor, DOCTOR_FAILED, "far side",
-			"the access point ends a connection that does not authenticate; start the "
-			"program that listens, or get a secret: globus-streams environment "
-			"initialize --force %s%s",
-			visit->environment.option, visit->environment.id);
+		doctor_say(visit->doctor, DOCTOR_FAILED, "far side",
+			   "the access point closes a connection that does not authenticate; start "
+			   "the listening program, or get a secret with: globus-streams "
+			   "environment initialize --force %s%s",
+			   visit->environment.option, visit->environment.id);
 	else
 		doctor_say(visit->doctor, DOCTOR_WARNING, "far side",
-			   "the access point keeps a connection without a secret; whether it leads "
-			   "to a program cannot be tried");
+			   "the access point keeps a connection without a secret open, but whether "
+			   "a program answers at the far end cannot be tested from here");
 }
 
 static void check_authentication(struct visit *visit, int fd)
@@ -240,18 +241,18 @@ static void check_authentication(struct visit *visit, int fd)
 	int err = probe_authenticate(fd, &visit->view, HANDSHAKE_S, &why, &reached);
 	if (!err || reached)
 		doctor_say(visit->doctor, DOCTOR_OK, "LAN authentication",
-			   "the access point and we know each other");
+			   "mutual authentication with the access point succeeded");
 	if (!err)
 		doctor_say(visit->doctor, DOCTOR_OK, "far side", "a program listens");
 	else if (reached)
 		doctor_say(visit->doctor, DOCTOR_FAILED, "far side",
-			   "%s; start the program that listens, and run this on its side", why);
+			   "%s; start the listening program, and run doctor on the listener side",
+			   why);
 	else
-		doctor_say(
-			visit->doctor, DOCTOR_FAILED, "LAN authentication",
-			"%s; for a new secret run: globus-streams environment initialize --force "
-			"%s%s",
-			why, visit->environment.option, visit->environment.id);
+		doctor_say(visit->doctor, DOCTOR_FAILED, "LAN authentication",
+			   "authentication with the access point failed: %s; for a new secret, "
+			   "run: globus-streams environment initialize --force %s%s",
+			   why, visit->environment.option, visit->environment.id);
 }
 
 static void check_initiator(struct visit *visit)
@@ -259,25 +260,26 @@ static void check_initiator(struct visit *visit)
 	char text[CONTACT_TEXT_MAX];
 	contact_format(&visit->view.contact, text);
 	if (!visit->view.contact.port) {
-		doctor_say(visit->doctor, DOCTOR_FAILED, "contact",
-			   "none is known; run: globus-streams environment contact-lookup %s%s",
-			   visit->environment.option, visit->environment.id);
+		doctor_say(
+			visit->doctor, DOCTOR_FAILED, "contact",
+			"no contact is known; run: globus-streams environment contact-lookup %s%s",
+			visit->environment.option, visit->environment.id);
 		return;
 	}
 	struct addrinfo *list = doctor_resolve(visit, &visit->view.contact, "contact");
 	if (!list)
 		return;
-	say_waiting("calling the access point");
+	say_waiting("connecting to the access point");
 	cleanup_fd int fd = probe_connect(list, DOCTOR_CONNECT_S);
 	freeaddrinfo(list);
 	if (fd < 0) {
 		doctor_say(visit->doctor, DOCTOR_FAILED, "access point",
-			   "%s does not take a connection: %s; check firewalls between here and "
-			   "there, or ask its administrator",
+			   "cannot connect to %s: %s; check the firewalls in between, or ask the "
+			   "access point's administrator",
 			   text, strerror(-fd));
 		return;
 	}
-	doctor_say(visit->doctor, DOCTOR_OK, "access point", "%s takes connections", text);
+	doctor_say(visit->doctor, DOCTOR_OK, "access point", "%s accepts connections", text);
 	check_authentication(visit, fd);
 }
 

@@ -17,7 +17,8 @@ struct visit {
 	bool usable; /* the tunnel is active, or we do not know */
 };
 
-/* The addresses of a contact, to be freed; NULL: none, which is said. what: the check's name. */
+/* The addresses of a contact, to be freed; NULL: none, which is reported. what: the check's
+ * name. */
 struct addrinfo *doctor_resolve(struct visit *visit, const struct contact *contact,
 				const char *what);
 

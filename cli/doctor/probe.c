@@ -115,14 +115,14 @@ int probe_authenticate(int fd, const struct conf_view *view, unsigned seconds, c
 	uint8_t nonce[LAN_AUTH_NONCE];
 	*reached = false;
 	if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce)) {
-		*why = "no random numbers";
+		*why = "no random numbers are available";
 		return -EIO;
 	}
 	lan_auth_caller(&la, view->key_id, nonce);
 	int err = handshake(fd, &la, view, clock_ms() + seconds * 1000LL);
 	if (err) {
-		*why = err == -ETIMEDOUT    ? "it says nothing"
-		       : err == -ECONNRESET ? "it closes the connection"
+		*why = err == -ETIMEDOUT    ? "it accepted the connection but sent no reply"
+		       : err == -ECONNRESET ? "it closed the connection"
 					    : "the connection broke";
 		return err;
 	}
