@@ -16,25 +16,25 @@ struct values {
 };
 
 static const struct option_spec options[] = {
-	{0, "no-browser", NULL, "print the address and read the code", OPTION_FLAG,
+	{0, "no-browser", NULL, "print the address and prompt for the code", OPTION_FLAG,
 	 offsetof(struct values, no_browser)},
-	{0, "force", NULL, "also where a login is there", OPTION_FLAG,
+	{0, "force", NULL, "log in again even if already logged in", OPTION_FLAG,
 	 offsetof(struct values, force)},
-	{0, "endpoint", "ID", "also for the GCS Manager of an endpoint", OPTION_LIST,
+	{0, "endpoint", "ID", "also cover the GCS Manager of this endpoint", OPTION_LIST,
 	 offsetof(struct values, endpoints)},
-	{0, "scope", "SCOPES", "also with these scopes, as a service asked for", OPTION_LIST,
+	{0, "scope", "SCOPES", "also request these scopes, as named by a service", OPTION_LIST,
 	 offsetof(struct values, scopes)},
-	{0, "identity", "LIST", "with one of these identities in the session", OPTION_TEXT,
+	{0, "identity", "LIST", "require one of these identities in the session", OPTION_TEXT,
 	 offsetof(struct values, identity)},
-	{0, "policy", "LIST", "under these session policies", OPTION_TEXT,
+	{0, "policy", "LIST", "require these session policies", OPTION_TEXT,
 	 offsetof(struct values, policy)},
-	{0, "domain", "LIST", "with an identity of one of these domains", OPTION_TEXT,
+	{0, "domain", "LIST", "require an identity of one of these domains", OPTION_TEXT,
 	 offsetof(struct values, domain)},
-	{0, "mfa", NULL, "with a second factor", OPTION_FLAG, offsetof(struct values, mfa)},
+	{0, "mfa", NULL, "require a second factor", OPTION_FLAG, offsetof(struct values, mfa)},
 	{0},
 };
 
-/* What a login is asked for: LOGIN_SCOPES and the options' own. Free it; NULL with cli->failure. */
+/* The scopes to request: LOGIN_SCOPES and those of the options. Free it; NULL with cli->failure. */
 static char *all_scopes(struct cli *cli, const struct values *values)
 {
 	char *all = strdup(LOGIN_SCOPES);
@@ -58,7 +58,7 @@ static char *all_scopes(struct cli *cli, const struct values *values)
 	return all;
 }
 
-/* Whether a login is there that covers Transfer and can be renewed. */
+/* Whether a login exists that covers Transfer and can be renewed. */
 static bool is_logged_in(struct cli *cli, const struct credentials *credentials)
 {
 	struct token token;
@@ -90,14 +90,13 @@ static int run(struct cli *cli, const void *given, char **words)
 	if (auth_credentials(cli, &credentials) < 0)
 		return -1;
 	if (credentials.secret) {
-		print(cli,
-		      "The client credentials of the environment are used; no login is needed.");
+		print(cli, "Client credentials from the environment are used; no login is needed.");
 		return 0;
 	}
 	bool asks = values->force || values->mfa || values->scopes.count ||
 		    values->endpoints.count || values->identity || values->policy || values->domain;
 	if (!asks && is_logged_in(cli, &credentials)) {
-		print(cli, "You are logged in already; to log in again, use --force.");
+		print(cli, "You are already logged in; to log in again, use --force.");
 		return 0;
 	}
 	cleanup_free char *scopes = all_scopes(cli, values);
@@ -120,9 +119,9 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command login_command = {
 	.name = "login",
 	.summary = "log in to Globus",
-	.about = "Opens a browser where there is one, and else takes the code that the login page "
-		 "shows. Not needed with client credentials in GLOBUS_CLI_CLIENT_ID and "
-		 "GLOBUS_CLI_CLIENT_SECRET.",
+	.about = "Opens a browser if possible; otherwise prints an address and prompts for the "
+		 "code that its page shows. Not needed with client credentials in "
+		 "GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET.",
 	.options = options,
 	.values_size = sizeof(struct values),
 	.run = run,

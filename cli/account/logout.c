@@ -18,7 +18,7 @@ static int revoke_token(struct cli *cli, const struct credentials *credentials, 
 	return err;
 }
 
-/* Revoke each token. Nothing is forgotten before that: who is told that it failed can try again. */
+/* Revoke each token. None is deleted before that, so that a failed logout can be repeated. */
 static int revoke_all(struct cli *cli, const struct credentials *credentials, const cJSON *taken)
 {
 	const cJSON *item;
@@ -73,6 +73,6 @@ static int run(struct cli *cli, const void *values, char **words)
 
 const struct command logout_command = {
 	.name = "logout",
-	.summary = "revoke the tokens that are kept here, and forget them",
+	.summary = "revoke and delete the tokens stored on this machine",
 	.run = run,
 };

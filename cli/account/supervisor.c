@@ -12,15 +12,16 @@
 #include "cli/service/control.h"
 #include "cli/service/output.h"
 
-/* globus-streams supervisor …: what a long-running supervisor is told and asked. */
+/* globus-streams supervisor …: commands to, and questions about, a long-running supervisor. */
 
 struct values {
 	const char *socket;
 };
 
 static const struct option_spec specs[] = {
-	{'s', "socket", "PATH", "where it listens (default: GLOBUS_STREAMS_SUPERVISOR)",
-	 OPTION_TEXT, offsetof(struct values, socket)},
+	{'s', "socket", "PATH",
+	 "connect to the supervisor at PATH (default: GLOBUS_STREAMS_SUPERVISOR)", OPTION_TEXT,
+	 offsetof(struct values, socket)},
 	{0},
 };
 
@@ -36,12 +37,13 @@ static int ask_tunnel(struct cli *cli, int fd, uint32_t index, struct control_li
 	int err = control_ask(cli, fd, CONTROL_LISTED, &question.header, sizeof(question),
 			      &listed->header, sizeof(*listed));
 	if (err > 0 && err != ENOENT)
-		return failure_set(&cli->failure, STATUS_FAILED, "its tunnels: %s", strerror(err));
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "cannot list the supervisor's tunnels: %s", strerror(err));
 	listed->id[UUID_TEXT] = listed->base[sizeof(listed->base) - 1] = '\0';
 	return err;
 }
 
-/* A question that is its header alone, and whose answer is 0 or an errno. */
+/* A request that consists of its header only, and whose answer is 0 or an errno. */
 static int ask_plain(struct cli *cli, const void *values, enum control_op op)
 {
 	struct control_header question;
@@ -109,7 +111,8 @@ static int ask_limit(struct cli *cli, int fd, uint32_t index, struct control_lim
 	int err = control_ask(cli, fd, CONTROL_LIMIT, &question.header, sizeof(question),
 			      &limit->header, sizeof(*limit));
 	if (err > 0 && err != ENOENT)
-		return failure_set(&cli->failure, STATUS_FAILED, "its limits: %s", strerror(err));
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "cannot list the supervisor's limits: %s", strerror(err));
 	limit->name[sizeof(limit->name) - 1] = '\0';
 	return err;
 }
@@ -129,7 +132,7 @@ static int add_limits(struct cli *cli, int fd, cJSON *list)
 	return err;
 }
 
-/* Those at which something was turned away. */
+/* Only the limits at which something was refused. */
 static int print_limits(struct cli *cli, int fd)
 {
 	struct control_limit limit;
@@ -202,7 +205,8 @@ static int print_text(struct cli *cli, int fd, const struct control_status *stat
 		(const struct output_field[]){
 			{"Process", pid},
 			{"Version", status->version},
-			{"State", status->stopping ? "ends with its last program" : "running"},
+			{"State",
+			 status->stopping ? "stopping when its last program ends" : "running"},
 			{"Programs", numbers[0]},
 			{"Tunnels", numbers[1]},
 			{"Calls held", numbers[2]},
@@ -260,7 +264,8 @@ static int reload(struct cli *cli, int fd, const struct control_listed *tunnel)
 	struct control_tunnel message = {0};
 	cleanup_free char *why = NULL;
 	if (read_conf(tunnel, &message, &why) < 0) {
-		say_error("%s; what was read before stays", why ? why : "out of memory");
+		say_error("%s; the supervisor keeps what it read before",
+			  why ? why : "out of memory");
 		return 1;
 	}
 	memcpy(message.id, tunnel->id, sizeof(message.id));
@@ -268,10 +273,10 @@ static int reload(struct cli *cli, int fd, const struct control_listed *tunnel)
 	int err = control_ask(cli, fd, CONTROL_TUNNEL, &message.header, sizeof(message), NULL, 0);
 	conf_view_wipe(&message.view);
 	if (err > 0)
-		say_error("%s/%s.conf: the supervisor does not take it: %s", tunnel->base,
-			  tunnel->id,
-			  err == EDOM ? "it maps what leads through another tunnel already"
-				      : strerror(err));
+		say_error("%s/%s.conf: the supervisor refused it: %s", tunnel->base, tunnel->id,
+			  err == EDOM
+				  ? "it maps a HOST:PORT that already goes through another tunnel"
+				  : strerror(err));
 	return err > 0 ? 1 : err;
 }
 
@@ -303,8 +308,8 @@ static int stop_run(struct cli *cli, const void *values, char **words)
 	(void)words;
 	int err = ask_plain(cli, values, CONTROL_STOP);
 	if (err > 0)
-		return failure_set(&cli->failure, STATUS_FAILED, "it does not stop: %s",
-				   strerror(err));
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "the supervisor refused to stop: %s", strerror(err));
 	return err;
 }
 
@@ -312,15 +317,15 @@ static const char *why_not(int error)
 {
 	switch (error) {
 	case EXDEV:
-		return "the new program keeps its state in another way; start the supervisor anew: "
-		       "its programs come back to it";
+		return "the installed version keeps its state in another format; restart the "
+		       "supervisor: its programs attach to it again";
 	case ENOEXEC:
-		return "the program at its path cannot be run, or is another";
+		return "the file at its path cannot be run, or is a different program";
 	case EOPNOTSUPP:
-		return "it was started with a limit for the size of files, or cannot find its own "
-		       "program; start it anew";
+		return "it runs with a file size limit, or cannot find its own program file; "
+		       "restart it";
 	case EALREADY:
-		return "another upgrade is on its way";
+		return "another upgrade is in progress";
 	default:
 		return strerror(error);
 	}
@@ -331,7 +336,8 @@ static int upgrade_run(struct cli *cli, const void *values, char **words)
 	(void)words;
 	int err = ask_plain(cli, values, CONTROL_UPGRADE);
 	if (err > 0)
-		return failure_set(&cli->failure, STATUS_FAILED, "it goes on as it is: %s",
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "the supervisor was not upgraded and keeps running: %s",
 				   why_not(err));
 	return err;
 }
@@ -344,10 +350,10 @@ static int upgrade_run(struct cli *cli, const void *values, char **words)
 							    .values_size = sizeof(struct values),  \
 							    .run = verb##_run}
 
-COMMAND(status, "show its programs, tunnels and connections", NULL);
-COMMAND(reload, "have it take the conf files of its tunnels anew",
-	"Secrets, contacts and names that are new count for what connects from now on.");
-COMMAND(stop, "have it end once no program is attached", NULL);
-COMMAND(upgrade, "put the program that is installed now in its place",
-	"Calls that are under way go on. Where the new program keeps its state in another way, "
-	"nothing happens, and the exit status is 1.");
+COMMAND(status, "show the supervisor's programs, tunnels and connections", NULL);
+COMMAND(reload, "reload the conf files of the supervisor's tunnels",
+	"New secrets, contacts and names apply to connections made from now on.");
+COMMAND(stop, "stop the supervisor once its last program has ended", NULL);
+COMMAND(upgrade, "replace the running supervisor with the installed version",
+	"Calls in progress continue. If the installed version keeps its state in another format, "
+	"nothing changes, and the exit status is 1.");

@@ -24,7 +24,7 @@ static int print(struct cli *cli, const cJSON *answer)
 	struct user user = {0};
 	const char *at;
 	if (json_read(answer, fields, sizeof(fields) / sizeof(*fields), &user, &at) < 0)
-		return call_lacks(cli, "Auth", "you", at);
+		return call_lacks(cli, "Auth", "your identity", at);
 	if (cli->json)
 		output_json(answer);
 	else

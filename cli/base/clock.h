@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-/* Milliseconds that only go forward. */
+/* Monotonic time in milliseconds. */
 static inline long long clock_ms(void)
 {
 	struct timespec now;

@@ -39,7 +39,7 @@ char *conf_file_base(const char *dir)
 	return path;
 }
 
-/* The text as one word of a shell's. */
+/* The text, quoted as one word for a shell. */
 static char *quote(const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -93,12 +93,12 @@ static int explain_folder(char **why, const char *folder)
 	struct stat st;
 	if (stat(folder, &st) == 0 && st.st_uid != 0 && st.st_uid != geteuid())
 		return explain(why, -EPERM,
-			       "%s belongs to user %u, who can replace the conf files in it: keep "
+			       "%s belongs to user %u, who can replace the conf files in it; keep "
 			       "them in a folder of your own",
 			       folder, st.st_uid);
 	return explain(
 		why, -EPERM,
-		"others may write to %s and replace the conf files in it; run: chmod go-w %s",
+		"other users may write to %s and replace the conf files in it; run: chmod go-w %s",
 		folder, folder);
 }
 
@@ -106,16 +106,16 @@ static int explain_private(char **why, const char *path)
 {
 	struct stat st;
 	if (stat(path, &st) == 0 && st.st_uid != geteuid() && st.st_uid != 0)
-		return explain(
-			why, -EPERM,
-			"%s holds a secret and belongs to user %u: run this as that user, or "
-			"make it yours: chown \"$USER\" and chmod 600, or initialize this "
-			"environment again with --force",
-			path, st.st_uid);
-	return explain(why, -EPERM,
-		       "%s holds a secret, and others may read or write it; make it yours alone: "
-		       "chown \"$USER\" and chmod 600, or initialize it again with --force",
-		       path);
+		return explain(why, -EPERM,
+			       "%s holds a secret and belongs to user %u; run this as that user, "
+			       "or take it over with chown \"$USER\" and chmod 600, or initialize "
+			       "this environment again with --force",
+			       path, st.st_uid);
+	return explain(
+		why, -EPERM,
+		"%s holds a secret, and other users may read or write it; restrict it with chown "
+		"\"$USER\" and chmod 600, or initialize this environment again with --force",
+		path);
 }
 
 static int explain_read(char **why, int err, const char *base, const char *path, const char *id)
@@ -168,16 +168,15 @@ static int explain_write(char **why, int err, const char *path)
 {
 	const char *next = "";
 	if (err == -ENOSPC || err == -EDQUOT)
-		next = "; make room on the disk and try again";
+		next = "; free some disk space and try again";
 	else if (err == -EACCES || err == -EROFS || err == -EPERM || err == -ENOENT ||
 		 err == -ENOTDIR)
-		next = "; choose a folder that you may write with --base-dir or "
-		       "GLOBUS_STREAMS_BASE_DIR";
-	return explain(why, err, "cannot write %s: %s%s%s", path, strerror(-err), next,
-		       access(path, F_OK) == 0 ? "; the file was left as it was" : "");
+		next = "; choose a writable folder with --base-dir or GLOBUS_STREAMS_BASE_DIR";
+	return explain(why, err, "cannot write %s: %s%s%s", path, strerror(-err),
+		       access(path, F_OK) == 0 ? " (the file is unchanged)" : "", next);
 }
 
-/* The folder is there, and a file in it stays ours. */
+/* Make the folder; check that nobody else can replace a file in it. */
 static int prepare_folder(const char *base, const char *path, char **why)
 {
 	cleanup_free char *folder = NULL;

@@ -1,8 +1,7 @@
 #ifndef GS_CONF_FILE_H
 #define GS_CONF_FILE_H
 
-/* The conf files of this user: where they lie, reading them with care, replacing them as a whole.
- */
+/* The conf files of this user: where they are, reading them safely, replacing them as a whole. */
 
 #include <stddef.h>
 
@@ -13,8 +12,8 @@
  * memory or no home (errno). */
 char *conf_file_base(const char *dir);
 
-/* What a command that is printed needs to find this folder: "--base-dir DIR ", quoted for a shell,
- * or "" where it is the one that is taken anyhow. Free it; NULL: no memory. */
+/* The option by which a printed command finds this folder: "--base-dir DIR ", quoted for a
+ * shell, or "" if it is the default. Free it; NULL: no memory. */
 char *conf_file_option(const char *base);
 
 /* Read <base>/<id>.conf. 0 or -errno: -ENOENT none, -EPERM others may read, write or replace it or
@@ -22,12 +21,12 @@ char *conf_file_option(const char *base);
  * what to do, to be freed, set on every error. */
 int conf_file_read(const char *base, const char *id, struct conf *conf, char **why);
 
-/* Replace <base>/<id>.conf (0600) as a whole, making the folders (0700) where missing: written
- * beside it, synced, renamed, the folder synced. 0 or -errno with *why as above; on error the old
- * file stands. */
+/* Replace <base>/<id>.conf (0600) as a whole, making missing folders (0700): write a new file
+ * beside it, sync, rename, sync the folder. 0 or -errno with *why as above; on error the old
+ * file is unchanged. */
 int conf_file_write(const char *base, const char *id, const struct conf *conf, char **why);
 
-/* Whether a conf_file_write() can be done, as far as can be told before: 0 or -errno with *why. */
+/* Whether conf_file_write() would succeed, as far as is known before: 0 or -errno with *why. */
 int conf_file_try_write(const char *base, const char *id, char **why);
 
 #endif

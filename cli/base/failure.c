@@ -13,7 +13,7 @@ int failure_set(struct failure *failure, int status, const char *format, ...)
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
 	va_end(args);
-	/* After formatting: the arguments may point into the old text. */
+	/* Free it after formatting only: the arguments may point into the old text. */
 	failure_finish(failure);
 	failure->status = status;
 	failure->text = text;

@@ -14,15 +14,15 @@ enum {
 
 struct failure {
 	int status; /* 0: nothing failed */
-	long http;  /* the HTTP status that said so; 0: none */
+	long http;  /* the HTTP status, if that was the reason; 0: none */
 	char *text;
 };
 
-/* Say what failed, in place of what was said before. Always -1, to be returned. */
+/* Set the message, replacing an earlier one. Always -1, to be returned. */
 __attribute__((format(printf, 3, 4))) int failure_set(struct failure *failure, int status,
 						      const char *format, ...);
 
-/* Put words before what was said. Always -1. */
+/* Put words before the message. Always -1. */
 __attribute__((format(printf, 2, 3))) int failure_prefix(struct failure *failure,
 							 const char *format, ...);
 

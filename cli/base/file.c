@@ -42,11 +42,11 @@ int file_make_folder(const char *path)
 			continue;
 		char end = *at;
 		*at = '\0';
-		mode_t mask = umask(077); /* a stricter one would shut us out */
+		mode_t mask = umask(077); /* with a stricter umask we could not use the folder */
 		int err = mkdir(copy, 0700) < 0 ? errno : 0;
 		umask(mask);
 		if (err && err != EEXIST) {
-			/* A folder above it may be closed to us and there all the same. */
+			/* A parent folder may exist though we may not look into it. */
 			if (!end || (err != EACCES && err != EROFS && err != EPERM))
 				return -err;
 		}
@@ -108,7 +108,7 @@ int file_read_opened(int fd, off_t size, size_t max, char **data, size_t *len)
 	*data = calloc(1, (size_t)size + 2);
 	if (!*data)
 		return -ENOMEM;
-	/* One byte more than it has, so that a file that grows meanwhile is noticed. */
+	/* Read one byte more than its size, to notice a file that grows meanwhile. */
 	int err = read_all(fd, *data, (size_t)size + 1, len);
 	if (err) {
 		file_wipe(*data, *len);
@@ -145,7 +145,7 @@ static int write_all(int fd, const char *data, size_t len)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* "<folder>/.<name>" with tail behind it: where path's companions lie. */
+/* "<folder>/.<name>" and tail: the path of a file that accompanies path. */
 static char *beside(const char *path, const char *tail)
 {
 	const char *slash = strrchr(path, '/');
@@ -164,7 +164,7 @@ static int sync_folder(const char *path)
 	cleanup_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* Some network file systems cannot sync a folder, and say EINVAL. */
+	/* Some network file systems cannot sync a folder and return EINVAL. */
 	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
@@ -186,7 +186,7 @@ int file_replace(const char *path, const char *data, size_t len)
 		unlink(temp);
 		return err;
 	}
-	/* The new file is in place: that its folder is not synced yet is no failure to undo. */
+	/* The new file is in place: a folder that cannot be synced is no reason to undo that. */
 	sync_folder(path);
 	return 0;
 }
@@ -228,7 +228,7 @@ void file_sweep(const char *path)
 	closedir(dir);
 }
 
-/* Whether fd is still the file that the name leads to: who cleans up removes it. */
+/* Whether the name still refers to fd: a cleanup may have removed the file. */
 static int still_there(int fd, const char *path)
 {
 	struct stat ours, theirs;
@@ -244,7 +244,8 @@ static int try_lock(const char *path)
 	umask(mask);
 	if (fd < 0)
 		return -errno;
-	/* Belongs to the open file, not the process, and works over NFS, unlike flock() of old. */
+	/* This lock belongs to the open file, not the process, and works over NFS, unlike old
+	 * flock(). */
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
 		return errno == EACCES ? -EAGAIN : -errno;
@@ -279,7 +280,7 @@ void file_reserve_standard(void)
 {
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
-			/* Takes the lowest number. What is written to a stdout that is not there is
-			 * lost, and shall fail. */
+			/* open() takes the lowest number. Writing to a closed stdout must fail,
+			 * not get lost. */
 			open("/dev/null", (fd == 1 ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 }

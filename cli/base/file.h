@@ -1,7 +1,7 @@
 #ifndef GS_CLI_FILE_H
 #define GS_CLI_FILE_H
 
-/* Small private files: read with care, replaced as a whole, locked between processes. */
+/* Small private files: read safely, replaced as a whole, locked between processes. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,30 +22,29 @@ int file_open_private(const char *path, off_t *size);
 int file_read_opened(int fd, off_t size, size_t max, char **data, size_t *len);
 void file_wipe(char *data, size_t len);
 
-/* Replace a file (0600) as a whole: written beside it, synced, renamed over it, its folder synced.
- * Whoever is killed or loses power on the way leaves the old file or the new one. 0 or -errno; on
- * error the old file stands. */
+/* Replace a file (0600) as a whole: write a new one beside it, sync, rename, sync the folder. A
+ * kill or a power loss in between leaves either the old file or the new one. 0 or -errno; on
+ * error the old file is unchanged. */
 int file_replace(const char *path, const char *data, size_t len);
 
-/* Whether file_replace() of path would find a folder that it may write, with room: 0 or -errno.
+/* Whether the folder of path is writable and its disk has room for file_replace(): 0 or -errno.
  * Leaves nothing behind. */
 int file_try_replace(const char *path);
 
 /* Remove what a killed file_replace() of path may have left. Only for the holder of its lock. */
 void file_sweep(const char *path);
 
-/* Take the lock file (0600, made where missing), waiting at most ms; *waited tells whether
- * another process had it; tick, where not NULL, is called all the time, and says false to end
- * it. A descriptor, whose close()
- * gives the lock back (process death too), or -errno: -ETIMEDOUT, -EINTR: tick said so, or what
- * open() said. */
+/* Take the lock file (0600, made if missing), waiting at most ms. *waited: whether another
+ * process had it. tick, if not NULL, is called all the while and returns false to end the wait.
+ * A descriptor, whose close() releases the lock (as does the end of the process), or -errno:
+ * -ETIMEDOUT, -EINTR by tick, or that of open(). */
 int file_lock(const char *path, long long ms, bool (*tick)(void), int *waited);
 
-/* Remove the lock file while holding it: those who wait for it see that and make another. */
+/* Remove the lock file while holding it: processes that wait for it notice, and make a new one. */
 void file_unlink_lock(const char *path);
 
-/* Take descriptors 0 to 2 that are closed, so that no file or socket of ours is taken for a
- * standard stream. For a program that is run later they are closed again. */
+/* Open those of descriptors 0 to 2 that are closed, so that no file or socket of ours becomes a
+ * standard stream. They are closed again when a program is executed. */
 void file_reserve_standard(void);
 
 #endif

@@ -50,7 +50,7 @@ static void on_signal(int number)
 void patience_catch_signals(void)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	/* Not restarted: what waits for the user's code or a lock shall notice. */
+	/* No SA_RESTART: a read of the user's code or a wait for a lock must be interrupted. */
 	struct sigaction note = {.sa_handler = on_signal}, old;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)

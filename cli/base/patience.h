@@ -2,38 +2,37 @@
 #define GS_PATIENCE_H
 
 /*
- * How long this run goes on waiting for others: until the deadline of --wait, and until a signal
- * says to end. Whoever waits (HTTP, locks, pauses) asks here.
+ * How long this run may wait for others: until the deadline of --wait, or until a signal asks it
+ * to end. Everything that waits (HTTP, locks, pauses) asks here.
  */
 
 #include <stdbool.h>
 
 #include "cli/base/failure.h"
 
-/* From now on there are that many seconds, whatever there was before. */
+/* Set the deadline to that many seconds from now, replacing an earlier one. */
 void patience_set(long long seconds);
 
-/* What is left of limit_ms: less if the deadline comes before that. 0: it is over. */
+/* limit_ms, or the time to the deadline if that is less. 0: the deadline has passed. */
 long long patience_left_ms(long long limit_ms);
 
-/* Note SIGINT, SIGTERM and SIGHUP instead of dying of them, so that what was begun elsewhere can be
- * undone; one that is ignored stays so. The second one ends the program. */
+/* Record SIGINT, SIGTERM and SIGHUP instead of dying of them, so that changes at services can be
+ * undone. Signals that are ignored stay ignored. The second signal ends the program. */
 void patience_catch_signals(void);
 
 /* The signal that came; 0: none. */
 int patience_signal(void);
 
-/* Whether to give up because of it. What asks a service to change something is given grace_ms more
- * to learn its answer. */
+/* Whether to give up because of it. A request that changes something at a service may wait
+ * grace_ms longer for its answer. */
 bool patience_gives_up(long long grace_ms);
 
-/* What comes now must not stop half way (undoing what was begun, finishing what cannot be undone):
- * a signal is no reason to give up, but that many seconds after it are all there are. 0: it is
- * over.
- */
+/* Begin a step that must not stop half way (undoing a change, or finishing one that cannot be
+ * undone): a signal does not interrupt it, but leaves it only that many seconds. 0: it is over. */
 void patience_hold(long long seconds);
 
-/* Say so: -1. The exit status is the shells' 128 + the signal. what: more to say, or "". */
+/* Set the failure "interrupted": -1. The exit status is 128 + the signal, as in shells. what:
+ * appended to the message, or "". */
 int patience_fail(struct failure *failure, const char *what);
 
 #endif

@@ -29,7 +29,7 @@ static uid_t overflow_uid(void)
 	return got > 0 ? (uid_t)strtoul(text, NULL, 10) : OVERFLOW_UID;
 }
 
-/* Only its owner may ask that reading leaves the time alone, or who may do anything with it. */
+/* Only the owner, or a process with CAP_FOWNER, may use O_NOATIME. */
 static bool may_as_owner(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -50,8 +50,8 @@ struct acl {
 	struct posix_acl_xattr_entry entries[ACL_MOST];
 };
 
-/* Whether the ACL gives anything to anybody but the owner and us. Without one, the mode's bits for
- * the group are the group's. */
+/* Whether the ACL gives rights to anybody but the owner and us. Without an ACL, the mode's group
+ * bits are the rights of the group. */
 static bool others_by_acl(int fd)
 {
 	struct acl acl;
@@ -89,7 +89,7 @@ static int check_one(char *path, char **folder)
 	struct stat st;
 	struct statvfs fs;
 	cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* one that we may only enter is looked at by its name */
+	/* a folder that we may search but not read is examined by its name */
 	if ((fd < 0 ? stat(path, &st) : fstat(fd, &st)) < 0)
 		return -errno;
 	if (is_trusted(fd, st.st_uid) && !(st.st_mode & 022))
@@ -128,7 +128,7 @@ int private_check_folder(int fd, const char *path, char **folder)
 		return -errno;
 	real[len] = '\0';
 	cleanup_free char *actual = folder_of(real);
-	if (!actual) /* its folder is gone by now, or lies outside of our root */
+	if (!actual) /* its folder was removed, or is outside our root */
 		return -errno;
 	return strcmp(actual, named) == 0 ? 0 : check_one(actual, folder);
 }

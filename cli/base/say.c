@@ -12,9 +12,9 @@
 #include "cli/base/patience.h"
 #include "cli/base/text.h"
 
-#define BESIDE         12 /* columns of the moving line for all but its text */
+#define BESIDE         12 /* columns of the progress line besides its text */
 #define TICK_MS        120
-#define LINE_MAX_BYTES 4000 /* a command with its scopes can be read */
+#define LINE_MAX_BYTES 4000 /* enough for a command with its scopes */
 #define RED            "\033[31m"
 #define YELLOW         "\033[33m"
 #define PLAIN          "\033[0m"
@@ -118,12 +118,12 @@ bool say_is_waiting(void)
 bool say_lock_tick(void)
 {
 	if (!say_is_waiting())
-		say_waiting("waiting for another globus-streams");
+		say_waiting("waiting for another globus-streams to finish");
 	say_tick();
 	return !patience_gives_up(0);
 }
 
-/* Columns for what is waited for: a line that is wrapped could not be taken away. */
+/* Columns for the text: a line that wraps could not be erased. */
 static int room(void)
 {
 	struct winsize size;
@@ -138,7 +138,7 @@ void say_tick(void)
 	if (!say.terminal || !say.waiting[0])
 		return;
 	long long now = clock_ms();
-	/* Nothing flashes by for what is done at once. */
+	/* Short waits draw nothing, so that nothing flickers. */
 	if (now - say.since_ms < 400 || (say.drawn && now - say.drawn_ms < TICK_MS))
 		return;
 	say.drawn_ms = now;

@@ -1,8 +1,8 @@
 #ifndef GS_SAY_H
 #define GS_SAY_H
 
-/* What the user reads on stderr: one line a message, free of control characters, whoever wrote the
- * words. Colour and the moving line only on a terminal, and no colour with NO_COLOR. */
+/* Messages on stderr: one line each, without control characters, even if the text comes from
+ * elsewhere. Colour and the progress line only on a terminal; no colour with NO_COLOR. */
 
 #include <stdbool.h>
 
@@ -14,13 +14,13 @@ SAY_FORMAT void say_warning(const char *format, ...);
 SAY_FORMAT void say_note(const char *format, ...);
 SAY_FORMAT void say_verbose(const char *format, ...); /* with -v only; never a secret or token */
 
-/* While something is waited for: a moving line with what it is; NULL: no more. Any message takes it
- * away. say_tick() moves it; call it as often as you like. */
+/* Show a progress line while waiting for something; NULL: remove it. Any message removes it too.
+ * say_tick() updates it; call it as often as you like. */
 void say_waiting(const char *what);
 void say_tick(void);
 bool say_is_waiting(void);
 
-/* The tick of who waits for another process's lock; false: a signal says to end. */
+/* To be called while waiting for another process's lock; false: a signal asks to end. */
 bool say_lock_tick(void);
 
 /* Whether stdout takes colours. */

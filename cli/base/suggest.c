@@ -6,7 +6,7 @@
 void suggest_init(struct suggest *suggest, const char *typed, size_t len)
 {
 	*suggest = (struct suggest){.distance = SIZE_MAX};
-	/* Longer than any word we know: nothing will be near. */
+	/* Longer than any known word: nothing will be near. */
 	if (len < sizeof(suggest->word))
 		memcpy(suggest->word, typed, len);
 }
@@ -45,7 +45,7 @@ void suggest_offer(struct suggest *suggest, const char *known)
 		return;
 	size_t typed = strlen(suggest->word);
 	size_t far = distance(suggest->word, known);
-	/* A part of a word is as good as a near miss. */
+	/* A part of a word counts as a near match. */
 	if (typed >= 3 && strstr(known, suggest->word))
 		far = 1;
 	if (far < suggest->distance && far <= 1 + strlen(known) / 4) {

@@ -16,10 +16,10 @@ struct suggest {
 /* Begin with what was typed: len bytes of it. */
 void suggest_init(struct suggest *suggest, const char *typed, size_t len);
 
-/* A word that it could have been. It has to live until suggest_best(). */
+/* Offer a candidate. It must stay valid until suggest_best(). */
 void suggest_offer(struct suggest *suggest, const char *known);
 
-/* The nearest, or NULL where none is near: more than a third of its letters would be wrong. */
+/* The nearest candidate; NULL if more than a third of its letters would be wrong. */
 const char *suggest_best(const struct suggest *suggest);
 
 #endif

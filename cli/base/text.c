@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many bytes the character takes that begins with this one; 0: none begins so. */
+/* The length of the character that begins with this byte; 0: none does. */
 static int length_of(unsigned char first)
 {
 	if (first < 0x80)
@@ -27,7 +27,7 @@ long text_next(const char **at)
 		return length ? *byte : -1;
 	long code = *byte & (0x7f >> length);
 	for (int i = 1; i < length; i++) {
-		/* The closing NUL is no continuation: nothing behind it is read. */
+		/* The closing NUL is not a continuation byte, so nothing after it is read. */
 		if ((byte[i] & 0xc0) != 0x80)
 			return -1;
 		code = code << 6 | (byte[i] & 0x3f);

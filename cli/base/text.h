@@ -1,16 +1,16 @@
 #ifndef GS_TEXT_H
 #define GS_TEXT_H
 
-/* Text from elsewhere: UTF-8 if it is honest, of any length, and with anything in it. */
+/* Text from elsewhere: supposedly UTF-8, of any length and with any bytes. */
 
 #include <stddef.h>
 
-/* How much of a mistyped word is shown again; for "%.*s" and the like as TEXT_WORD. */
+/* How much of a mistyped word is repeated in a message; TEXT_WORD is the format for it. */
 #define TEXT_WORD_MAX 100
 #define TEXT_WORD     "%.100s"
 
-/* The character at *at, which moves on behind it; -1, one byte further on: not UTF-8. At the
- * closing NUL it gives 0 and stays. */
+/* Decode the character at *at and move *at past it; -1: not UTF-8, moved by one byte. At the
+ * closing NUL: 0, not moved. */
 long text_next(const char **at);
 
 /* Put a space in place of each byte of a control character (C0, DEL, C1) and '?' for each that is

@@ -21,16 +21,16 @@ struct common {
 };
 
 static const struct option_spec common_options[] = {
-	{'F', "format", "FORMAT", "text (default) or json", OPTION_TEXT,
+	{'F', "format", "FORMAT", "print text (default) or json", OPTION_TEXT,
 	 offsetof(struct common, format)},
-	{'v', "verbose", NULL, "say what is done, on stderr", OPTION_FLAG,
+	{'v', "verbose", NULL, "log each step to stderr", OPTION_FLAG,
 	 offsetof(struct common, verbose)},
 	{'h', "help", NULL, "show this help", OPTION_FLAG, offsetof(struct common, help)},
 	{'V', "version", NULL, "show the version", OPTION_FLAG, offsetof(struct common, version)},
 	{0},
 };
 
-/* Where in the tree we are. */
+/* The current position in the tree. */
 struct place {
 	const struct command *command;
 	char path[PATH_MAX_LEN]; /* "globus-streams environment initialize" */
@@ -46,10 +46,8 @@ static void print_children(const struct command *group)
 static int print_help(const struct place *place)
 {
 	const struct command *command = place->command;
-	printf("Usage: %s [OPTIONS] %s\n\n%s\n", place->path,
-	       command->children ? "COMMAND"
-	       : command->words  ? command->words
-				 : "",
+	const char *words = command->children ? "COMMAND" : command->words;
+	printf("Usage: %s [OPTIONS]%s%s\n\n%s\n", place->path, words ? " " : "", words ? words : "",
 	       command->summary);
 	if (command->about) {
 		putchar('\n');
@@ -104,7 +102,7 @@ static const struct option_spec *in_table(const struct option_spec *table, char 
 	return NULL;
 }
 
-/* The same among those that all commands take, and those of any command from here on down. */
+/* The same, among the options common to all commands and those of any command below this one. */
 static const struct option_spec *anywhere(const struct command *command, char letter,
 					  const char *name)
 {
@@ -117,7 +115,7 @@ static const struct option_spec *anywhere(const struct command *command, char le
 	return found;
 }
 
-/* Whether the value of this option, which stands before the command's words, is the next word. */
+/* Whether the value of this option, given before the command's words, is the next word. */
 static bool has_value_apart(const struct command *command, const char *option)
 {
 	const struct option_spec *spec;
@@ -138,7 +136,7 @@ static bool is_unknown(const struct command *command, const char *option)
 	return strncmp(name, "--", 2) == 0 && name[2] && !anywhere(command, 0, name + 2);
 }
 
-/* Take the group words off the front, leaving options that stand before them in place. */
+/* Remove the command words from the front, leaving options between them in place. */
 static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 {
 	static char help[] = "--help";
@@ -156,7 +154,8 @@ static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 		if (descend(cli, place, argv[at]) < 0) {
 			if (at == 0 || !is_unknown(place->command, argv[at - 1]))
 				return -1;
-			/* The word may be its value: that it is refused says more. */
+			/* The word may be its value: the error about the unknown option is
+			 * clearer. */
 			failure_finish(&cli->failure);
 			return 0;
 		}
@@ -166,28 +165,36 @@ static int find(struct cli *cli, struct place *place, int *argc, char **argv)
 	return 0;
 }
 
-/* Whether "--wait 5" was written, which takes 5 for the first word. */
+/* Whether "--wait 5" was written, where 5 becomes the first word. */
 static bool lacks_equals(const struct command *command, char **words)
 {
 	const struct option_spec *wait = in_table(command->options, 0, "wait");
 	return wait && *words[0] && words[0][strspn(words[0], "0123456789")] == '\0';
 }
 
+/* Name the first missing word. */
+static int missing_word(struct cli *cli, const struct place *place, size_t count)
+{
+	const char *missing = place->command->words;
+	while (count--)
+		missing += strcspn(missing, " ") + 1;
+	return failure_set(&cli->failure, STATUS_USAGE,
+			   "missing argument %.*s; usage: %s [OPTIONS] %s",
+			   (int)strcspn(missing, " "), missing, place->path, place->command->words);
+}
+
 static int check_words(struct cli *cli, const struct place *place, size_t count, char **words)
 {
 	const struct command *command = place->command;
 	if (count < command->words_min)
-		return failure_set(&cli->failure, STATUS_USAGE,
-				   "something is missing; usage: %s [OPTIONS] %s", place->path,
-				   command->words);
+		return missing_word(cli, place, count);
 	if (count > command->words_min && lacks_equals(command, words))
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "'" TEXT_WORD
-				   "' is too much; seconds are written so: --wait=" TEXT_WORD,
+				   "unexpected argument '" TEXT_WORD "'; write --wait=" TEXT_WORD,
 				   words[0], words[0]);
 	if (count > command->words_max)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "'" TEXT_WORD "' is too much; see: %s --help",
+				   "unexpected argument '" TEXT_WORD "'; see: %s --help",
 				   words[command->words_max], place->path);
 	return 0;
 }
@@ -228,7 +235,7 @@ static int run(struct cli *cli, const struct place *place, int argc, char **argv
 		return -1;
 	if (command->children)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "%s needs a command after it; see: %s --help", place->path,
+				   "missing command after %s; see: %s --help", place->path,
 				   place->path);
 	if (check_words(cli, place, (size_t)words, argv) < 0)
 		return -1;

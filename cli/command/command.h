@@ -30,7 +30,7 @@ int command_main(const struct command *root, int argc, char **argv);
 /* The option that commands with conf files share. */
 #define OPTION_BASE_DIR(type)                                                                      \
 	{                                                                                          \
-		0, "base-dir", "DIR", "folder of the conf files (default ~/.globus/streams)",      \
+		0, "base-dir", "DIR", "use conf files in DIR (default ~/.globus/streams)",         \
 			OPTION_TEXT, offsetof(type, base_dir)                                      \
 	}
 

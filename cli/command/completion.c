@@ -70,8 +70,8 @@ static const struct command *child_of(const struct command *command, const char 
 
 static const struct option_spec none[] = {{0}};
 
-/* The command that the words before the last lead to; *value_of: the last must be its value; *base:
- * the folder that they name, or NULL. */
+/* The command named by the words before the last. *value_of: the option whose value the last
+ * word is; *base: the folder that they name, or NULL. */
 static const struct command *walk(const struct command *command, const struct option_spec *common,
 				  int argc, char **argv, const struct option_spec **value_of,
 				  const char **base)
@@ -102,7 +102,7 @@ static void offer_value(const struct option_spec *spec, const char *prefix, cons
 	offer(prefix, head, "json", "for programs");
 }
 
-/* "--name=" and what there is of a value. */
+/* "--name=" and the beginning of a value. */
 static void offer_value_of(const struct option_spec *const *tables, const char *prefix)
 {
 	char head[64];

@@ -27,8 +27,8 @@ static char *base_of(struct cli *cli, const char *base_dir)
 	if (base_dir && !*base_dir)
 		failure_set(&cli->failure, STATUS_USAGE, "--base-dir takes a folder, not ''");
 	else if (!base)
-		failure_set(&cli->failure, STATUS_FAILED, "no home folder: %s; set HOME",
-			    strerror(errno));
+		failure_set(&cli->failure, STATUS_FAILED,
+			    "cannot find the home folder: %s; set HOME", strerror(errno));
 	return base;
 }
 
@@ -45,7 +45,7 @@ int environment_init(struct environment *environment, struct cli *cli, const cha
 	return environment->option ? 0 : failure_memory(&cli->failure);
 }
 
-/* A lock without a conf file beside it was only for a look, or for what failed. */
+/* A lock file without a conf file is left over from a query or a failure. */
 static void drop_idle_lock(struct environment *environment)
 {
 	cleanup_free char *path = NULL;
@@ -106,11 +106,11 @@ int environment_lock(struct environment *environment, struct cli *cli)
 		return patience_fail(&cli->failure, "");
 	if (fd == -ETIMEDOUT)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "another globus-streams has held %s for %lld s; end it, and try "
-				   "again",
+				   "another globus-streams has held the lock %s for %lld s; end "
+				   "that process and try again",
 				   path, ms / 1000);
 	if (fd < 0)
-		say_verbose("no lock: %s: %s", path, strerror(-fd));
+		say_verbose("cannot lock %s: %s; continuing without the lock", path, strerror(-fd));
 	else
 		environment->lock = fd;
 	return 0;
@@ -223,8 +223,8 @@ int environment_ids(struct cli *cli, const char *base_dir, char ***ids, size_t *
 	if (!dir && errno == ENOENT)
 		return 0;
 	if (!dir)
-		return failure_set(&cli->failure, STATUS_FAILED, "cannot look into %s: %s", base,
-				   strerror(errno));
+		return failure_set(&cli->failure, STATUS_FAILED, "cannot read the folder %s: %s",
+				   base, strerror(errno));
 	int err = collect(dir, ids, count);
 	closedir(dir);
 	if (err) {
@@ -249,7 +249,8 @@ int environment_set(struct environment *environment, struct cli *cli, const char
 	int err = conf_set(&environment->conf, key, value);
 	if (err)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "the conf file cannot hold this %s: %s", key, strerror(-err));
+				   "the conf file cannot hold this value of %s: %s", key,
+				   strerror(-err));
 	return 0;
 }
 
@@ -314,17 +315,17 @@ int environment_contact(struct cli *cli, const char *option, const char *text,
 			   option, text);
 }
 
-/* What an IPv4 address is that nobody can call; NULL: it can be. */
+/* What kind of IPv4 address it is, if nothing can connect to it; NULL: it is usable. */
 static const char *uncallable_ipv4(uint32_t address)
 {
 	if (address >> 24 == 0)
-		return "an address for no machine";
+		return "the unspecified address";
 	if (address >> 28 == 14)
 		return "a multicast address";
 	return address == INADDR_BROADCAST ? "the broadcast address" : NULL;
 }
 
-/* The same for what was written: a name, or an address in any form that programs take, "0" too. */
+/* The same for the text given: a name, or an address in any form that programs accept, even "0". */
 static const char *uncallable(const char *host)
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *list;
@@ -340,7 +341,7 @@ static const char *uncallable(const char *host)
 		if (IN6_IS_ADDR_V4MAPPED(in))
 			kind = uncallable_ipv4(ntohl(in->s6_addr32[3]));
 		else if (IN6_IS_ADDR_UNSPECIFIED(in))
-			kind = "an address for no machine";
+			kind = "the unspecified address";
 		else if (IN6_IS_ADDR_MULTICAST(in))
 			kind = "a multicast address";
 	}
@@ -356,8 +357,8 @@ int environment_listener(struct cli *cli, const char *text, struct contact *cont
 	if (!kind)
 		return 0;
 	return failure_set(&cli->failure, STATUS_USAGE,
-			   "%s is %s and cannot be called; give the one at which the access point "
-			   "reaches this machine",
+			   "%s is %s, to which nothing can connect; give the address at which the "
+			   "access point reaches this machine",
 			   contact->host, kind);
 }
 
@@ -383,7 +384,7 @@ static bool is_loopback(const char *host)
 void environment_warn_listener(const struct contact *contact)
 {
 	if (is_loopback(contact->host))
-		say_warning("%s leads each machine to itself: only an access point on this machine "
-			    "reaches a listener there",
+		say_warning("%s is a loopback address: only an access point on this same machine "
+			    "can reach the listener",
 			    contact->host);
 }

@@ -18,7 +18,7 @@ struct environment {
 	char *option; /* "--base-dir DIR " for a command to print, or "" */
 	struct conf conf;
 	int lock;   /* -1: not held */
-	int waited; /* another process had the lock when we came */
+	int waited; /* another process had the lock at first */
 };
 
 /* Begin: the tunnel's id from the command line, the folder from --base-dir (or NULL). */
@@ -26,14 +26,14 @@ int environment_init(struct environment *environment, struct cli *cli, const cha
 		     const char *id);
 void environment_finish(struct environment *environment);
 
-/* Read the conf file (anew). */
+/* Read the conf file (again). */
 int environment_read(struct environment *environment, struct cli *cli);
 
-/* The same, where it may be missing or unusable: then conf is empty. Tells whether a file is there.
- */
+/* The same, but the file may be missing or unusable: conf is empty then. Whether a file exists. */
 bool environment_try(struct environment *environment);
 
-/* Wait for the lock. Where the folder cannot be written, go on without: a write will say so. */
+/* Wait for the lock. If the folder is not writable, continue without it: a later write will
+ * fail. */
 int environment_lock(struct environment *environment, struct cli *cli);
 void environment_unlock(struct environment *environment);
 
@@ -52,7 +52,7 @@ void environment_remove_lock(struct environment *environment);
 int environment_ids(struct cli *cli, const char *base_dir, char ***ids, size_t *count);
 void environment_free_ids(char **ids, size_t count);
 
-/* Print what the conf says, but for the secret. */
+/* Print the conf without the secret. */
 void environment_print_json(const struct environment *environment);
 
 /* Set a value, or with NULL unset it; or a number. */
@@ -61,31 +61,31 @@ int environment_set(struct environment *environment, struct cli *cli, const char
 int environment_set_number(struct environment *environment, struct cli *cli, const char *key,
 			   long long value);
 
-/* Which side a conf file is of. One that initialize wrote tells it: the listener's has a listener
- * contact, the initiator's an access point's contact or mapped hosts; whose is not known yet is
- * there and empty. One of other programs may tell neither. */
+/* Which side a conf file is for. In one that initialize wrote, the listener's has a listener
+ * contact, the initiator's an access point's contact or mapped hosts (an empty entry if not
+ * known yet). In one from other programs, both may be missing. */
 bool environment_is_listener(const struct environment *environment);
 bool environment_is_initiator(const struct environment *environment);
 
-/* Check every value that a launch needs, and say which is wrong. */
+/* Check every value that a launch needs, and report a wrong one. */
 int environment_check(const struct environment *environment, struct cli *cli);
 
-/* A number of the conf file; missing or garbled: otherwise. */
+/* A number from the conf file; otherwise: the default, if it is missing or not valid. */
 long long environment_number(const struct environment *environment, const char *key,
 			     long long otherwise);
 
-/* The port of the contact string, globus.<id>:PORT: where the conf file has none, the one that the
- * launcher takes. */
+/* The port of the contact string, globus.<id>:PORT; if the conf file has none, the launcher's
+ * default. */
 unsigned environment_fake_port(const struct environment *environment);
 
-/* Read HOST:PORT from the command line: wrong usage where it is none. option: for the message. */
+/* Parse HOST:PORT from the command line; wrong usage if it is not. option: for the message. */
 int environment_contact(struct cli *cli, const char *option, const char *text,
 			struct contact *contact);
 
-/* The same for a listener: also an address that can be called. */
+/* The same for a listener: the address must also be one to which others can connect. */
 int environment_listener(struct cli *cli, const char *text, struct contact *contact);
 
-/* Warn of one that is right only for an access point on this machine. */
+/* Warn of an address that works only for an access point on this machine. */
 void environment_warn_listener(const struct contact *contact);
 
 #endif

@@ -19,9 +19,9 @@ struct values {
 };
 
 static const struct option_spec options[] = {
-	{0, "all", NULL, "every environment here whose tunnel has expired", OPTION_FLAG,
+	{0, "all", NULL, "delete all environments whose tunnel has expired", OPTION_FLAG,
 	 offsetof(struct values, all)},
-	{0, "force", NULL, "also where the tunnel has not expired", OPTION_FLAG,
+	{0, "force", NULL, "delete even if the tunnel has not expired", OPTION_FLAG,
 	 offsetof(struct values, force)},
 	OPTION_BASE_DIR(struct values),
 	{0},
@@ -33,14 +33,14 @@ struct sweep {
 	cJSON *deleted;
 };
 
-/* Whether its time is over, or is not known. */
+/* Whether it has expired, or its expiry is not known. */
 static bool is_expired(const struct environment *environment)
 {
 	return environment_number(environment, CONF_EXPIRATION, 0) < time(NULL);
 }
 
-/* Revoke the secret. It ends with the tunnel anyhow, so a service that is away hinders nothing.
- * Tells whether it is revoked. */
+/* Revoke the secret: whether that succeeded. It expires with the tunnel anyway, so an
+ * unreachable service is no obstacle. */
 static bool revoke_secret(struct cli *cli, struct sweep *sweep,
 			  const struct environment *environment)
 {
@@ -53,13 +53,14 @@ static bool revoke_secret(struct cli *cli, struct sweep *sweep,
 	if (gcs_delete_secret(cli, endpoint, secret) == 0)
 		return true;
 	sweep->offline = cli->failure.http == 0;
-	say_warning("the LAN secret of tunnel %s is not revoked and stays until it expires: %s",
-		    environment->id, cli->failure.text);
+	say_warning(
+		"the LAN secret of tunnel %s was not revoked and stays valid until it expires: %s",
+		environment->id, cli->failure.text);
 	failure_finish(&cli->failure);
 	return false;
 }
 
-/* Why the conf cannot be read, to be freed; NULL: it can. Nobody knows whether its time is over. */
+/* Why the conf cannot be read, so that its expiry is not known; to be freed. NULL: it can. */
 static char *unreadable(const struct environment *environment)
 {
 	struct conf conf;
@@ -76,19 +77,17 @@ static int clean(struct cli *cli, struct sweep *sweep, struct environment *envir
 		return -1;
 	bool there = environment_try(environment);
 	if (!there) {
-		say_note("there is no environment of tunnel %s in %s", environment->id,
-			 environment->base);
+		say_note("tunnel %s has no environment in %s", environment->id, environment->base);
 		environment_remove_lock(environment);
 		return 0;
 	}
 	cleanup_free char *why = unreadable(environment);
 	if (!sweep->values->force && why) {
-		say_note("%s; or use --force to delete it all the same", why);
+		say_note("%s; or delete it with --force", why);
 		return 0;
 	}
 	if (!sweep->values->force && !is_expired(environment)) {
-		say_note("tunnel %s has not expired; use --force to delete its environment all the "
-			 "same",
+		say_note("tunnel %s has not expired; to delete its environment anyway, use --force",
 			 environment->id);
 		return 0;
 	}
@@ -96,8 +95,9 @@ static int clean(struct cli *cli, struct sweep *sweep, struct environment *envir
 		return -1;
 	bool revoked = revoke_secret(cli, sweep, environment);
 	if (environment_remove(environment, cli) < 0)
-		return revoked ? failure_prefix(&cli->failure, "the LAN secret is revoked, so the "
-							       "conf file is of no use, but ")
+		return revoked ? failure_prefix(&cli->failure,
+						"the LAN secret is revoked, but its conf file "
+						"remains and no longer works: ")
 			       : -1;
 	cJSON_AddItemToArray(sweep->deleted, cJSON_CreateString(environment->id));
 	if (!cli->json)
@@ -120,7 +120,8 @@ static bool is_sure(struct cli *cli)
 	char answer[16] = "";
 	if (!cli->asking)
 		return true;
-	fprintf(stderr, "Delete every environment, also of tunnels that have not expired? [y/N] ");
+	fprintf(stderr, "Delete all environments, including those of tunnels that have not "
+			"expired? [y/N] ");
 	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
 }
 
@@ -135,20 +136,21 @@ static int clean_all(struct cli *cli, struct sweep *sweep)
 	if (environment_ids(cli, sweep->values->base_dir, &ids, &count) < 0)
 		return -1;
 	if (!count)
-		say_note("there are no environments in %s", base ? base : "the home folder");
+		say_note("no environment exists in %s", base ? base : "the home folder");
 	for (size_t i = 0; i < count; i++) {
 		int done = clean_id(cli, sweep, ids[i]);
 		deleted += done > 0;
 		if (done >= 0)
 			continue;
-		/* One that cannot be deleted does not keep the others. */
+		/* One that cannot be deleted does not stop the others. */
 		say_error("%s", cli->failure.text ? cli->failure.text : ids[i]);
 		failure_finish(&cli->failure);
 		failed = 1;
 	}
 	environment_free_ids(ids, count);
 	if (failed)
-		return failure_set(&cli->failure, STATUS_FAILED, "not all could be deleted");
+		return failure_set(&cli->failure, STATUS_FAILED,
+				   "some environments could not be deleted");
 	return deleted;
 }
 
@@ -156,11 +158,12 @@ static int run(struct cli *cli, const void *given, char **words)
 {
 	struct sweep sweep = {.values = given};
 	if (!words[0] && !sweep.values->all)
-		return failure_set(&cli->failure, STATUS_FAILED,
-				   "give a tunnel's id, or --all for every expired one");
+		return failure_set(
+			&cli->failure, STATUS_FAILED,
+			"missing argument TUNNEL_ID; give it, or --all for every expired tunnel");
 	if (words[0] && sweep.values->all)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "a tunnel's id and --all exclude each other");
+				   "TUNNEL_ID and --all cannot be used together; give one of them");
 	sweep.deleted = cJSON_CreateArray();
 	int deleted = words[0] ? clean_id(cli, &sweep, words[0]) : clean_all(cli, &sweep);
 	if (deleted >= 0 && cli->json)

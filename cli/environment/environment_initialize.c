@@ -19,11 +19,11 @@
 #include "cli/tunnel/tunnel_wait.h"
 
 /*
- * environment initialize. In this order, so that a step that fails leaves as little as possible
- * behind: look (tunnel, access point), make the LAN secret, store the listener's contact, write the
- * conf file, and only then delete the secret of the conf that it replaced. Until the conf file is
- * replaced, the old one stands and its secret works; a new secret that nobody will use is deleted
- * again. The same when SIGINT, SIGTERM or SIGHUP ends it.
+ * environment initialize. The steps are ordered so that a failure leaves as little as possible
+ * behind: read (tunnel, access point), create the LAN secret, store the listener's contact,
+ * write the conf file, and only then delete the secret of the conf file that was replaced. Until
+ * then the old conf file and its secret keep working; a new secret that will not be used is
+ * deleted again. The same holds when SIGINT, SIGTERM or SIGHUP ends it.
  */
 
 #define HOLD_SECONDS 10
@@ -38,21 +38,21 @@ struct values {
 
 static const struct option_spec options[] = {
 	{0, "listener-contact-string", "HOST:PORT",
-	 "the listener side: its program is called there", OPTION_TEXT,
+	 "address of the listening program (listener side)", OPTION_TEXT,
 	 offsetof(struct values, listener_contact)},
-	{0, "listener", NULL, "the same, at the contact the tunnel has", OPTION_FLAG,
+	{0, "listener", NULL, "keep the tunnel's listener contact (listener side)", OPTION_FLAG,
 	 offsetof(struct values, listener)},
-	{0, "globus-contact", "HOST:PORT", "this goes through the tunnel, too; repeatable",
+	{0, "globus-contact", "HOST:PORT", "also route HOST:PORT through the tunnel (repeatable)",
 	 OPTION_LIST, offsetof(struct values, globus_contacts)},
-	{0, "cs-ttl", "SECONDS", "how long a stored contact is used (10)", OPTION_NUMBER,
+	{0, "cs-ttl", "SECONDS", "use a stored contact for SECONDS (default 10)", OPTION_NUMBER,
 	 offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},
 	OPTION_BASE_DIR(struct values),
-	{0, "force", NULL, "initialize again: a new secret, a new conf file", OPTION_FLAG,
+	{0, "force", NULL, "initialize again, with a new secret and conf file", OPTION_FLAG,
 	 offsetof(struct values, force)},
-	{0, "insecure", NULL, "go on where no LAN secret can be had", OPTION_FLAG,
+	{0, "insecure", NULL, "continue without a LAN secret if none is available", OPTION_FLAG,
 	 offsetof(struct values, insecure)},
-	{0, "lan-auth", "v1", "take it that the access point speaks our LAN authentication",
-	 OPTION_TEXT, offsetof(struct values, lan_auth)},
+	{0, "lan-auth", "v1", "use this LAN authentication without asking", OPTION_TEXT,
+	 offsetof(struct values, lan_auth)},
 	OPTION_WAIT(struct values, "wait until the tunnel is active"),
 	{0},
 };
@@ -66,8 +66,8 @@ struct job {
 	struct contact contact;   /* the listener's program, or the initiator's access point */
 	char endpoint[37];
 	char old_secret[37], old_endpoint[37]; /* empty: none */
-	char *dropped; /* mapped hosts of the old conf that the new one has not; NULL: none */
-	bool old_gone; /* deleted before the new one: there is no way back */
+	char *dropped; /* mapped hosts of the old conf that the new one lacks; NULL: none */
+	bool old_gone; /* the old secret was deleted before a new one was created */
 	struct lan_secret secret;
 };
 
@@ -78,12 +78,12 @@ static int check_values(struct cli *cli, struct job *job)
 	job->listener = values->listener || values->listener_contact;
 	if (job->listener && values->globus_contacts.count)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "--globus-contact belongs to the initiator side, "
-				   "--listener-contact-string to the listener side");
+				   "--globus-contact is for the initiator side and cannot be used "
+				   "with --listener or --listener-contact-string");
 	if (values->lan_auth && strcmp(values->lan_auth, "v1") != 0)
 		return failure_set(&cli->failure, STATUS_USAGE,
 				   "--lan-auth takes v1, not '" TEXT_WORD
-				   "'; without authentication it is --insecure",
+				   "'; to go on without authentication, use --insecure",
 				   values->lan_auth);
 	for (size_t i = 0; i < values->globus_contacts.count; i++)
 		if (environment_contact(cli, "--globus-contact", values->globus_contacts.items[i],
@@ -108,10 +108,10 @@ static int check_existing(struct cli *cli, struct job *job)
 	if (!environment_try(environment))
 		return 0;
 	if (!job->values->force)
-		return failure_set(&cli->failure, STATUS_FAILED,
-				   "%s/%s.conf exists; to make it anew, with a new LAN secret, use "
-				   "--force",
-				   environment->base, environment->id);
+		return failure_set(
+			&cli->failure, STATUS_FAILED,
+			"%s/%s.conf already exists; to replace it and its LAN secret, use --force",
+			environment->base, environment->id);
 	const char *hosts = conf_get(&environment->conf, CONF_GLOBUS_CONTACT);
 	if (hosts && !job->values->globus_contacts.count) {
 		job->dropped = strdup(hosts);
@@ -140,8 +140,8 @@ static int look(struct cli *cli, struct job *job)
 		snprintf(job->endpoint, sizeof(job->endpoint), "%s", point.endpoint);
 	else
 		err = failure_set(&cli->failure, STATUS_FAILED,
-				  "Transfer does not tell the endpoint of access point %s; give it "
-				  "after the tunnel's id",
+				  "Transfer does not report the endpoint of access point %s; give "
+				  "the endpoint's id after TUNNEL_ID",
 				  job->access_point);
 	access_point_finish(&point);
 	return err;
@@ -167,7 +167,7 @@ static int make_secret(struct cli *cli, struct job *job)
 		return 0;
 	int err = gcs_create_secret(cli, job->endpoint, job->access_point, job->environment.id,
 				    &job->secret);
-	/* A manager that allows one secret a tunnel: the old one has to go first. */
+	/* A manager that allows one secret per tunnel: delete the old one first. */
 	if (err && cli->failure.http == 409 && *job->old_secret && delete_old(cli, job) == 0) {
 		job->old_gone = true;
 		patience_hold(HOLD_SECONDS);
@@ -177,9 +177,11 @@ static int make_secret(struct cli *cli, struct job *job)
 	if (!err)
 		return 0;
 	if (!job->values->insecure)
-		return failure_prefix(&cli->failure,
-				      job->old_gone ? "no new LAN secret: "
-						    : "no LAN secret, so nothing was changed: ");
+		return failure_prefix(
+			&cli->failure,
+			job->old_gone
+				? "cannot get a new LAN secret: "
+				: "cannot get a LAN secret, so the environment was not changed: ");
 	say_warning("the LAN connection for this tunnel is not secured: %s",
 		    cli->failure.text ? cli->failure.text : "no LAN secret");
 	failure_finish(&cli->failure);
@@ -212,7 +214,7 @@ static int fake_port(const struct environment *environment)
 	return CONF_FAKE_PORT_LOW + (int)(random % (CONF_FAKE_PORT_HIGH - CONF_FAKE_PORT_LOW + 1));
 }
 
-/* Whether one of those before at is the same. */
+/* Whether an earlier item is the same. */
 static bool is_double(const struct option_list *list, size_t at, const struct contact *contact)
 {
 	for (size_t i = 0; i < at; i++) {
@@ -254,7 +256,7 @@ static int set_contacts(struct cli *cli, struct job *job)
 	cleanup_free char *hosts = mapped(&job->values->globus_contacts);
 	const char *ours = job->listener ? CONF_LISTENER_CONTACT : CONF_CONTACT;
 	const char *other = job->listener ? CONF_CONTACT : CONF_LISTENER_CONTACT;
-	/* As long as there is no contact, an empty entry tells whose side this is. */
+	/* While no contact is known, an empty entry shows which side this is. */
 	if (!contact && job->listener)
 		contact = "";
 	else if (!contact)
@@ -285,7 +287,7 @@ static int fill(struct cli *cli, struct job *job)
 	return set_contacts(cli, job);
 }
 
-/* The secret that was made and will not be used. */
+/* Delete the secret that was created and will not be used. */
 static void take_back(struct cli *cli, struct job *job)
 {
 	struct failure first = cli->failure;
@@ -295,17 +297,19 @@ static void take_back(struct cli *cli, struct job *job)
 	bool interrupted = patience_signal();
 	patience_hold(HOLD_SECONDS);
 	if (gcs_delete_secret(cli, job->endpoint, job->secret.id) == 0)
-		say_verbose("the new LAN secret is deleted again");
+		say_verbose("the new LAN secret was deleted again");
 	else if (interrupted)
-		say_warning("the new LAN secret %s stays until it expires: %s", job->secret.id,
-			    cli->failure.text);
+		say_warning("the new LAN secret %s was not deleted and stays valid until it "
+			    "expires: %s",
+			    job->secret.id, cli->failure.text);
 	else
-		say_verbose("the new LAN secret %s stays: %s", job->secret.id, cli->failure.text);
+		say_verbose("the new LAN secret %s was not deleted: %s", job->secret.id,
+			    cli->failure.text);
 	failure_finish(&cli->failure);
 	cli->failure = first;
 }
 
-/* A signal came before anything was changed that cannot be changed back. */
+/* Whether a signal came while everything can still be undone. */
 static int stop_here(struct cli *cli, const struct job *job)
 {
 	return patience_gives_up(0) && !job->old_gone
@@ -313,13 +317,13 @@ static int stop_here(struct cli *cli, const struct job *job)
 		       : 0;
 }
 
-/* What was done as asked, and may not be what was meant. */
+/* Warn of what was asked for but may not be intended. */
 static void warn(const struct job *job)
 {
 	if (job->values->listener_contact)
 		environment_warn_listener(&job->contact);
 	if (job->dropped)
-		say_warning("no longer mapped: %s; to map hosts, give them with --globus-contact "
+		say_warning("no longer mapped: %s; to keep hosts mapped, give --globus-contact "
 			    "each time",
 			    job->dropped);
 }
@@ -328,7 +332,7 @@ static int perform(struct cli *cli, struct job *job)
 {
 	if (look(cli, job) < 0 || make_secret(cli, job) < 0)
 		return -1;
-	/* fill() before and after: what it refuses must be refused before the tunnel is changed. */
+	/* fill() before and after: what it refuses must be found before the tunnel is changed. */
 	if (stop_here(cli, job) < 0 || fill(cli, job) < 0 || exchange_contacts(cli, job) < 0 ||
 	    fill(cli, job) < 0 || environment_write(&job->environment, cli) < 0) {
 		take_back(cli, job);
@@ -354,8 +358,8 @@ static int await(struct cli *cli, struct job *job)
 	if (tunnel_wait_active(cli, environment->id, job->values->wait.value, &tunnel) < 0) {
 		if (patience_signal())
 			return failure_set(&cli->failure, 128 + patience_signal(),
-					   "interrupted while waiting for tunnel %s to be active; "
-					   "the environment is initialized all the same",
+					   "the environment is initialized, but the wait for "
+					   "tunnel %s to become active was interrupted",
 					   environment->id);
 		return failure_prefix(&cli->failure, "the environment is initialized, but ");
 	}
@@ -429,10 +433,9 @@ static int start(struct cli *cli, struct job *job, char **words)
 		return -1;
 	int err = perform(cli, job);
 	if (err && job->old_gone)
-		failure_prefix(
-			&cli->failure,
-			"the endpoint allows one LAN secret, so the old one was deleted first, "
-			"and the conf file is of no use until this succeeds: ");
+		failure_prefix(&cli->failure,
+			       "the endpoint allows only one LAN secret, so the old one was "
+			       "deleted, and the conf file will not work until this succeeds: ");
 	return err;
 }
 
@@ -444,10 +447,10 @@ static int run(struct cli *cli, const void *given, char **words)
 	bool done = !err;
 	if (done && job.values->wait.given)
 		err = await(cli, &job);
-	/* Also when the wait failed: what it is told stands in the conf file. */
+	/* Also if the wait failed: the conf file is written. */
 	if (done)
 		print(cli, &job);
-	/* Whatever gave up first: the signal was the reason. */
+	/* Whichever step failed, the signal was the reason. */
 	if (err && patience_signal())
 		cli->failure.status = 128 + patience_signal();
 	free(job.dropped);
@@ -460,8 +463,8 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command environment_initialize_command = {
 	.name = "initialize",
 	.words = "TUNNEL_ID [ENDPOINT_ID]",
-	.summary = "make ready for programs that use a tunnel",
-	.about = "Run it on both sides, on the listener's with --listener-contact-string. It "
+	.summary = "set up this machine for programs that use a tunnel",
+	.about = "Run it on both sides; on the listener side, with --listener-contact-string. It "
 		 "fetches a LAN secret and writes the tunnel's conf file.",
 	.words_min = 1,
 	.words_max = 2,

@@ -14,9 +14,9 @@
 #include "cli/service/standing.h"
 
 /*
- * environment contact-lookup. From a fresh conf it is quick and asks nobody: neither libcurl is
- * loaded nor a lock taken. Of several that find the conf stale at once, one asks Transfer; the
- * others wait for its lock and use what it wrote.
+ * environment contact-lookup. With a fresh conf it is quick and contacts no service: it neither
+ * loads libcurl nor takes a lock. If several processes find the conf stale at once, one asks
+ * Transfer; the others wait for its lock and use what it wrote.
  */
 
 #define CLOCK_SLACK_S 2 /* a stored time this far ahead was written by another clock: not fresh */
@@ -28,16 +28,16 @@ struct values {
 
 static const struct option_spec options[] = {
 	OPTION_BASE_DIR(struct values),
-	{0, "skip-update", NULL, "print what is stored, however old", OPTION_FLAG,
+	{0, "skip-update", NULL, "print the stored contact, however old", OPTION_FLAG,
 	 offsetof(struct values, skip_update)},
-	{0, "refresh", NULL, "ask Transfer even if what is stored is fresh", OPTION_FLAG,
+	{0, "refresh", NULL, "ask Transfer even if the stored contact is fresh", OPTION_FLAG,
 	 offsetof(struct values, refresh)},
 	{0, "numeric", NULL, "print an address, not a host name", OPTION_FLAG,
 	 offsetof(struct values, numeric)},
 	{0},
 };
 
-/* What is stored; port 0: nothing that can be used. */
+/* The stored contact; port 0: none that is usable. */
 static struct contact stored(const struct environment *environment)
 {
 	struct contact contact = {0};
@@ -56,7 +56,7 @@ static bool is_fresh(const struct environment *environment)
 	       now - updated <= ttl;
 }
 
-/* The conf may have been changed since it was read by whoever has the lock now. */
+/* Another process may have changed the conf between our read and our lock. */
 static int reread(struct cli *cli, struct environment *environment)
 {
 	if (environment->lock >= 0)
@@ -72,7 +72,7 @@ static int store(struct cli *cli, struct environment *environment, const struct 
 	    environment_set(environment, cli, CONF_CONTACT, text) < 0 ||
 	    environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL)) < 0)
 		return -1;
-	/* The answer is right even where it cannot be kept: a read-only home, a full disk. */
+	/* The answer is valid even if it cannot be stored: a read-only home, a full disk. */
 	if (environment_write(environment, cli) < 0) {
 		say_warning("%s", cli->failure.text ? cli->failure.text : "the conf file was kept");
 		failure_finish(&cli->failure);
@@ -94,7 +94,7 @@ static int fetch(struct cli *cli, struct environment *environment, struct contac
 	return err;
 }
 
-/* Fetch under the lock, unless who had it before us has just done so. */
+/* Fetch under the lock, unless its previous holder has just done so. */
 static int update(struct cli *cli, struct environment *environment, bool refresh,
 		  struct contact *contact)
 {
@@ -104,8 +104,8 @@ static int update(struct cli *cli, struct environment *environment, bool refresh
 		*contact = stored(environment);
 		return 0;
 	}
-	/* Who had the lock got no answer: all who waited for it ask now, not one after the other.
-	 */
+	/* The previous holder got no answer: all that waited for it now ask at once, not in
+	 * turn. */
 	if (environment->waited)
 		environment_unlock(environment);
 	return fetch(cli, environment, contact);
@@ -127,7 +127,7 @@ static int lookup(struct cli *cli, struct environment *environment, const struct
 	return update(cli, environment, values->refresh, contact);
 }
 
-/* Put the first address that the name has in its place. */
+/* Replace the name by its first address. */
 static int resolve(struct cli *cli, struct contact *contact)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
@@ -139,8 +139,7 @@ static int resolve(struct cli *cli, struct contact *contact)
 	if (code)
 		return failure_set(
 			&cli->failure, STATUS_FAILED,
-			"the access point's name %s has no address here (%s); check this "
-			"machine's DNS",
+			"cannot resolve the access point's name %s: %s; check this machine's DNS",
 			contact->host, gai_strerror(code));
 	code = getnameinfo(list->ai_addr, list->ai_addrlen, contact->host, sizeof(contact->host),
 			   NULL, 0, NI_NUMERICHOST);
@@ -170,8 +169,9 @@ static int run(struct cli *cli, const void *given, char **words)
 	struct environment environment;
 	struct contact contact;
 	if (values->skip_update && values->refresh)
-		return failure_set(&cli->failure, STATUS_USAGE,
-				   "--skip-update and --refresh exclude each other");
+		return failure_set(
+			&cli->failure, STATUS_USAGE,
+			"--skip-update and --refresh cannot be used together; give one of them");
 	int err = environment_init(&environment, cli, values->base_dir, words[0]);
 	if (!err)
 		err = lookup(cli, &environment, values, &contact);
@@ -186,9 +186,9 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command environment_lookup_command = {
 	.name = "contact-lookup",
 	.words = "TUNNEL_ID",
-	.summary = "print where the tunnel's access point is called",
-	.about = "A stored contact is printed at once; one that is older than its ttl is fetched "
-		 "from Transfer first, and stored.",
+	.summary = "print the address and port of the initiator's access point",
+	.about = "A stored contact is printed at once. If it is older than its ttl, a new one is "
+		 "fetched from Transfer and stored first.",
 	.words_min = 1,
 	.words_max = 1,
 	.options = options,

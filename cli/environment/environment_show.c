@@ -10,7 +10,7 @@
 #include "cli/service/json.h"
 #include "cli/service/output.h"
 
-/* environment show and list: what conf files say, but for the secret. */
+/* environment show and list: the conf files without their secrets. */
 
 #define COLUMNS 4
 
@@ -43,7 +43,7 @@ static const char *time_text(const struct environment *environment, const char *
 	return text;
 }
 
-/* The same with how long that is from now. */
+/* The same with the time left. */
 static const char *expiry_text(const struct environment *environment, char text[80])
 {
 	char when[32];
@@ -51,7 +51,7 @@ static const char *expiry_text(const struct environment *environment, char text[
 	if (!time_text(environment, CONF_EXPIRATION, when))
 		return NULL;
 	if (left <= 0)
-		snprintf(text, 80, "%s (over)", when);
+		snprintf(text, 80, "%s (expired)", when);
 	else
 		snprintf(text, 80, "%s (in %lld h %02lld min)", when, left / 3600, left / 60 % 60);
 	return text;
@@ -212,7 +212,7 @@ static int run_list(struct cli *cli, const void *given, char **words)
 const struct command environment_show_command = {
 	.name = "show",
 	.words = "TUNNEL_ID",
-	.summary = "show an environment, but for its secret",
+	.summary = "show an environment without its secret",
 	.words_min = 1,
 	.words_max = 1,
 	.options = options,

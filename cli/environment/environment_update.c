@@ -14,15 +14,16 @@ struct values {
 };
 
 static const struct option_spec options[] = {
-	{0, "listener-contact-string", "HOST:PORT", "where the listener's program is called now",
+	{0, "listener-contact-string", "HOST:PORT",
+	 "change the address at which the access point connects to the listening program",
 	 OPTION_TEXT, offsetof(struct values, listener_contact)},
-	{0, "cs-ttl", "SECONDS", "a stored contact is looked up again after that", OPTION_NUMBER,
+	{0, "cs-ttl", "SECONDS", "use a stored contact for SECONDS", OPTION_NUMBER,
 	 offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},
 	OPTION_BASE_DIR(struct values),
 	{0},
 };
 
-/* When the tunnel ends now: it may have been prolonged. */
+/* Store when the tunnel ends: it may have been extended. */
 static int set_end(struct cli *cli, struct environment *environment, const struct tunnel *tunnel)
 {
 	int64_t end;
@@ -31,7 +32,7 @@ static int set_end(struct cli *cli, struct environment *environment, const struc
 	return environment_set_number(environment, cli, CONF_EXPIRATION, end);
 }
 
-/* Move the listener: in the tunnel first, since that can be refused. */
+/* Change the listener contact: first in the tunnel, since that can be refused. */
 static int move_listener(struct cli *cli, struct environment *environment,
 			 const struct contact *contact)
 {
@@ -49,7 +50,7 @@ static int move_listener(struct cli *cli, struct environment *environment,
 	if (transfer_change(cli, environment->id, transfer_listener(contact->host, contact->port),
 			    &tunnel) < 0)
 		return -1;
-	/* It is moved: the conf file has to follow, whatever else the answer lacks. */
+	/* The tunnel is changed: the conf file must follow, whatever else the answer lacks. */
 	if (set_end(cli, environment, &tunnel) < 0)
 		failure_finish(&cli->failure);
 	tunnel_finish(&tunnel);
@@ -57,7 +58,7 @@ static int move_listener(struct cli *cli, struct environment *environment,
 	return 0;
 }
 
-/* Fetch the tunnel's end and the initiator's contact anew; that there is none yet is no fault. */
+/* Fetch the tunnel's end and the initiator's contact again; a contact not known yet is no error. */
 static int fetch(struct cli *cli, struct environment *environment)
 {
 	char text[CONTACT_TEXT_MAX];
@@ -89,8 +90,8 @@ static int update(struct cli *cli, const struct values *values, struct environme
 		return -1;
 	if (values->listener_contact && environment_is_initiator(environment))
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "%s/%s.conf is the initiator side's; --listener-contact-string "
-				   "belongs to the listener side",
+				   "%s/%s.conf is for the initiator side; use "
+				   "--listener-contact-string on the listener side",
 				   environment->base, environment->id);
 	if (values->listener_contact && environment_try_write(environment, cli) < 0)
 		return -1;
@@ -127,7 +128,7 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command environment_update_command = {
 	.name = "update",
 	.words = "TUNNEL_ID",
-	.summary = "fetch the contact and the tunnel's end anew; change settings",
+	.summary = "refresh the contact and the expiry time; change settings",
 	.words_min = 1,
 	.words_max = 1,
 	.options = options,

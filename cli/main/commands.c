@@ -1,6 +1,6 @@
 #include "cli/command/command.h"
 
-/* Which commands there are. */
+/* The commands. */
 
 static const struct command *const environment_commands[] = {
 	&environment_initialize_command,
@@ -14,7 +14,7 @@ static const struct command *const environment_commands[] = {
 
 static const struct command environment_command = {
 	.name = "environment",
-	.summary = "what a tunnel's programs on this machine need",
+	.summary = "manage the environments of tunnels on this machine",
 	.children = environment_commands,
 };
 
@@ -27,7 +27,7 @@ static const struct command *const tunnel_commands[] = {
 
 static const struct command tunnel_command = {
 	.name = "tunnel",
-	.summary = "tunnels between two stream access points",
+	.summary = "manage tunnels between two stream access points",
 	.children = tunnel_commands,
 };
 
@@ -39,7 +39,7 @@ static const struct command *const access_point_commands[] = {
 
 static const struct command access_point_command = {
 	.name = "access-point",
-	.summary = "stream access points, between which tunnels lead",
+	.summary = "list and show stream access points",
 	.children = access_point_commands,
 };
 
@@ -53,7 +53,7 @@ static const struct command *const supervisor_commands[] = {
 
 static const struct command supervisor_command = {
 	.name = "supervisor",
-	.summary = "a supervisor that runs for many launches",
+	.summary = "control a supervisor that serves many launches",
 	.children = supervisor_commands,
 };
 
@@ -65,6 +65,6 @@ static const struct command *const root_commands[] = {
 
 const struct command command_root = {
 	.name = "globus-streams",
-	.summary = "Globus tunnels, and the environments of the programs that use them.",
+	.summary = "Manage Globus tunnels and the environments of the programs that use them.",
 	.children = root_commands,
 };

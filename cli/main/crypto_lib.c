@@ -1,9 +1,8 @@
 /*
- * libcrypto, loaded at the first call of one of these. A login and the doctor's LAN authentication
- * need it, a lookup from a fresh conf does not, and loading it takes as long as all that a lookup
- * does (see curl_lib.h). What protocol/ and cli/ call is defined here once more, in the program
- * itself and hidden from libraries, so that the program does not depend on libcrypto when it
- * starts.
+ * libcrypto, loaded at the first call of one of these. A login and the doctor's LAN
+ * authentication need it; a lookup from a fresh conf does not, and loading it takes as long as
+ * the whole lookup (see curl_lib.h). The functions that protocol/ and cli/ call are defined here
+ * again, hidden from libraries, so that the program does not depend on libcrypto when it starts.
  */
 
 #include <dlfcn.h>

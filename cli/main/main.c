@@ -6,10 +6,10 @@
 
 int main(int argc, char **argv)
 {
-	/* Secrets and tokens pass through this memory: no core file of it. */
+	/* Secrets and tokens pass through this memory: no core dump. */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0});
 	file_reserve_standard();
-	/* Who does not read to the end is told of, as a full disk is. */
+	/* A reader that closes stdout early is reported as an error, like a full disk. */
 	signal(SIGPIPE, SIG_IGN);
 	return command_main(&command_root, argc, argv);
 }

@@ -8,19 +8,19 @@
 #include "cli/base/text.h"
 #include "cli/service/json.h"
 
-#define MESSAGE_MAX 600  /* a line can be read; a page of HTML cannot */
+#define MESSAGE_MAX 600  /* one line is readable; a page of HTML is not */
 #define LIST_MAX    2000 /* bytes of a list of scopes, identities, ... */
-#define ERRORS_MAX  64   /* of an answer, in which demands are looked for */
+#define ERRORS_MAX  64   /* of an answer that are searched for demands */
 
-/* Text that grows up to a limit: what would pass it is left out, so that the work is bounded by the
- * limit and the length of the answer, whatever is in it. */
+/* Text that grows up to a limit; what exceeds it is left out. So the work is bounded by the
+ * limit and the length of the answer. */
 struct growing {
 	char text[LIST_MAX + 1];
 	size_t len, max;
 	bool full;
 };
 
-/* Add between (where there is something before it) and more: whole, or nothing and full. */
+/* Add between (if the text is not empty) and more: all of it, or nothing, setting full. */
 static void add_whole(struct growing *list, char between, const char *more)
 {
 	size_t room = list->max - list->len, len = strnlen(more, room + 1);
@@ -35,7 +35,7 @@ static void add_whole(struct growing *list, char between, const char *more)
 	list->len += len;
 }
 
-/* The same with as much of more as there is room for. */
+/* The same with as much of more as fits. */
 static void add_part(struct growing *line, const char *between, const char *more)
 {
 	for (int i = 0; i < 2; i++) {
@@ -53,7 +53,7 @@ static char *finish(const struct growing *grown)
 	return grown->len ? text_cut(grown->text, MESSAGE_MAX) : NULL;
 }
 
-/* "code: title: detail" with what there is of it. */
+/* "code: title: detail", those that exist. */
 static void add_parts(struct growing *line, const char *const parts[3])
 {
 	const char *between = "; ";
@@ -81,7 +81,7 @@ static void add_errors(struct growing *line, const cJSON *list)
 	}
 }
 
-/* loc is the way to the value: ["body", "data", "attributes", "label"]. */
+/* loc is the path to the value: ["body", "data", "attributes", "label"]. */
 static void add_details(struct growing *line, const cJSON *list)
 {
 	const cJSON *item, *step;

@@ -1,7 +1,7 @@
 #ifndef GS_ANSWER_H
 #define GS_ANSWER_H
 
-/* What a service's error answer says, in any of the shapes that Globus services use: JSON:API
+/* The contents of a service's error answer, in any form that Globus services use: JSON:API
  * {"errors":[{code,title,detail}]}, {"detail":[{loc,msg,type}]}, {code,message,request_id} (GCS
  * Manager too), OAuth's {error,error_description}. */
 

@@ -40,8 +40,8 @@ int auth_credentials(struct cli *cli, struct credentials *credentials)
 		client = GS_CLIENT_ID;
 	if (!client)
 		return failure_set(&cli->failure, STATUS_LOGIN,
-				   "not logged in, and no client to log in with: set "
-				   "GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET, or "
+				   "not logged in, and no client is configured; set "
+				   "GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET, or set "
 				   "GLOBUS_STREAMS_CLIENT_ID and run: globus-streams login");
 	*credentials = (struct credentials){client, secret};
 	return 0;
@@ -93,8 +93,8 @@ static int ask(struct cli *cli, const struct http_request *request,
 		refused(cli, credentials, status, *answer);
 	} else if (garbled) {
 		failure_set(&cli->failure, STATUS_FAILED,
-			    "what answers at %s is not Auth: its answer is not JSON; check "
-			    "GLOBUS_SDK_SERVICE_URL_AUTH and proxies",
+			    "the server at %s is not Auth: its answer is not JSON; check "
+			    "GLOBUS_SDK_SERVICE_URL_AUTH and the proxy settings",
 			    request->url);
 	} else {
 		return 0;
@@ -143,7 +143,7 @@ static const struct json_field grant_fields[] = {
 	{"scope", JSON_TEXT, false, offsetof(struct grant, scope)},
 };
 
-/* A token goes into a header: nothing but visible ASCII may be in it. */
+/* A token goes into a header: only visible ASCII is allowed. */
 static bool is_token(const char *text)
 {
 	const char *at = text;
@@ -161,12 +161,12 @@ static int keep_one(struct cli *cli, const struct credentials *credentials, cons
 	if (json_read(item, grant_fields, sizeof(grant_fields) / sizeof(*grant_fields), &grant,
 		      &at) < 0)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "Auth's token answer lacks a proper %s", at);
+				   "Auth's token answer has no valid %s", at);
 	if (!is_token(grant.access))
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "Auth's token answer lacks a proper access_token");
+				   "Auth's token answer has no valid access_token");
 	struct token_name name = {grant.server, issuer, credentials->client, !credentials->secret};
-	/* A renewal may leave the refresh token out: the old one goes on. */
+	/* A renewal may omit the refresh token: the old one stays valid. */
 	struct token token, old = {0};
 	cleanup_wipe char *refresh = NULL;
 	if (!grant.refresh && tokens_find(list, &name, &old) == 0 && old.refresh)
@@ -188,7 +188,7 @@ static int take_all(struct cli *cli, const struct credentials *credentials, cJSO
 	const cJSON *item, *others = json_at(answer, "other_tokens");
 	if (others && !cJSON_IsArray(others))
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "Auth's token answer lacks a proper other_tokens");
+				   "Auth's token answer has no valid other_tokens");
 	if (cJSON_GetArraySize(others) > OTHERS_MAX)
 		return failure_set(&cli->failure, STATUS_FAILED,
 				   "Auth's token answer has more than %d tokens", OTHERS_MAX);
@@ -200,12 +200,12 @@ static int take_all(struct cli *cli, const struct credentials *credentials, cJSO
 	return 0;
 }
 
-/* A cache that cannot be written costs time, no more. */
+/* A cache that cannot be written only costs time. */
 static void save(const cJSON *list)
 {
 	struct failure saving = {0};
 	if (tokens_save(list, &saving) < 0) {
-		say_warning("%s; the token is not kept", saving.text);
+		say_warning("the token is not stored: %s", saving.text);
 		failure_finish(&saving);
 	}
 }
@@ -286,11 +286,11 @@ static int keep_anew(struct cli *cli, const struct credentials *credentials,
 	if (!list)
 		return -1;
 	int err = take_all(cli, credentials, list, answer);
-	/* One that has ended is the old one: the answer was about something else. */
+	/* An expired token is the old one: the answer had none for this server. */
 	if (!err && tokens_find(list, name, &fresh) == 0 && fresh.expires > (int64_t)time(NULL))
 		*token = strdup(fresh.access);
 	else if (!err)
-		err = failure_set(&cli->failure, STATUS_FAILED, "Auth gave no token for %s",
+		err = failure_set(&cli->failure, STATUS_FAILED, "Auth returned no token for %s",
 				  name->server);
 	if (!err)
 		save(list);
@@ -306,11 +306,12 @@ static int renew(struct cli *cli, const struct credentials *credentials,
 	int lock = tokens_lock(&waited, &cli->failure);
 	cJSON *list = lock < 0 ? NULL : tokens_load(&cli->failure), *answer = NULL;
 	int err = list ? 0 : -1;
-	/* Another process may have been quicker. */
+	/* Another process may have renewed it already. */
 	if (!err)
 		*token = valid(list, name, scope, rejected);
 	if (!err && !*token) {
-		/* Who had the lock got none: all who waited ask now, not one after the other. */
+		/* The previous holder of the lock got none: all that waited now ask at once, not
+		 * in turn. */
 		if (waited)
 			close(lock);
 		err = ask_anew(cli, credentials, name, scope, list, &answer);

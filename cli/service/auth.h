@@ -13,23 +13,22 @@
 #define AUTH_SERVER "auth.globus.org"
 #define AUTH_SCOPES "openid profile email"
 
-/* Who we are towards Auth. Texts belong to the environment. */
+/* Our identity towards Auth. Texts belong to the environment. */
 struct credentials {
 	const char *client;
 	const char *secret; /* NULL: a user's login */
 };
 
-/* GLOBUS_CLI_CLIENT_ID and _SECRET win; else the client that logins are made with. 0, or -1 with
- * cli->failure: one without the other, or none at all. */
+/* GLOBUS_CLI_CLIENT_ID and _SECRET take precedence over the client for logins. 0, or -1 with
+ * cli->failure: one without the other, or no client. */
 int auth_credentials(struct cli *cli, struct credentials *credentials);
 
 /* The scope for an endpoint's GCS Manager. Free it. */
 char *auth_endpoint_scope(const char *endpoint);
 
-/* A token for a resource server, with that scope. rejected: a token that the service did not take
- * (401), NULL at first: then whatever is valid is used. Of several processes that need a new one,
- * one asks and the others use what it got. *token is to be wiped and freed. 0, or -1 with
- * cli->failure. */
+/* A token for a resource server, with that scope. rejected: a token that the service refused
+ * (401); NULL at first: any valid one is used. If several processes need a new one, one asks and
+ * the others use its result. *token is to be wiped and freed. 0, or -1 with cli->failure. */
 int auth_token(struct cli *cli, const char *server, const char *scope, const char *rejected,
 	       char **token);
 

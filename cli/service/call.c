@@ -15,19 +15,18 @@
 int call_lacks(struct cli *cli, const char *service, const char *what, const char *field)
 {
 	return failure_set(&cli->failure, STATUS_FAILED,
-			   "%s's answer about %s cannot be used: it lacks a proper '%s'; if that "
+			   "%s's answer about %s cannot be used: it has no valid '%s'; if this "
 			   "persists, report it to support@globus.org",
 			   service, what, field);
 }
 
-/* The service has not spoken: its 404 would mean that something is gone, another's does not. */
+/* The answer is not from the service: only its own 404 means that something is gone. */
 static int not_json(struct cli *cli, const struct call *call, long status)
 {
-	return failure_set(
-		&cli->failure, STATUS_FAILED,
-		"what answers at %.300s is not %s (HTTP %ld, no JSON); check the service's URL and "
-		"proxies",
-		call->url, call->service, status);
+	return failure_set(&cli->failure, STATUS_FAILED,
+			   "the server at %.300s is not %s (HTTP %ld, no JSON); check the "
+			   "service's URL and the proxy settings",
+			   call->url, call->service, status);
 }
 
 /* " --option 'text'", unless text is empty or could mean something to a shell. Free it. */
@@ -41,7 +40,7 @@ static char *option(const char *name, const char *text)
 	return n < 0 ? NULL : out;
 }
 
-/* 401 or 403 with what a new login has to bring. */
+/* 401 or 403 with requirements for a new login. */
 static int demanded(struct cli *cli, const struct call *call, const struct demands *demands)
 {
 	cleanup_free char *scopes = option("--scope", demands->scopes);
@@ -52,14 +51,13 @@ static int demanded(struct cli *cli, const struct call *call, const struct deman
 		return failure_memory(&cli->failure);
 	struct credentials credentials;
 	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
-	failure_set(
-		&cli->failure, STATUS_LOGIN, "%s asks for another login (%s); %s%s%s%s%s%s",
-		call->service, demands->message ? demands->message : "it does not say why",
-		client ? "client credentials cannot give that: have its administrator allow the "
-			 "client, or unset GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET and "
-			 "run: globus-streams login --force"
-		       : "run: globus-streams login --force",
-		scopes, identities, policies, domains, demands->mfa ? " --mfa" : "");
+	failure_set(&cli->failure, STATUS_LOGIN, "%s requires a new login (%s); %s%s%s%s%s%s",
+		    call->service, demands->message ? demands->message : "no reason given",
+		    client ? "client credentials cannot do that: ask its administrator to allow "
+			     "the client, or unset GLOBUS_CLI_CLIENT_ID and "
+			     "GLOBUS_CLI_CLIENT_SECRET and run: globus-streams login --force"
+			   : "run: globus-streams login --force",
+		    scopes, identities, policies, domains, demands->mfa ? " --mfa" : "");
 	return -1;
 }
 
@@ -71,32 +69,32 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
 	if (status == 401 && call->scope)
 		failure_set(&cli->failure, client ? STATUS_FAILED : STATUS_LOGIN,
-			    "%s does not take our token (HTTP 401: %s); %s", call->service, said,
-			    client ? "check GLOBUS_CLI_CLIENT_ID and that Auth and the service "
-				     "belong together"
+			    "%s rejected the token (HTTP 401: %s); %s", call->service, said,
+			    client ? "check GLOBUS_CLI_CLIENT_ID, and that Auth and the service "
+				     "belong to the same Globus environment"
 				   : "run: globus-streams login");
 	else if (status == 403)
-		failure_set(
-			&cli->failure, STATUS_FAILED,
-			"%s does not allow it: %s (HTTP 403: %s); ask its owner, or use another "
-			"identity",
-			call->service, call->what, said);
+		failure_set(&cli->failure, STATUS_FAILED,
+			    "%s denies access to %s (HTTP 403: %s); ask its owner, or use another "
+			    "identity",
+			    call->service, call->what, said);
 	else if (status == 404)
-		failure_set(&cli->failure, STATUS_FAILED, "%s knows no %s (HTTP 404: %s)%s%s",
+		failure_set(&cli->failure, STATUS_FAILED, "%s did not find %s (HTTP 404: %s)%s%s",
 			    call->service, call->what, said, call->next ? "; " : "",
 			    call->next ? call->next : "");
 	else if (status >= 500 || status == 429)
 		failure_set(&cli->failure, STATUS_FAILED,
-			    "%s cannot answer now (HTTP %ld: %s); try again later", call->service,
+			    "%s is unavailable (HTTP %ld: %s); try again later", call->service,
 			    status, said);
 	else
-		failure_set(&cli->failure, STATUS_FAILED, "%s refused: %s (HTTP %ld: %s)",
-			    call->service, call->what, status, said);
+		failure_set(&cli->failure, STATUS_FAILED,
+			    "%s refused the request for %s (HTTP %ld: %s)", call->service,
+			    call->what, status, said);
 	cli->failure.http = status;
 	return -1;
 }
 
-/* One request, with retries; *status as it came. */
+/* One request, with retries; *status: the HTTP status. */
 static int request(struct cli *cli, const struct call *call, const char *token, const char *body,
 		   long *status, cJSON **answer)
 {
@@ -151,7 +149,7 @@ static int judge(struct cli *cli, const struct call *call, long status,
 	if (demands->any)
 		return demanded(cli, call, demands);
 	if (status >= 200 && status <= 299) {
-		/* Nothing is left to be said of what was deleted: 204, or nothing after 200. */
+		/* A successful DELETE may have no body: 204, or an empty 200. */
 		bool silent = !cli->received && strcmp(call->method, "DELETE") == 0;
 		return answer || silent ? 0 : not_json(cli, call, status);
 	}
@@ -160,7 +158,7 @@ static int judge(struct cli *cli, const struct call *call, long status,
 	return not_json(cli, call, status);
 }
 
-/* Log in as call needs it, where somebody can be asked who has not been. 0, or -1. */
+/* Log in as call needs it, if a user can be asked and has not been yet. 0, or -1. */
 static int ask_login(struct cli *cli, const struct call *call, const struct demands *demands)
 {
 	struct credentials credentials;
@@ -176,7 +174,7 @@ static int ask_login(struct cli *cli, const struct call *call, const struct dema
 		return -1;
 	}
 	cli->asked = true;
-	say_note("%s asks for a login%s%s", call->service, demands->message ? ": " : "",
+	say_note("%s requires a login%s%s", call->service, demands->message ? ": " : "",
 		 demands->message ? demands->message : "");
 	failure_finish(&reason);
 	struct login_wish wish = {scopes, demands, login_flow_has_browser(), stderr};

@@ -32,7 +32,7 @@ static char *default_url(struct cli *cli, const char *service)
 	else {
 		failure_set(&cli->failure, STATUS_USAGE,
 			    "GLOBUS_SDK_ENVIRONMENT is '" TEXT_WORD
-			    "', which is no environment's name",
+			    "', which is not the name of an environment",
 			    environment);
 		return NULL;
 	}
@@ -53,7 +53,7 @@ char *cli_service_url(struct cli *cli, const char *name)
 	if (strncasecmp(given, "https://", 8) != 0 && strncasecmp(given, "http://", 7) != 0) {
 		failure_set(&cli->failure, STATUS_USAGE,
 			    "%s is '" TEXT_WORD
-			    "'; it takes a URL that begins with https:// (or http://)",
+			    "'; it must be a URL that begins with https:// (or http://)",
 			    variable, given);
 		return NULL;
 	}
@@ -73,7 +73,7 @@ int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37])
 	uint8_t bytes[UUID_BYTES];
 	if (uuid_parse(text, bytes) < 0)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "'" TEXT_WORD "' is not %s id; it is a UUID, such as "
+				   "'" TEXT_WORD "' is not %s id; give a UUID such as "
 				   "0e8a675b-6b84-4220-89e4-a6a7a0d823fb",
 				   text, what);
 	uuid_format(bytes, id);

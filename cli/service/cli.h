@@ -1,7 +1,7 @@
 #ifndef GS_CLI_H
 #define GS_CLI_H
 
-/* One run of globus-streams: what every subcommand is given. */
+/* One run of globus-streams: passed to every subcommand. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,8 +11,8 @@
 
 struct cli {
 	bool json;   /* --format json */
-	bool asking; /* stdin and stderr are a terminal: a question can be put */
-	bool asked;  /* for a login: once a run */
+	bool asking; /* stdin and stderr are terminals: the user can be asked */
+	bool asked;  /* asked for a login, at most once per run */
 	struct failure failure;
 	struct http *http; /* NULL until cli_http() */
 	int tries;         /* that the last call took */

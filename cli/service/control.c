@@ -40,12 +40,13 @@ int control_open(struct cli *cli, const char *given)
 	char room[512];
 	const char *path = socket_path(given, room, sizeof(room));
 	if (snprintf(to.sun_path, sizeof(to.sun_path), "%s", path) >= (int)sizeof(to.sun_path))
-		return failure_set(&cli->failure, STATUS_USAGE,
-				   "%s: a socket's path has at most %zu bytes", path,
-				   sizeof(to.sun_path) - 1);
+		return failure_set(
+			&cli->failure, STATUS_USAGE,
+			"%s is too long for the path of a socket, which has at most %zu bytes",
+			path, sizeof(to.sun_path) - 1);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	/* connect() waits where many do already that nobody accepts */
+	/* connect() blocks while the queue of connections is full */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &turn, sizeof(turn));
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
 		int error = errno == EAGAIN ? ETIMEDOUT : errno;
@@ -59,7 +60,8 @@ int control_open(struct cli *cli, const char *given)
 	}
 	if (!of_same_user(fd)) {
 		close(fd);
-		return failure_set(&cli->failure, STATUS_FAILED, "%s is another user's", path);
+		return failure_set(&cli->failure, STATUS_FAILED, "%s belongs to another user",
+				   path);
 	}
 	return fd;
 }
@@ -67,8 +69,8 @@ int control_open(struct cli *cli, const char *given)
 static int not_understood(struct cli *cli)
 {
 	return failure_set(&cli->failure, STATUS_FAILED,
-			   "the supervisor answers in another way than this program expects: it is "
-			   "of another version, and has to be started anew");
+			   "the supervisor is of another version: its answer was not understood; "
+			   "restart the supervisor");
 }
 
 /* One answer to that question: its length, or -1 with cli->failure. */
@@ -82,11 +84,11 @@ static ssize_t receive(struct cli *cli, int fd, uint16_t serial, void *data, siz
 	       (got >= (ssize_t)sizeof(*header) && header->serial != serial));
 	if (got < 0)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "the supervisor does not answer: %s",
+				   "no answer from the supervisor: %s",
 				   errno == EAGAIN ? "it took too long" : strerror(errno));
 	if (got == 0)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "the supervisor has ended, or does not listen to us");
+				   "the supervisor has ended, or refused the connection");
 	return got;
 }
 
@@ -102,7 +104,7 @@ int control_ask(struct cli *cli, int fd, enum control_op op, struct control_head
 	*question = (struct control_header){CONTROL_VERSION, (uint8_t)op, ++serial, (uint32_t)size};
 	if (send(fd, question, size, MSG_NOSIGNAL) < 0)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "the supervisor cannot be asked: %s", strerror(errno));
+				   "cannot send a request to the supervisor: %s", strerror(errno));
 	ssize_t got = receive(cli, fd, serial, &data, sizeof(data));
 	if (got < 0)
 		return -1;

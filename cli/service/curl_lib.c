@@ -35,14 +35,15 @@ static int load(struct curl_lib *lib, struct failure *failure)
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(*symbols); i++) {
 		void *symbol = dlsym(handle, symbols[i].symbol);
 		if (!symbol)
-			return failure_set(failure, STATUS_FAILED,
-					   "libcurl lacks %s: it is too old; install 7.68 or newer",
-					   symbols[i].symbol);
+			return failure_set(
+				failure, STATUS_FAILED,
+				"libcurl has no %s: it is too old; install version 7.68 or newer",
+				symbols[i].symbol);
 		memcpy((char *)lib + symbols[i].offset, &symbol, sizeof(symbol));
 	}
 	CURLcode code = lib->global_init(CURL_GLOBAL_DEFAULT);
 	if (code != CURLE_OK)
-		return failure_set(failure, STATUS_FAILED, "libcurl does not start: %s",
+		return failure_set(failure, STATUS_FAILED, "cannot initialize libcurl: %s",
 				   lib->easy_strerror(code));
 	return 0;
 }

@@ -2,12 +2,12 @@
 #define GS_CURL_LIB_H
 
 /*
- * libcurl, loaded when the network is needed for the first time. Its thirty libraries take several
- * times as long to load as all that a lookup from a fresh conf does, and such a lookup stands
- * between a program and its connection.
+ * libcurl, loaded when the network is first needed. Loading its thirty libraries takes several
+ * times as long as a whole lookup from a fresh conf, and a program may wait for that lookup to
+ * connect.
  */
 
-/* RHEL 9 has 7.76, which knows only what newer headers call deprecated. */
+/* RHEL 9 has 7.76, with only those names that newer headers call deprecated. */
 #define CURL_DISABLE_DEPRECATION
 #include <curl/curl.h>
 

@@ -16,7 +16,7 @@
 
 #define GCS_LAN_FIELD "globus_streams_lan_auth" /* globus-streams-lan-auth(7) */
 
-/* What a request gives: data[0] of the envelope. */
+/* The result of a request: data[0] of the envelope. */
 struct answer {
 	const char *secret, *id;
 };

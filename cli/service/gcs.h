@@ -15,7 +15,7 @@ struct lan_secret {
 int gcs_create_secret(struct cli *cli, const char *endpoint, const char *access_point,
 		      const char *tunnel, struct lan_secret *secret);
 
-/* Delete one. One that is gone already is no failure. */
+/* Delete one. One that no longer exists is no failure. */
 int gcs_delete_secret(struct cli *cli, const char *endpoint, const char *id);
 
 enum lan_kind {

@@ -18,8 +18,8 @@
 
 #define TIMEOUT_DEFAULT 60
 #define DELAY_MAX_MS    10000
-#define LIMIT_MAX_MS    (365 * 86400 * 1000LL) /* nobody waits longer */
-#define GRACE_MS        3000 /* for the answer about a change when a signal says to end */
+#define LIMIT_MAX_MS    (365 * 86400 * 1000LL) /* the longest time limit */
+#define GRACE_MS        3000 /* for the answer to a change after a signal asked to end */
 
 struct http {
 	const struct curl_lib *lib;
@@ -60,7 +60,7 @@ static int read_environment(struct http *http, struct failure *failure)
 	if (timeout && *timeout && options_number(timeout, -1, 86400, &seconds) < 0)
 		return failure_set(failure, STATUS_USAGE,
 				   "GLOBUS_SDK_HTTP_TIMEOUT is '" TEXT_WORD
-				   "'; it takes whole seconds, or -1 "
+				   "'; it must be a whole number of seconds, or -1 "
 				   "for no limit",
 				   timeout);
 	http->timeout = seconds > 0 ? (long)seconds : 0;
@@ -107,7 +107,7 @@ void http_response_finish(struct http_response *response)
 	*response = (struct http_response){0};
 }
 
-/* Grow without leaving a copy of what may be a secret behind. */
+/* Grow without leaving behind a copy that may hold a secret. */
 static int sink_grow(struct sink *sink, size_t need)
 {
 	if (need <= sink->room)
@@ -200,8 +200,8 @@ static void prepare(struct http *http, const struct http_request *request)
 		set(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(request->body));
 		set(easy, CURLOPT_POSTFIELDS, request->body);
 	}
-	/* On a connection that was kept, libcurl repeats a request whose answer was lost, and does
-	 * not tell; who deletes has to know, since the second answer is that nothing is there. */
+	/* On a reused connection, libcurl silently repeats a request whose answer was lost. A
+	 * DELETE must not be repeated unnoticed, since its second answer is 404. */
 	if (strcmp(request->method, "DELETE") == 0)
 		set(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (request->user) {
@@ -236,7 +236,7 @@ static CURLcode try(struct http *http, const struct http_request *request,
 	return code;
 }
 
-/* Faults that another try cannot mend. */
+/* Errors that a retry cannot fix. */
 static bool is_final(CURLcode code)
 {
 	switch (code) {
@@ -285,10 +285,9 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 		   bool too_long, int tries, struct failure *failure)
 {
 	if (patience_gives_up(0))
-		return patience_fail(failure, http->changing
-						      ? ", and there was no answer yet: what "
-							"was asked for may be done"
-						      : "");
+		return patience_fail(failure, http->changing ? " before the service answered; the "
+							       "request may have been carried out"
+							     : "");
 	const char *detail = http->error[0] ? http->error : http->lib->easy_strerror(code);
 	char cause[CURL_ERROR_SIZE + 128];
 	long os_errno = 0;
@@ -298,22 +297,23 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 	else if (code == CURLE_COULDNT_CONNECT && os_errno)
 		snprintf(cause, sizeof(cause), "%s", strerror((int)os_errno));
 	else if (code == CURLE_OPERATION_TIMEDOUT && !patience_left_ms(1))
-		snprintf(cause, sizeof(cause), "no whole answer in that time");
+		snprintf(cause, sizeof(cause), "the answer was not complete in that time");
 	else if (code == CURLE_OPERATION_TIMEDOUT)
-		snprintf(cause, sizeof(cause), "no whole answer within %ld s", http->timeout);
+		snprintf(cause, sizeof(cause), "the answer was not complete within %ld s",
+			 http->timeout);
 	else if (code == CURLE_COULDNT_RESOLVE_HOST)
 		snprintf(cause, sizeof(cause), "%s; check the name and this machine's DNS", detail);
 	else if (code == CURLE_PEER_FAILED_VERIFICATION)
 		snprintf(cause, sizeof(cause),
-			 "%s; if its CA is your own, name the file with GLOBUS_SDK_VERIFY_SSL",
+			 "%s; if you use a CA of your own, set GLOBUS_SDK_VERIFY_SSL to its file",
 			 detail);
 	else
 		snprintf(cause, sizeof(cause), "%s", detail);
 	char counted[32] = "";
 	if (tries > 1)
 		snprintf(counted, sizeof(counted), " (%d tries)", tries);
-	return failure_set(failure, STATUS_FAILED, "no answer from %s at %.300s: %s%s",
-			   request->service, request->url, cause, counted);
+	return failure_set(failure, STATUS_FAILED, "no answer from %s at %.300s%s: %s",
+			   request->service, request->url, counted, cause);
 }
 
 static int perform(struct http *http, const struct http_request *request,
@@ -328,7 +328,7 @@ static int perform(struct http *http, const struct http_request *request,
 		bool again = code == CURLE_OK ? is_retryable(response->status) : !is_final(code);
 		if (again && n < HTTP_RETRIES) {
 			long ms = delay_ms(http, n, code == CURLE_OK);
-			say_verbose("%s: next try in %ld ms", request->service, ms);
+			say_verbose("%s: retrying in %ld ms", request->service, ms);
 			pause_ms(ms);
 			again = patience_left_ms(1) && !patience_gives_up(0);
 		} else {

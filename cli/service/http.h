@@ -38,8 +38,8 @@ struct http_response {
 struct http *http_create(struct failure *failure);
 void http_destroy(struct http *http);
 
-/* Make a request, with its retries. 0 with whatever status came last; -1 with failure where no
- * answer came. The response is empty then; else http_response_finish() it. */
+/* Make a request, with its retries. 0 with the last status, whatever it is; -1 with failure if
+ * no answer came: the response is empty then, else http_response_finish() it. */
 int http_perform(struct http *http, const struct http_request *request,
 		 struct http_response *response, struct failure *failure);
 void http_response_finish(struct http_response *response);

@@ -8,7 +8,7 @@
 #define NAME_MAX_LEN 64
 #define EXACT_MAX    9007199254740992.0 /* 2^53: beyond it a double skips whole numbers */
 
-/* What lies at a path; NULL: nothing. *blocked: since something on the way is no object. */
+/* The value at a path; NULL: none. *blocked: something on the path is no object. */
 static const cJSON *walk(const cJSON *document, const char *path, bool *blocked)
 {
 	const cJSON *at = document;

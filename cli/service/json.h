@@ -1,7 +1,7 @@
 #ifndef GS_JSON_H
 #define GS_JSON_H
 
-/* JSON from outside: every field is looked for and type-checked by a table. */
+/* JSON from outside: a table says which fields are read, and of which type. */
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -31,7 +31,7 @@ struct json_field {
 int json_read(const cJSON *document, const struct json_field *fields, size_t count, void *out,
 	      const char **at);
 
-/* What lies at a path; NULL: nothing, or null. */
+/* The value at a path; NULL: none, or null. */
 const cJSON *json_at(const cJSON *document, const char *path);
 
 /* The text at a path; NULL: none, or not text. */

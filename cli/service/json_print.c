@@ -7,8 +7,8 @@
 #include "cli/service/json.h"
 
 /*
- * cJSON's own printing is not used: it writes whole numbers as 1e+17, and what terminals take for
- * commands (C1, bytes that are not UTF-8) as it came.
+ * cJSON's own printing is not used: it writes whole numbers as 1e+17, and does not escape what
+ * terminals may treat as commands (C1, bytes that are not UTF-8).
  */
 
 #define WHOLE_MAX 1e18 /* an int64_t holds it */
@@ -36,7 +36,7 @@ static void print_text(const char *text, FILE *out)
 	putc('"', out);
 }
 
-/* The shortest text that reads as the same number. */
+/* The shortest text that is read back as the same number. */
 static void print_number(double value, FILE *out)
 {
 	char text[32];

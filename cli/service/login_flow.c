@@ -116,7 +116,7 @@ static bool open_browser(const char *address)
 	posix_spawn_file_actions_destroy(&actions);
 	if (err)
 		return false;
-	/* Openers end at once; a browser in the foreground goes on, and that is as good. */
+	/* Openers end at once; a browser in the foreground keeps running, which is fine too. */
 	usleep(200 * 1000);
 	return waitpid(pid, &status, WNOHANG) == 0 ||
 	       (WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -134,7 +134,7 @@ static int read_code(struct cli *cli, struct flow *flow, FILE *out)
 		if (!patience_left_ms(1))
 			return failure_set(
 				&cli->failure, STATUS_LOGIN,
-				"no code was given in that time; run: globus-streams login");
+				"no code was entered in time; run: globus-streams login");
 	}
 	if (!fgets(flow->code, sizeof(flow->code), stdin))
 		flow->code[0] = '\0';
@@ -144,7 +144,7 @@ static int read_code(struct cli *cli, struct flow *flow, FILE *out)
 	flow->code[len] = '\0';
 	if (len == 0)
 		return failure_set(&cli->failure, STATUS_LOGIN,
-				   "no code was given; run: globus-streams login");
+				   "no code was entered; run: globus-streams login");
 	return 0;
 }
 
@@ -158,7 +158,7 @@ static int catch_code(struct cli *cli, struct flow *flow)
 				   flow->code);
 	if (err)
 		return failure_set(&cli->failure, STATUS_LOGIN,
-				   "no login came back from the browser (%s); try: globus-streams "
+				   "the browser did not return a login (%s); try: globus-streams "
 				   "login --no-browser",
 				   strerror(-err));
 	return 0;
@@ -176,8 +176,8 @@ static int redeem(struct cli *cli, struct flow *flow, const struct credentials *
 		/* What Auth calls an invalid grant is the code here, not an older login. */
 		if (cli->failure.status == STATUS_LOGIN)
 			failure_set(&cli->failure, STATUS_LOGIN,
-				    "the code was not accepted: it is mistyped, used already or "
-				    "too old; log in again for another one");
+				    "the code was not accepted: it is mistyped, already used or "
+				    "too old; log in again to get a new one");
 		return -1;
 	}
 	cleanup_fd int lock = tokens_lock(&waited, &cli->failure);
@@ -188,7 +188,7 @@ static int redeem(struct cli *cli, struct flow *flow, const struct credentials *
 	return err;
 }
 
-/* Where the code will come to: a port here, or a page that shows it. */
+/* Where the code will arrive: a port here, or a page that shows it. */
 static int choose_redirect(struct cli *cli, struct flow *flow, bool browser)
 {
 	uint16_t port;
@@ -223,7 +223,7 @@ static int prepare(struct cli *cli, struct flow *flow, const struct credentials 
 		return -1;
 	if (flow->listener < 0 || open_browser(flow->address))
 		return 0;
-	say_note("no browser could be opened here");
+	say_note("cannot open a browser on this machine");
 	drop_redirect(flow);
 	return prepare(cli, flow, credentials, wish, false);
 }
@@ -242,13 +242,13 @@ static int perform(struct cli *cli, struct flow *flow, const struct credentials 
 		return -1;
 	bool paste = flow->listener < 0;
 	fprintf(wish->out, "%s\n\n    %s\n\n",
-		paste ? "Log in at this address, and paste the code that you are given:"
-		      : "Log in in the browser. If it has not opened, go to:",
+		paste ? "Log in at this address, and paste the code that its page shows:"
+		      : "Log in with the browser. If it has not opened, go to:",
 		flow->address);
-	/* An address that nobody sees leads to no login. */
+	/* If the address cannot be shown, no login is possible. */
 	if (fflush(wish->out) != 0)
 		return failure_set(&cli->failure, STATUS_FAILED,
-				   "cannot write the login's address: %s", strerror(errno));
+				   "cannot print the login address: %s", strerror(errno));
 	err = paste ? read_code(cli, flow, wish->out) : catch_code(cli, flow);
 	return err ? err : redeem(cli, flow, credentials);
 }

@@ -13,12 +13,12 @@
 
 struct login_wish {
 	const char *scopes;            /* separated by spaces */
-	const struct demands *demands; /* what the login has to bring; NULL: nothing */
-	bool browser;                  /* open one and catch the redirect, where that can work */
+	const struct demands *demands; /* requirements for the login; NULL: none */
+	bool browser;                  /* open one and catch the redirect, if possible */
 	FILE *out;                     /* where the address is printed */
 };
 
-/* Whether there is a desktop here whose browser reaches our loopback. */
+/* Whether this is a desktop whose browser reaches our loopback. */
 bool login_flow_has_browser(void);
 
 /* Log in, and put the tokens into the cache. 0, or -1 with cli->failure. */

@@ -15,7 +15,7 @@
 #include "cli/base/say.h"
 
 #define REQUEST_MAX    8192
-#define REQUEST_WAIT_S 5 /* for a connection that says nothing: browsers open some in advance */
+#define REQUEST_WAIT_S 5 /* for a silent connection: browsers open some in advance */
 
 int loopback_listen(uint16_t *port)
 {
@@ -83,7 +83,7 @@ static void reply(int fd, int status, const char *text)
 			 "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
 			 status, status == 200 ? "OK" : "Not Found", strlen(text), text);
 	if (send(fd, page, (size_t)n, MSG_NOSIGNAL) < 0)
-		say_verbose("the browser did not take our page: %s", strerror(errno));
+		say_verbose("cannot send the page to the browser: %s", strerror(errno));
 }
 
 /* Read the head of a request: its target, NUL-terminated, or NULL. */

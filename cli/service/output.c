@@ -13,7 +13,7 @@
 #include "cli/service/json.h"
 
 #define COLUMNS_MAX 16
-#define WIDTH_MAX   60 /* what is longer stands out of its column, and does not widen all rows */
+#define WIDTH_MAX   60 /* longer texts exceed their column instead of widening all rows */
 
 static char *clean(const char *value)
 {
@@ -98,7 +98,7 @@ int output_flush(struct failure *failure)
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	/* Only the first to fail is told the reason. */
+	/* Only the first failure gets the reason. */
 	why = why ? why : errno;
 	if (!failure)
 		return -1;

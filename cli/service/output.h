@@ -26,8 +26,8 @@ __attribute__((format(printf, 1, 2))) void output_line(const char *format, ...);
 /* {"data": list}; the list stays the caller's. */
 void output_json_list(const cJSON *list);
 
-/* Write out what was printed: 0, or -1 with failure where stdout does not take it (a full disk, a
- * reader that has gone). failure may be NULL: it is said at the end of the run all the same. */
+/* Write out what was printed: 0, or -1 with failure if that is not possible (a full disk, a
+ * closed pipe). failure may be NULL: it is reported at the end of the run anyway. */
 int output_flush(struct failure *failure);
 
 /* Whether stdout is a pipe or a terminal whose other end is gone. */

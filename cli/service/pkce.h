@@ -1,8 +1,8 @@
 #ifndef GS_PKCE_H
 #define GS_PKCE_H
 
-/* Proof key for code exchange (RFC 7636, S256): who redeems a code shows what only he who asked for
- * it knows. */
+/* Proof key for code exchange (RFC 7636, S256): whoever redeems a code proves that it also
+ * requested it. */
 
 #define PKCE_TEXT 44 /* 32 bytes in base64url, and a NUL */
 

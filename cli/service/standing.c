@@ -64,14 +64,13 @@ int standing_explain(struct cli *cli, const struct tunnel *tunnel)
 				   "initialize --listener-contact-string HOST:PORT %s",
 				   tunnel->id, tunnel->id);
 	if (standing_active(tunnel))
-		return failure_set(
-			failure, STATUS_FAILED,
-			"tunnel %s is active but its access point has no contact yet; try "
-			"again in a moment",
-			tunnel->id);
+		return failure_set(failure, STATUS_FAILED,
+				   "tunnel %s is active, but the address of its access point is "
+				   "not known yet; try again in a moment",
+				   tunnel->id);
 	return failure_set(failure, STATUS_FAILED,
-			   "tunnel %s is not active yet (state %s); try again in a moment, or look "
-			   "at: globus-streams tunnel events %s",
+			   "tunnel %s is not active yet (state %s); try again in a moment, or see: "
+			   "globus-streams tunnel events %s",
 			   tunnel->id, tunnel->state, tunnel->id);
 }
 

@@ -1,8 +1,7 @@
 #ifndef GS_STANDING_H
 #define GS_STANDING_H
 
-/* What a tunnel's state means to somebody who wants to use it. States that we do not know are not
- * taken for an end. */
+/* What a tunnel's state means for its use. An unknown state does not count as ended. */
 
 #include <stdbool.h>
 
@@ -14,11 +13,11 @@ bool standing_active(const struct tunnel *tunnel);
 bool standing_ended(const struct tunnel *tunnel);
 
 /* The contact of the initiator's or the listener's side; port 0: none yet. 0, or -1 with
- * cli->failure: what the service says is no contact. */
+ * cli->failure: the service's answer is not a contact. */
 int standing_initiator(struct cli *cli, const struct tunnel *tunnel, struct contact *contact);
 int standing_listener(struct cli *cli, const struct tunnel *tunnel, struct contact *contact);
 
-/* Say in cli->failure why it cannot be used now, and what to do. Always -1. */
+/* Set cli->failure: why it cannot be used now, and what to do. Always -1. */
 int standing_explain(struct cli *cli, const struct tunnel *tunnel);
 
 /* When it ends, in epoch seconds: created_time + lifetime_mins. 0, or -1 with cli->failure. */

@@ -42,12 +42,12 @@ static int read_entry(const cJSON *item, struct entry *entry)
 			 &at);
 }
 
-/* "<folder>/tokens.json" and tail; *folder as well where wanted. */
+/* "<folder>/tokens.json" and tail; *folder too, unless NULL. */
 static char *path_of(const char *tail, char **folder, struct failure *failure)
 {
 	char *base = conf_file_base(NULL), *path = NULL;
 	if (!base)
-		failure_set(failure, STATUS_FAILED, "no home folder: %s; set HOME",
+		failure_set(failure, STATUS_FAILED, "cannot find the home folder: %s; set HOME",
 			    strerror(errno));
 	else if (asprintf(&path, "%s/" FILE_NAME "%s", base, tail) < 0)
 		path = NULL;
@@ -66,9 +66,9 @@ static cJSON *parse(const char *path, const char *text, size_t len)
 	json_wipe(document);
 	if (cJSON_IsArray(list))
 		return list;
-	static bool warned; /* it is read more than once a run */
+	static bool warned; /* the cache is read more than once per run */
 	if (!warned)
-		say_warning("%s is not a token cache, and is begun anew", path);
+		say_warning("%s is not a token cache; starting a new one", path);
 	warned = true;
 	json_wipe(list);
 	return cJSON_CreateArray();
@@ -86,8 +86,8 @@ cJSON *tokens_load(struct failure *failure)
 		return cJSON_CreateArray();
 	if (err == -EPERM)
 		failure_set(failure, STATUS_FAILED,
-			    "%s holds your tokens, and others may read or write it or own it; "
-			    "make it yours alone with chmod 600, or remove it",
+			    "%s holds your tokens, and other users own it or may read or write it; "
+			    "restrict it with chmod 600, or remove it",
 			    path);
 	else if (err)
 		failure_set(failure, STATUS_FAILED, "cannot read %s: %s", path, strerror(-err));
@@ -194,7 +194,7 @@ int tokens_save(const cJSON *list, struct failure *failure)
 	char *text = format(list);
 	if (!text)
 		return failure_memory(failure);
-	/* What could not be read again must not take the place of what can. */
+	/* A cache too large to be read again must not replace a readable one. */
 	int err = strlen(text) > FILE_MAX ? -EFBIG : file_make_folder(folder);
 	if (!err) {
 		file_sweep(path);
@@ -224,10 +224,13 @@ int tokens_lock(int *waited, struct failure *failure)
 		return patience_fail(failure, "");
 	if (fd == -ETIMEDOUT)
 		return failure_set(failure, STATUS_FAILED,
-				   "another globus-streams has held %s for %lld s; end it, and try "
-				   "again",
+				   "another globus-streams has held the lock %s for %lld s; end "
+				   "that process and try again",
 				   path, ms / 1000);
-	say_verbose("no lock on the token cache: %s: %s", path, strerror(-fd));
+	say_verbose("cannot lock the token cache: %s: %s; continuing without the lock", path,
+		    strerror(-fd));
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	return fd < 0 ? failure_set(failure, STATUS_FAILED, "/dev/null: %s", strerror(errno)) : fd;
+	return fd < 0 ? failure_set(failure, STATUS_FAILED, "cannot open /dev/null: %s",
+				    strerror(errno))
+		      : fd;
 }

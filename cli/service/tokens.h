@@ -25,20 +25,20 @@ struct token_name {
 	bool login;         /* a user's login, not client credentials */
 };
 
-/* A token as it lies in the cache: the texts belong to the list it was found in. */
+/* A token in the cache: the texts belong to the list it was found in. */
 struct token {
 	const char *access, *refresh, *scope; /* refresh, scope: may be NULL */
 	int64_t expires;                      /* epoch s */
 };
 
-/* The whole cache; an empty list where there is none or it cannot be understood (with a warning).
- * NULL with failure where it is there and not private, or unreadable. json_wipe() it. */
+/* The whole cache; an empty list if it does not exist or is not valid (with a warning). NULL
+ * with failure if it is not private, or unreadable. json_wipe() it. */
 cJSON *tokens_load(struct failure *failure);
 
 /* 0, or -1: none such. */
 int tokens_find(const cJSON *list, const struct token_name *name, struct token *token);
 
-/* Put a token in place of the one of that name; forget expired ones that cannot be renewed. */
+/* Replace the token of that name; drop expired ones that cannot be renewed. */
 int tokens_set(cJSON *list, const struct token_name *name, const struct token *token,
 	       struct failure *failure);
 
@@ -47,9 +47,9 @@ cJSON *tokens_take(cJSON *list, const char *issuer, const char *client, bool log
 
 int tokens_save(const cJSON *list, struct failure *failure);
 
-/* The lock, for who renews; *waited: another process had it. A descriptor to close, or -1 with
- * failure. Where the folder cannot be written, a descriptor that locks nothing: there is no cache
- * to protect. */
+/* The lock for renewing; *waited: another process had it. A descriptor to close, or -1 with
+ * failure. If the folder is not writable, a descriptor that locks nothing: there is no cache to
+ * protect. */
 int tokens_lock(int *waited, struct failure *failure);
 
 #endif

@@ -65,7 +65,7 @@ int transfer_request(struct cli *cli, const char *method, const char *path, cJSO
 	return err;
 }
 
-/* The tunnel in a whole answer, which is taken over. id: the one that was asked for, or NULL. */
+/* The tunnel in an answer, which is taken over. id: the one requested, or NULL. */
 static int take_tunnel(struct cli *cli, cJSON *answer, const char *id, struct tunnel *tunnel)
 {
 	const char *at;
@@ -126,7 +126,7 @@ int transfer_delete(struct cli *cli, const char *id)
 {
 	cJSON *answer;
 	int err = tunnel_request(cli, "DELETE", id, NULL, &answer);
-	/* Gone at a later try: an earlier one did it, and its answer was lost. */
+	/* Gone at a retry: an earlier try deleted it, and its answer was lost. */
 	if (err && cli->failure.http == 404 && cli->tries > 1) {
 		failure_finish(&cli->failure);
 		return 0;
@@ -225,7 +225,7 @@ int transfer_manager_url(struct cli *cli, const char *endpoint, char **url)
 		return -1;
 	const char *found = json_text(answer, "gcs_manager_url");
 	cleanup_free char *base = cli_service_url(cli, "TRANSFER");
-	/* A token goes in the clear only where Transfer itself is asked in the clear. */
+	/* A token is sent over plain HTTP only if Transfer itself is used over plain HTTP. */
 	bool clear = base && strncasecmp(base, "http://", 7) == 0;
 	if (found && (strncasecmp(found, "https://", 8) == 0 ||
 		      (clear && strncasecmp(found, "http://", 7) == 0)))

@@ -22,7 +22,7 @@ struct tunnel {
 struct tunnel_wish {
 	const char *initiator_ap, *listener_ap;
 	const char *label;       /* NULL: none */
-	long long lifetime_mins; /* 0: as the service likes */
+	long long lifetime_mins; /* 0: the default of the service */
 	bool restartable;
 };
 
@@ -45,8 +45,8 @@ int transfer_create(struct cli *cli, const struct tunnel_wish *wish, struct tunn
 int transfer_change(struct cli *cli, const char *id, cJSON *attributes, struct tunnel *tunnel);
 int transfer_delete(struct cli *cli, const char *id);
 
-/* Every element of a list, over all its pages: an array to be deleted. what: for messages. A list
- * that has no end, or a page elsewhere, is a failure, since what was read of it is not all. */
+/* All elements of a list, from all its pages: an array to be deleted. what: for messages. A list
+ * without an end, or with a page elsewhere, is a failure, since it could not be read completely. */
 int transfer_list(struct cli *cli, const char *path, const char *what, cJSON **list);
 
 void tunnel_finish(struct tunnel *tunnel);

@@ -9,16 +9,15 @@
 
 /* Lists come in pages, each of which names the next. */
 
-#define PAGES_MAX 1000
-#define ITEMS_MAX 100000
-#define BYTES_MAX                                                                                  \
-	(64 * 1024 * 1024) /* of all pages: what a list takes in memory is some times that */
+#define PAGES_MAX    1000
+#define ITEMS_MAX    100000
+#define BYTES_MAX    (64 * 1024 * 1024) /* of all pages; in memory, several times that */
 #define PATH_LONGEST 4096
 
 struct pages {
 	struct cli *cli;
 	const char *what;
-	char *paths[PAGES_MAX]; /* that were asked for, and the next one */
+	char *paths[PAGES_MAX]; /* those requested, and the next one */
 	size_t count, items, bytes;
 	cJSON *list;
 };
@@ -26,13 +25,13 @@ struct pages {
 static int refuse(const struct pages *pages, const char *why)
 {
 	return failure_set(&pages->cli->failure, STATUS_FAILED,
-			   "Transfer's list of %s cannot be read to its end: %s; report it to "
+			   "Transfer's list of %s cannot be read completely: %s; report it to "
 			   "support@globus.org",
 			   pages->what, why);
 }
 
-/* The path of the next page on the same service, from a path or a whole URL; NULL: it lies
- * elsewhere, and a token goes to no other host than the service's own. */
+/* The path of the next page on the same service, from a path or a whole URL; NULL: it is
+ * elsewhere, and the token is sent only to the service's own host. */
 static const char *local_path(const char *next, const char *base)
 {
 	size_t len = strlen(base);
@@ -44,12 +43,12 @@ static const char *local_path(const char *next, const char *base)
 	return next;
 }
 
-/* Put path after those that were asked for. */
+/* Append path to those requested. */
 static int push(struct pages *pages, const char *path)
 {
 	for (size_t i = 0; i < pages->count; i++)
 		if (strcmp(pages->paths[i], path) == 0)
-			return refuse(pages, "its pages go round in a circle");
+			return refuse(pages, "its pages form a loop");
 	if (pages->count == PAGES_MAX)
 		return refuse(pages, "it has more than 1000 pages");
 	char *copy = strdup(path);
@@ -67,14 +66,14 @@ static int push_next(struct pages *pages, const cJSON *answer)
 	const char *next = json_text(cJSON_IsObject(link) ? link : links,
 				     cJSON_IsObject(link) ? "href" : "next");
 	if ((links && !cJSON_IsObject(links)) || (link && !next))
-		return refuse(pages, "what it says of its next page is garbled");
+		return refuse(pages, "its link to the next page is not valid");
 	if (!next || !*next)
 		return 0;
 	if (!base)
 		return -1;
 	const char *path = local_path(next, base);
 	if (!path)
-		return refuse(pages, "its next page is not at the service itself");
+		return refuse(pages, "its next page is on another server");
 	return push(pages, path) < 0 ? -1 : 1;
 }
 
@@ -92,7 +91,7 @@ static int add(struct pages *pages, cJSON *answer)
 	return err;
 }
 
-/* Ask for the last of paths. As push_next(). */
+/* Request the last of paths. Returns as push_next(). */
 static int fetch(struct pages *pages)
 {
 	cJSON *answer;

@@ -28,7 +28,7 @@ static int read_row(struct cli *cli, const cJSON *item, struct row *row)
 	return 0;
 }
 
-/* Take out what does not have text in its name, organization or id, whatever the case. */
+/* Remove those without text in their name, organization or id, ignoring case. */
 static int keep_matching(struct cli *cli, cJSON *list, const char *text)
 {
 	cJSON *next;
@@ -111,7 +111,7 @@ static int run_show(struct cli *cli, const void *values, char **words)
 const struct command access_point_list_command = {
 	.name = "list",
 	.words = "[TEXT]",
-	.summary = "list access points; with TEXT in name, organization or id",
+	.summary = "list access points; with TEXT, only those that match",
 	.words_max = 1,
 	.run = run_list,
 };

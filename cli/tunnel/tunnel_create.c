@@ -12,12 +12,13 @@ struct values {
 };
 
 static const struct option_spec options[] = {
-	{0, "label", "TEXT", "a name for people", OPTION_TEXT, offsetof(struct values, label)},
-	{0, "lifetime-minutes", "N", "how long it lasts (the service's default: 360)",
-	 OPTION_NUMBER, offsetof(struct values, lifetime), 1, 5256000},
-	{0, "restartable", NULL, "start it again after an error", OPTION_FLAG,
+	{0, "label", "TEXT", "set the name of the tunnel", OPTION_TEXT,
+	 offsetof(struct values, label)},
+	{0, "lifetime-minutes", "N", "end the tunnel after N minutes (default 360)", OPTION_NUMBER,
+	 offsetof(struct values, lifetime), 1, 5256000},
+	{0, "restartable", NULL, "restart the tunnel after an error", OPTION_FLAG,
 	 offsetof(struct values, restartable)},
-	OPTION_WAIT(struct values, "wait until it is active"),
+	OPTION_WAIT(struct values, "wait until the tunnel is active"),
 	{0},
 };
 
@@ -36,9 +37,9 @@ static int run(struct cli *cli, const void *given, char **words)
 	if (values->wait.given) {
 		int bad = cli_uuid(cli, "a tunnel's", tunnel.id, id);
 		tunnel_finish(&tunnel);
-		/* Now: without its id nobody can initialize the listener that is waited for. */
+		/* Print the id now: it is needed to initialize the listener that we wait for. */
 		if (!bad)
-			say_note("tunnel %s is created, and waits to be active", id);
+			say_note("tunnel %s is created; waiting for it to become active", id);
 		if (bad || tunnel_wait_active(cli, id, values->wait.value, &tunnel) < 0)
 			return failure_prefix(&cli->failure, "tunnel %s is created: ", id);
 	}
@@ -54,8 +55,8 @@ const struct command tunnel_create_command = {
 	.name = "create",
 	.words = "INITIATOR_AP LISTENER_AP",
 	.summary = "create a tunnel",
-	.about = "The initiator's access point takes connections, the listener's makes them. Both "
-		 "are given by id; see: globus-streams access-point list",
+	.about = "The initiator's access point accepts connections, the listener's makes them. "
+		 "Give both by id; see: globus-streams access-point list",
 	.words_min = 2,
 	.words_max = 2,
 	.options = options,

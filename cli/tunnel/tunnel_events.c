@@ -20,7 +20,7 @@ struct values {
 };
 
 static const struct option_spec options[] = {
-	{'f', "follow", NULL, "go on with new ones until the tunnel has stopped", OPTION_FLAG,
+	{'f', "follow", NULL, "keep printing new events until the tunnel has stopped", OPTION_FLAG,
 	 offsetof(struct values, follow)},
 	{0},
 };
@@ -57,7 +57,7 @@ static int list(struct cli *cli, const char *id, cJSON **events)
 	return transfer_list(cli, path, what, events);
 }
 
-/* All of them have what an event needs, whichever way they are printed. */
+/* Check that all events are complete, whatever the output format. */
 static int check(struct cli *cli, const cJSON *events)
 {
 	const cJSON *item;
@@ -98,7 +98,7 @@ static int print_table(struct cli *cli, const cJSON *events)
 	return err;
 }
 
-/* One line an event, for --follow. */
+/* One line per event, for --follow. */
 static void print_line(const struct cli *cli, const struct event *event, const cJSON *item)
 {
 	if (cli->json) {
@@ -125,7 +125,7 @@ static int by_id(const void *a, const void *b)
 	return (one->id > other->id) - (one->id < other->id);
 }
 
-/* Print what has not been printed, oldest first: ids only grow. */
+/* Print those not printed yet, oldest first: ids only grow. */
 static int print_new(struct cli *cli, const cJSON *events, int64_t *last)
 {
 	size_t count = 0;
@@ -158,7 +158,7 @@ static int follow(struct cli *cli, const char *id)
 	for (;;) {
 		struct tunnel tunnel;
 		cJSON *events;
-		/* First the state, then the events: the last ones are not missed. */
+		/* First the state, then the events, so that the last ones are not missed. */
 		if (transfer_tunnel(cli, id, &tunnel) < 0)
 			return -1;
 		ended = tunnel_wait_is_stopped(&tunnel);
@@ -173,7 +173,7 @@ static int follow(struct cli *cli, const char *id)
 		tunnel_wait_pause("waiting for events", start);
 		if (output_gone())
 			return failure_set(&cli->failure, STATUS_FAILED,
-					   "nobody reads stdout any more");
+					   "the reader of stdout has closed it");
 	}
 }
 
@@ -200,7 +200,7 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command tunnel_events_command = {
 	.name = "events",
 	.words = "TUNNEL_ID",
-	.summary = "show what happened to a tunnel",
+	.summary = "show the events of a tunnel",
 	.words_min = 1,
 	.words_max = 1,
 	.options = options,

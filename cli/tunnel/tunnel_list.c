@@ -9,7 +9,7 @@
 
 #define COLUMNS 4
 
-/* Only what is shown: one tunnel that lacks more than that does not hide the others. */
+/* Only the fields shown: a tunnel that lacks others must not hide the rest. */
 struct row {
 	const char *id, *label, *state, *created;
 };

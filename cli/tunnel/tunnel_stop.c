@@ -7,7 +7,7 @@ struct values {
 };
 
 static const struct option_spec options[] = {
-	OPTION_WAIT(struct values, "wait until it has stopped"),
+	OPTION_WAIT(struct values, "wait until the tunnel has stopped"),
 	{0},
 };
 
@@ -35,7 +35,7 @@ static int run(struct cli *cli, const void *given, char **words)
 const struct command tunnel_stop_command = {
 	.name = "stop",
 	.words = "TUNNEL_ID",
-	.summary = "stop a tunnel; what is known of it stays until it is deleted",
+	.summary = "stop a tunnel; its record is kept until you delete it",
 	.words_min = 1,
 	.words_max = 1,
 	.options = options,

@@ -6,7 +6,8 @@ struct values {
 };
 
 static const struct option_spec options[] = {
-	{0, "label", "TEXT", "a name for people", OPTION_TEXT, offsetof(struct values, label)},
+	{0, "label", "TEXT", "set the name of the tunnel", OPTION_TEXT,
+	 offsetof(struct values, label)},
 	{0},
 };
 

@@ -10,7 +10,7 @@
 #include "cli/service/standing.h"
 
 #define STEP_NS   (50 * 1000 * 1000)
-#define PAUSE_MIN 1 /* seconds between two questions, growing with the time waited */
+#define PAUSE_MIN 1 /* seconds between two requests, growing with the time waited */
 #define PAUSE_MAX 5
 
 bool tunnel_wait_pause(const char *what, long long start)
@@ -34,7 +34,7 @@ static int too_long(struct cli *cli, struct tunnel *tunnel, const char *state, l
 		patience_fail(&cli->failure, "");
 	else
 		failure_set(&cli->failure, STATUS_FAILED,
-			    "tunnel %s is not %s after %lld s (state %s); look at: globus-streams "
+			    "tunnel %s is not %s after %lld s (state %s); see: globus-streams "
 			    "tunnel events %s",
 			    tunnel->id, state, seconds, tunnel->state, tunnel->id);
 	tunnel_finish(tunnel);
@@ -58,7 +58,7 @@ static int wait_until(struct cli *cli, const char *id, bool (*reached)(const str
 	long long start = clock_ms();
 	*tunnel = (struct tunnel){0};
 	patience_set(seconds);
-	snprintf(what, sizeof(what), "waiting for tunnel %s to be %s", id, state);
+	snprintf(what, sizeof(what), "waiting until tunnel %s is %s", id, state);
 	for (;;) {
 		struct tunnel now = {0};
 		int err = transfer_tunnel(cli, id, &now);
@@ -66,16 +66,16 @@ static int wait_until(struct cli *cli, const char *id, bool (*reached)(const str
 			tunnel_finish(tunnel);
 			return -1;
 		}
-		/* The time ended within the question: the answer before it says where things are.
-		 */
+		/* The time ran out during the request: use the answer before it. */
 		if (err && tunnel->id)
 			return too_long(cli, tunnel, state, seconds);
 		tunnel_finish(tunnel);
 		*tunnel = now;
 		if (err)
-			return failure_prefix(&cli->failure,
-					      "tunnel %s is not known to be %s after %lld s: ", id,
-					      state, seconds);
+			return failure_prefix(
+				&cli->failure,
+				"it is not known whether tunnel %s is %s after %lld s: ", id, state,
+				seconds);
 		if (reached(tunnel)) {
 			say_waiting(NULL);
 			return 0;

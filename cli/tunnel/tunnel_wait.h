@@ -7,7 +7,7 @@
 
 #define TUNNEL_WAIT_MAX 5256000 /* seconds */
 
-/* The row of --wait[=SECONDS], and what it is when no seconds are given: until the tunnel ends. */
+/* The row of --wait[=SECONDS], and its value without seconds: until the tunnel ends. */
 #define OPTION_WAIT(type, what)                                                                    \
 	{                                                                                          \
 		0, "wait", "SECONDS", what, OPTION_MAYBE, offsetof(type, wait), 1, TUNNEL_WAIT_MAX \
@@ -17,9 +17,9 @@
 		false, TUNNEL_WAIT_MAX                                                             \
 	}
 
-/* Ask again and again until the tunnel is active and its contact known, for at most seconds: they
- * bound whatever this run does from then on (patience.h). 0 with tunnel, or -1 with cli->failure:
- * also where it ends first. */
+/* Poll until the tunnel is active and its contact known, for at most seconds, which also limits
+ * everything else in this run (patience.h). 0 with tunnel, or -1 with cli->failure, also if it
+ * ends first. */
 int tunnel_wait_active(struct cli *cli, const char *id, long long seconds, struct tunnel *tunnel);
 
 /* The same until it has stopped. */
@@ -28,7 +28,7 @@ int tunnel_wait_stopped(struct cli *cli, const char *id, long long seconds, stru
 /* Whether a tunnel has stopped, not only begun to. */
 bool tunnel_wait_is_stopped(const struct tunnel *tunnel);
 
-/* Pause between two questions, with the moving line; false: the time is over, or a signal came.
+/* Pause between two requests, with the progress line; false: the time is over, or a signal came.
  * start: clock_ms() of the first. */
 bool tunnel_wait_pause(const char *what, long long start);
 

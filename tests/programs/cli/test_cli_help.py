@@ -155,7 +155,7 @@ def test_fish_completion(tmp_path):
                               check=True)
         return {line.split("\t")[0]: line.partition("\t")[2] for line in done.stdout.splitlines()}
 
-    assert complete("globus-streams tunnel sto") == {"stop": "stop a tunnel; what is known of it stays until it is deleted"}
+    assert complete("globus-streams tunnel sto") == {"stop": "stop a tunnel; its record is kept until you delete it"}
     assert {"create", "list", "events"} <= set(complete("globus-streams tunnel "))
     assert "--wait" in complete("globus-streams tunnel stop --w")
     assert complete("globus-streams tunnel show ") == {tunnel: "a tunnel"}

@@ -61,7 +61,7 @@ def test_pages_in_a_circle(cli, far, following):
         return Answer(200, {"data": [], "links": {"next": following(page)}})
 
     far.rule("GET", "/v2/tunnels", pages)
-    assert "circle" in cli.run("tunnel", "list").failed(1)
+    assert "loop" in cli.run("tunnel", "list").failed(1)
     assert far.count("GET", "/v2/tunnels") <= 5
 
 
@@ -105,7 +105,7 @@ def test_more_tokens_than_the_cache_holds(cli, far):
     far.rule("POST", "/v2/oauth2/token", lambda request, usual: Answer(
         200, {**json.loads(usual().body), "other_tokens": [grant(resource_server="x" * 2000000)]}), times=1)
     result = cli.run("tunnel", "list")
-    assert result.status == 0 and "not kept" in result.err and result.err.count("\n") == 1
+    assert result.status == 0 and "not stored" in result.err and result.err.count("\n") == 1
     cli.run("tunnel", "list").ok()
 
 
@@ -170,7 +170,7 @@ def test_elements_of_lists_are_checked(cli, far, format):
             ("/v2/stream_access_points", ("access-point", "list"), {"id": INITIATOR_AP[:-1]})):
         far.rules.clear()
         far.rule("GET", path, Answer(200, {"data": [element]}))
-        assert "lacks a proper" in cli.run(*words, "-F", format).failed(1)
+        assert "has no valid" in cli.run(*words, "-F", format).failed(1)
     far.rule("GET", "/v2/tunnels", Answer(200, {"data": {}}))
     far.rules.reverse()
-    assert "lacks a proper 'data'" in cli.run("tunnel", "list", "-F", format).failed(1)
+    assert "has no valid 'data'" in cli.run("tunnel", "list", "-F", format).failed(1)

@@ -150,7 +150,7 @@ def test_wait_bounds_the_wait_for_a_login(cli, far):
     far.rule("GET", "/v2/tunnels/.*", Answer(403, {"authorization_parameters": {"session_message": "again"}}))
     terminal = Terminal(cli, "tunnel", "stop", "--wait=1", tunnel)
     terminal.read_until("Enter the code: ")
-    assert terminal.end() == 4 and "in that time" in terminal.text
+    assert terminal.end() == 4 and "in time" in terminal.text
 
 
 def test_control_c_at_the_question(cli, far):

@@ -104,7 +104,7 @@ def test_lists_have_pages(cli, far, absolute):
 def test_a_page_elsewhere_gets_no_token(cli, far):
     other = far_side.FarSide()
     far.rule("GET", "/v2/tunnels", Answer(200, {"data": [], "links": {"next": other.url + "/v2/tunnels"}}))
-    assert "next page is not at the service itself" in cli.run("tunnel", "list").failed(1)
+    assert "next page is on another server" in cli.run("tunnel", "list").failed(1)
     assert other.requests == []
     other.close()
 
@@ -155,7 +155,7 @@ def test_create_waits(cli, far):
     activate(far, next(iter(far.tunnels)))
     out, err = run.communicate(timeout=30)
     assert run.returncode == 0 and re.search(r"^State: +ACTIVE$", out, re.M)
-    assert re.fullmatch(r"globus-streams: tunnel [0-9a-f-]{36} is created, and waits to be active\n", err)
+    assert re.fullmatch(r"globus-streams: tunnel [0-9a-f-]{36} is created; waiting for it to become active\n", err)
     result = cli.run("tunnel", "create", "--wait=1", INITIATOR_AP, LISTENER_AP)
     assert result.status == 1 and "AWAITING_LISTENER" in result.err.splitlines()[1], result
 
@@ -354,7 +354,7 @@ def test_a_listener_on_loopback(cli, far, contact):
     for words in (["initialize"], ["update"]):
         result = cli.run("environment", *words, "--listener-contact-string", contact, tunnel)
         assert result.status == 0 and result.err.count("warning") == 1 == result.err.count("\n")
-        assert "on this machine" in result.err
+        assert "on this same machine" in result.err
 
 
 def test_mapped_hosts_are_stored_once_and_dropped_aloud(cli, far):
@@ -399,7 +399,7 @@ def test_advice_tells_the_folder(cli, far, tmp_path):
 
 def test_cleanup_of_all_where_nothing_is(cli, tmp_path):
     line = cli.run("environment", "cleanup", "--all", "--base-dir", tmp_path / "none").failed(2)
-    assert f"no environments in {tmp_path}/none" in line
+    assert f"no environment exists in {tmp_path}/none" in line
 
 
 def test_environment_show_and_list(cli, far):

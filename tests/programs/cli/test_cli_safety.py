@@ -148,7 +148,7 @@ def test_a_disk_that_fails(cli, far, fault):
     call = fault.split(":")[0]
     options = ["-qq", "-e", f"trace={call}", "-e", f"inject={fault}"]
     done, _ = traced(cli, options, "environment", "initialize", "--force", tunnel)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "left as it was" in done.stderr
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "is unchanged" in done.stderr
     assert cli.files() == before and far.secrets == secrets
     done, _ = traced(cli, options, "environment", "contact-lookup", "--refresh", tunnel)
     assert done.returncode == 0 and done.stdout == "127.0.0.1:4711\n" and "warning" in done.stderr
@@ -178,13 +178,13 @@ def test_a_full_disk(cli, far):
         return done
 
     done = run("environment", "initialize", "--force", tunnel)
-    assert done.returncode == 1 and "make room" in done.stderr and done.stderr.count("\n") == 1
+    assert done.returncode == 1 and "disk space" in done.stderr and done.stderr.count("\n") == 1
     assert far.secrets == secrets
     done = run("environment", "contact-lookup", "--refresh", tunnel)
     assert done.returncode == 0 and done.stdout == "127.0.0.1:4711\n" and done.stderr.count("\n") == 1
     far.tokens.clear()
     done = run("tunnel", "show", tunnel)
-    assert done.returncode == 0 and "the token is not kept" in done.stderr and done.stderr.count("\n") == 1
+    assert done.returncode == 0 and "the token is not stored" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_a_read_only_home(cli, far):
@@ -212,7 +212,7 @@ def test_a_read_only_home(cli, far):
     other = far.active()
     done = run("environment", "initialize", other)
     assert done.returncode == 1 and "--base-dir" in done.stderr and len(far.secrets) == 1
-    assert "left as it was" not in done.stderr
+    assert "is unchanged" not in done.stderr
     done = run("environment", "cleanup", "--force", tunnel)
     assert done.returncode == 1 and "nothing was deleted or revoked" in done.stderr and len(far.secrets) == 1
     cli.base.chmod(0o700)
@@ -226,7 +226,7 @@ def test_a_folder_that_cannot_be(cli, far, base):
     before = list(far.requests)
     line = cli.run("environment", "initialize", "--base-dir", base, "--listener-contact-string", "10.0.0.1:80",
                    tunnel).failed(1)
-    assert f"cannot write {base}/{tunnel}.conf" in line and "left as it was" not in line and "--base-dir" in line
+    assert f"cannot write {base}/{tunnel}.conf" in line and "is unchanged" not in line and "--base-dir" in line
     assert [r for r in far.requests if r not in before] == []
 
 
@@ -236,7 +236,7 @@ def test_a_conf_that_stays_although_its_secret_is_revoked(cli, far):
     path = cli.base / f"{tunnel}.conf"
     done, _ = traced(cli, ["-qq", "-e", "trace=unlink", "-P", str(path), "-e", "inject=unlink:error=EBUSY"], "environment",
                      "cleanup", "--force", tunnel)
-    assert done.returncode == 1 and "secret is revoked" in done.stderr and "of no use" in done.stderr
+    assert done.returncode == 1 and "secret is revoked" in done.stderr and "no longer works" in done.stderr
     assert path.exists() and not far.secrets
 
 
@@ -247,4 +247,4 @@ def test_others_can_read_the_tokens(cli, far):
     (cli.base / "tokens.json").chmod(0o600)
     (cli.base / "tokens.json").write_text("{ nonsense")
     result = cli.run("tunnel", "list")
-    assert result.status == 0 and result.err.count("begun anew") == 1
+    assert result.status == 0 and result.err.count("starting a new one") == 1

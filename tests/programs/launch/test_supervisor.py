@@ -204,7 +204,7 @@ def test_upgrade_of_a_launch_that_is_attached(lab, tunnel, installed):
     there.end()
 
 
-@pytest.mark.parametrize("text, why", [("#!/bin/sh\necho 0123456789abcdef-1000\n", "another way"),
+@pytest.mark.parametrize("text, why", [("#!/bin/sh\necho 0123456789abcdef-1000\n", "another format"),
                                        ("#!/bin/sh\nexit 0\n", "cannot be run"),
                                        ("no program", "cannot be run"),
                                        (None, "cannot be run")],
@@ -219,7 +219,7 @@ def test_upgrade_refused(lab, tunnel, installed, replaceable, text, why):
         (installed.bin / SUPERVISOR.name).unlink()
     refused = ask(lab, replaceable, "upgrade")
     assert refused.wait() == 1
-    assert "it goes on as it is" in refused.err and why in refused.err
+    assert "keeps running" in refused.err and why in refused.err
     assert replaceable.supervisor == supervisor
     one_connection(tunnel, replaceable).end()
     there.end()
@@ -229,7 +229,7 @@ def test_upgrade_under_a_limit_for_files(lab, tunnel, installed):
     """The state does not fit into a file then: everything works, but no upgrade."""
     daemon = Daemon(lab, program="/usr/bin/prlimit", words=["--fsize=100000", SUPERVISOR])
     refused = ask(lab, daemon, "upgrade")
-    assert refused.wait() == 1 and "limit for the size of files" in refused.err
+    assert refused.wait() == 1 and "file size limit" in refused.err
     there = tunnel.listen(STORM, "serve", tunnel.port, 1)
     one_connection(tunnel, daemon).end()
     there.end()

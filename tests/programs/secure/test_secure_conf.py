@@ -55,7 +55,7 @@ def test_folder_that_others_may_write(bare_lab, base, mode):
     """The sticky bit keeps them from removing files, not from putting others there."""
     tunnel = write_conf(base, **GOOD)
     base.chmod(mode)
-    refused(bare_lab, base, tunnel, f"others may write to {base}", "chmod go-w")
+    refused(bare_lab, base, tunnel, f"other users may write to {base}", "chmod go-w")
 
 
 def test_link_into_such_a_folder(bare_lab, base):
@@ -65,7 +65,7 @@ def test_link_into_such_a_folder(bare_lab, base):
     (base / f"{tunnel}.conf").symlink_to(elsewhere / f"{tunnel}.conf")
     assert launch(bare_lab, base, tunnel)[1] == 0
     elsewhere.chmod(0o777)
-    refused(bare_lab, base, tunnel, f"others may write to {elsewhere}")
+    refused(bare_lab, base, tunnel, f"other users may write to {elsewhere}")
 
 
 def test_link_in_such_a_folder(bare_lab, base):
@@ -74,7 +74,7 @@ def test_link_in_such_a_folder(bare_lab, base):
     base.mkdir(mode=0o700)
     (base / f"{tunnel}.conf").symlink_to(elsewhere / f"{tunnel}.conf")
     base.chmod(0o777)
-    refused(bare_lab, base, tunnel, f"others may write to {base}")
+    refused(bare_lab, base, tunnel, f"other users may write to {base}")
 
 
 def test_initialize_into_such_a_folder(lab):
@@ -84,7 +84,7 @@ def test_initialize_into_such_a_folder(lab):
     base.chmod(0o777)
     told = lab.start(CLI, "environment", "initialize", "--base-dir", base, ident)
     assert told.wait() == 1, told
-    assert f"others may write to {base}" in told.err and "chmod go-w" in told.err
+    assert f"other users may write to {base}" in told.err and "chmod go-w" in told.err
     assert list(base.iterdir()) == []
 
 
@@ -148,7 +148,7 @@ def test_credential_of_a_service(bare_lab, credentials):
 def test_credential_that_a_third_may_read(bare_lab, credentials):
     folder, tunnel, path, who = credentials
     set_acl(path, 4, {OTHER: 4, THIRD: 4})
-    refused(bare_lab, folder, tunnel, "others may read", who=who)
+    refused(bare_lab, folder, tunnel, "other users may read", who=who)
 
 
 def test_credential_that_a_group_may_read(bare_lab, credentials):
@@ -156,7 +156,7 @@ def test_credential_that_a_group_may_read(bare_lab, credentials):
     os.removexattr(path, "system.posix_acl_access")
     os.chown(path, 0, OTHER)
     path.chmod(0o440)
-    refused(bare_lab, folder, tunnel, "others may read", who=who)
+    refused(bare_lab, folder, tunnel, "other users may read", who=who)
 
 
 # --- user namespaces ---
