@@ -9,14 +9,9 @@ import time
 import pytest
 
 import gateway_lab
-from lab import PROGRAMS, free_port
+from lab import PROGRAMS
 from processes import wait_for
-from sockets_lab import Listener, asked, at_most, script, word_from
-
-
-@pytest.fixture
-def far(bare_lab):
-    return Listener(bare_lab, free_port())
+from sockets_lab import asked, at_most, script, word_from
 
 
 def test_workers_that_end_gracefully(far):
