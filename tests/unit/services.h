@@ -18,6 +18,13 @@
 #define ENDPOINT_ID  "bed927cf-f949-4490-9462-39df742cd1a8"
 #define SECRET_ID    "2ab0ff55-3800-4ca7-bf22-0049ddf1acc6"
 
+/* All of them are there. */
+#define BASE          "http://127.0.0.1:9"
+#define CLIENT_ID     "9a215035-5073-4f83-a241-42d71069e4c5"
+#define TRANSFER_NAME "transfer.api.globus.org"
+#define TRANSFER_ALL  "urn:globus:auth:scope:" TRANSFER_NAME ":all"
+#define MANAGE        "urn:globus:auth:scope:" ENDPOINT_ID ":manage_collections"
+
 /* What a service answers, or does instead. */
 struct reply {
 	long status;
