@@ -8,53 +8,54 @@
 
 #include "tests/unit/suite.h"
 
-static const struct field tunnel_shown[] = {
-	{"data.id", 'u', true},
-	{"data.attributes.state", 't', true},
-	{"data.attributes.label", 't', false},
-	{"data.attributes.status", 't', false},
-	{"data.attributes.created_time", 't', false},
-	{"data.attributes.lifetime_mins", 'i', false},
-	{"data.attributes.initiator_ip_address", 't', false},
-	{"data.attributes.initiator_port", 'p', false},
-	{"data.attributes.listener_ip_address", 't', false},
-	{"data.attributes.listener_port", 'p', false},
-	{"data.relationships.initiator.data.id", 'u', true},
-	{"data.relationships.listener.data.id", 'u', true},
-	{0},
-};
+/* What commands take from the same kind of answer, and what differs between them. */
+/* clang-format off */
+#define TUNNEL(created, needed, ip, port, contact_needed)                                          \
+	{"data.id", 'u', true},                                                                    \
+	{"data.attributes.state", 't', true},                                                      \
+	{"data.attributes.label", 't', false},                                                     \
+	{"data.attributes.status", 't', false},                                                    \
+	{"data.attributes.created_time", created, needed},                                         \
+	{"data.attributes.lifetime_mins", 'i', needed},                                            \
+	{"data.attributes.initiator_ip_address", ip, contact_needed},                              \
+	{"data.attributes.initiator_port", port, contact_needed},                                  \
+	{"data.attributes.listener_ip_address", 't', false},                                       \
+	{"data.attributes.listener_port", 'p', false},                                             \
+	{"data.relationships.initiator.data.id", 'u', true},                                       \
+	{"data.relationships.listener.data.id", 'u', true}
+#define POINT(endpoint_needed)                                                                     \
+	{"data.id", 'u', true},                                                                    \
+	{"data.attributes.display_name", 't', false},                                              \
+	{"data.attributes.contact_email", 't', false},                                             \
+	{"data.attributes.contact_info", 't', false},                                              \
+	{"data.attributes.department", 't', false},                                                \
+	{"data.attributes.description", 't', false},                                               \
+	{"data.attributes.info_link", 't', false},                                                 \
+	{"data.attributes.organization", 't', false},                                              \
+	{"data.relationships.host_endpoint.data.id", 'u', endpoint_needed}
+#define GRANT(server)                                                                              \
+	{"access_token", 't', true},                                                               \
+	{"resource_server", server, true},                                                         \
+	{"expires_in", 'i', true},                                                                 \
+	{"refresh_token", 't', false},                                                             \
+	{"scope", 't', false},                                                                     \
+	{"other_tokens", 'l', false},                                                              \
+	{"other_tokens.0", 'e', false},                                                            \
+	{"other_tokens.0.access_token", 't', true},                                                \
+	{"other_tokens.0.resource_server", 't', true},                                             \
+	{"other_tokens.0.expires_in", 'i', true},                                                  \
+	{"other_tokens.0.refresh_token", 't', false},                                              \
+	{"other_tokens.0.scope", 't', false}
+/* clang-format on */
 
-static const struct field tunnel_initialized[] = {
-	{"data.id", 'u', true},
-	{"data.attributes.state", 't', true},
-	{"data.attributes.label", 't', false},
-	{"data.attributes.status", 't', false},
-	{"data.attributes.created_time", 'w', true},
-	{"data.attributes.lifetime_mins", 'i', true},
-	{"data.attributes.initiator_ip_address", 't', false},
-	{"data.attributes.initiator_port", 'p', false},
-	{"data.attributes.listener_ip_address", 't', false},
-	{"data.attributes.listener_port", 'p', false},
-	{"data.relationships.initiator.data.id", 'u', true},
-	{"data.relationships.listener.data.id", 'u', true},
-	{0},
-};
-
-static const struct field tunnel_called[] = {
-	{"data.id", 'u', true},
-	{"data.attributes.state", 't', true},
-	{"data.attributes.label", 't', false},
-	{"data.attributes.status", 't', false},
-	{"data.attributes.created_time", 't', false},
-	{"data.attributes.lifetime_mins", 'i', false},
-	{"data.attributes.initiator_ip_address", 'c', true},
-	{"data.attributes.initiator_port", 'c', true},
-	{"data.attributes.listener_ip_address", 't', false},
-	{"data.attributes.listener_port", 'p', false},
-	{"data.relationships.initiator.data.id", 'u', true},
-	{"data.relationships.listener.data.id", 'u', true},
-	{0},
-};
+static const struct field tunnel_shown[] = {TUNNEL('t', false, 't', 'p', false), {0}};
+static const struct field tunnel_initialized[] = {TUNNEL('w', true, 't', 'p', false), {0}};
+static const struct field tunnel_called[] = {TUNNEL('t', false, 'c', 'c', true), {0}};
+static const struct field point_shown[] = {POINT(false), {0}};
+static const struct field point_of_tunnel[] = {POINT(true), {0}};
+static const struct field grant[] = {GRANT('w'), {0}};
+/* Whatever servers the tokens are for, they are kept. */
+static const struct field login_grant[] = {GRANT('t'), {0}};
 
 static const struct field tunnel_listed[] = {
 	{"data", 'l', true},
@@ -77,32 +78,6 @@ static const struct field events[] = {
 	{"data.0.attributes.details", 't', false},
 	{"data.0.attributes.time", 't', false},
 	{"links.next", 'w', false},
-	{0},
-};
-
-static const struct field point_shown[] = {
-	{"data.id", 'u', true},
-	{"data.attributes.display_name", 't', false},
-	{"data.attributes.contact_email", 't', false},
-	{"data.attributes.contact_info", 't', false},
-	{"data.attributes.department", 't', false},
-	{"data.attributes.description", 't', false},
-	{"data.attributes.info_link", 't', false},
-	{"data.attributes.organization", 't', false},
-	{"data.relationships.host_endpoint.data.id", 'u', false},
-	{0},
-};
-
-static const struct field point_of_tunnel[] = {
-	{"data.id", 'u', true},
-	{"data.attributes.display_name", 't', false},
-	{"data.attributes.contact_email", 't', false},
-	{"data.attributes.contact_info", 't', false},
-	{"data.attributes.department", 't', false},
-	{"data.attributes.description", 't', false},
-	{"data.attributes.info_link", 't', false},
-	{"data.attributes.organization", 't', false},
-	{"data.relationships.host_endpoint.data.id", 'u', true},
 	{0},
 };
 
@@ -134,39 +109,6 @@ static const struct field lan_secret[] = {
 	{"data.0", 'e', true},
 	{"data.0.secret", 't', true},
 	{"data.0.id", 'u', true},
-	{0},
-};
-
-static const struct field grant[] = {
-	{"access_token", 't', true},
-	{"resource_server", 'w', true},
-	{"expires_in", 'i', true},
-	{"refresh_token", 't', false},
-	{"scope", 't', false},
-	{"other_tokens", 'l', false},
-	{"other_tokens.0", 'e', false},
-	{"other_tokens.0.access_token", 't', true},
-	{"other_tokens.0.resource_server", 't', true},
-	{"other_tokens.0.expires_in", 'i', true},
-	{"other_tokens.0.refresh_token", 't', false},
-	{"other_tokens.0.scope", 't', false},
-	{0},
-};
-
-/* Whatever servers the tokens are for, they are kept. */
-static const struct field login_grant[] = {
-	{"access_token", 't', true},
-	{"resource_server", 't', true},
-	{"expires_in", 'i', true},
-	{"refresh_token", 't', false},
-	{"scope", 't', false},
-	{"other_tokens", 'l', false},
-	{"other_tokens.0", 'e', false},
-	{"other_tokens.0.access_token", 't', true},
-	{"other_tokens.0.resource_server", 't', true},
-	{"other_tokens.0.expires_in", 'i', true},
-	{"other_tokens.0.refresh_token", 't', false},
-	{"other_tokens.0.scope", 't', false},
 	{0},
 };
 
