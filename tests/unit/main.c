@@ -4,6 +4,14 @@
 
 #include "tests/unit/suite.h"
 
+TCase *add_case(Suite *suite, const char *name, SFun before, SFun after)
+{
+	TCase *made = tcase_create(name);
+	tcase_add_checked_fixture(made, before, after);
+	suite_add_tcase(suite, made);
+	return made;
+}
+
 int main(void)
 {
 	SRunner *runner = srunner_create(test_suite());

@@ -8,4 +8,7 @@
 /* What a test file defines: its suite, made anew; main() frees it. */
 Suite *test_suite(void);
 
+/* A case of the suite, with what is done before and after each test of it; either may be NULL. */
+TCase *add_case(Suite *suite, const char *name, SFun before, SFun after);
+
 #endif
