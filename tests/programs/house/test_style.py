@@ -75,6 +75,29 @@ def test_a_source_that_is_too_long(house):
     assert status == 1 and "more than 500 lines" in said, said
 
 
+@pytest.mark.parametrize("name", ["tests/a.c", "tests/a.py", "tool"])
+def test_every_program_has_the_limit(house, name):
+    folder, _ = house
+    path = folder / "contrib" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n" + ":\n" * 499)
+    status, said = style(folder)
+    assert status == 0, said
+    path.write_text("#!/bin/sh\n" + ":\n" * 500)
+    status, said = style(folder)
+    assert status == 1 and f"contrib/{name}:501: more than 500 lines" in said, said
+
+
+def test_a_function_that_is_too_long(house):
+    folder, _ = house
+    for lines in (60, 61):
+        body = "{\n" + "\t;\n" * (lines - 3) + "\treturn 1;\n}\n"
+        (folder / "supervisor/low/a.c").write_text("int low(void);\nint low(void)\n" + body)
+        status, said = style(folder)
+        assert status == (lines > 60), said
+    assert "supervisor/low/a.c:3: a function of more than 60 lines" in said, said
+
+
 def test_messages(tmp_path):
     (tmp_path / "cli/base").mkdir(parents=True)
     source = tmp_path / "cli/base/a.c"
