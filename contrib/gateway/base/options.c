@@ -23,23 +23,23 @@ static const struct row {
 	const char *what, *help;
 } rows[] = {
 	{"state", 's', TEXT, offsetof(struct options, state), 0, 0, "DIR",
-	 "folder for its state and the file env (needed)"},
+	 "folder for the state and the env file (required)"},
 	{"port", 'p', NUMBER, offsetof(struct options, port), 0, UINT16_MAX, "N",
-	 "HTTP port (that of the last run if free, or any)"},
+	 "HTTP port (the last run's if free, else any)"},
 	{"address", 'a', ADDRESS, offsetof(struct options, address), 0, 0, "ADDR",
 	 "address to bind to, :: for all (127.0.0.1)"},
 	{"new-ports", 0, FLAG, offsetof(struct options, new_ports), 0, 0, NULL,
-	 "take other ports than in the last run"},
+	 "use other ports than in the last run"},
 	{"token-lifetime", 0, NUMBER, offsetof(struct options, token_lifetime), 1, 31536000,
-	 "SECONDS", "access tokens expire after this (172800)"},
+	 "SECONDS", "lifetime of access tokens (172800)"},
 	{"lan-delay", 0, NUMBER, offsetof(struct options, lan_delay), 0, 60000, "MS",
-	 "wait before each LAN frame that it sends (0)"},
+	 "delay before each LAN frame that is sent (0)"},
 	{"listener-delay", 0, NUMBER, offsetof(struct options, listener_delay), 0, 8000, "MS",
-	 "wait before each call to a listener (0)"},
+	 "delay before each connection to a listener (0)"},
 	{"as-globus", 0, AS_GLOBUS, offsetof(struct options, as_globus), 0, 0, "[=PART]",
 	 "play an access point of Globus's own (below)"},
 	{"verbose", 'v', FLAG, offsetof(struct options, verbose), 0, 0, NULL,
-	 "log each request, and each call that fails"},
+	 "log each request and each connection"},
 	{"help", 'h', HELP, 0, 0, 0, NULL, "show this help"},
 	{"version", 'V', VERSION, 0, 0, 0, NULL, "show the version"},
 };
@@ -176,11 +176,11 @@ void options_parse(struct options *options, int argc, char **argv)
 		if (found == ':')
 			wrong("%s needs a value", argv[optind - 1]);
 		if (!row)
-			wrong("'%s' is not an option", argv[optind - 1]);
+			wrong("unknown option '%s'", argv[optind - 1]);
 		apply(options, row, optarg);
 	}
 	if (optind < argc)
-		wrong("'%s' is one argument too many", argv[optind]);
+		wrong("unexpected argument '%s'", argv[optind]);
 	if (!options->state || !*options->state)
-		wrong("--state DIR is needed");
+		wrong("--state DIR is required");
 }

@@ -63,7 +63,7 @@ static void watch_signals(struct signals *signals, struct loop *loop)
 	signals->fd = signalfd(-1, &set, SFD_CLOEXEC);
 	error = signals->fd < 0 ? -errno : loop_watch(loop, &signals->watch, signals->fd, EPOLLIN);
 	if (error)
-		die("signals cannot be watched", error);
+		die("cannot watch for signals", error);
 }
 
 /* --- state --- */
@@ -73,9 +73,9 @@ static void open_dir(struct state_dir *dir, const char *path)
 	int error = state_dir_open(dir, path);
 
 	if (error == -EBUSY)
-		log_warn("%s: another gateway is running on this folder", path);
+		log_warn("%s: another gateway uses this folder", path);
 	else if (error == -EPERM)
-		log_warn("%s: it has to be your own folder, and others may not write to it", path);
+		log_warn("%s: the folder belongs to another user, or others may write to it", path);
 	else if (error)
 		log_warn("%s: %s", path, strerror(-error));
 	if (error)
@@ -98,7 +98,8 @@ static void load(struct store *store, const struct state_dir *dir)
 		free(text);
 	}
 	if (error == -EINVAL)
-		log_warn("%s/%s is damaged, or from another version; move it away to start afresh",
+		log_warn("%s/%s is damaged, or from another version; move it away to start with an "
+			 "empty state",
 			 dir->path, STATE_FILE);
 	else if (error)
 		log_warn("%s/%s: %s", dir->path, STATE_FILE, strerror(-error));
@@ -122,7 +123,7 @@ static int listen_http(struct gateway *gateway)
 	if (fd < 0 && !options->port)
 		fd = net_listen_elsewhere(&gateway->address, options->new_ports ? last : 0, &port);
 	if (fd < 0)
-		die("the HTTP port cannot be opened", fd);
+		die("cannot open the HTTP port", fd);
 	address_set_port(&gateway->address, port);
 	gateway->store.changed |= last != port;
 	gateway->store.http_port = port;
@@ -148,7 +149,7 @@ static void init_gateway(struct gateway *gateway, const struct options *options,
 	gateway->saver =
 		gateway->offload ? saver_create(gateway->offload, &gateway->store, dir) : NULL;
 	if (!gateway->pipes || !gateway->saver)
-		die("the gateway cannot be made", -errno);
+		die("cannot set up the gateway", -errno);
 }
 
 static void say_ready(const struct gateway *gateway, const struct state_dir *dir)
@@ -167,7 +168,7 @@ static void finish_gateway(struct gateway *gateway, struct http *http)
 	tunnels_finish(gateway);
 	error = saver_flush(gateway->saver);
 	if (error)
-		log_warn("the last changes are not stored");
+		log_warn("the last changes were not saved");
 	http_destroy(http);
 	loop_settle(gateway->loop);
 	saver_destroy(gateway->saver);
@@ -186,7 +187,7 @@ static int serve(struct gateway *gateway, const struct state_dir *dir)
 	error = saver_flush(gateway->saver);
 	http = error ? NULL : http_create(gateway, steal_fd(&fd));
 	if (!error && !http)
-		log_warn("the HTTP server cannot be started");
+		log_warn("cannot start the HTTP server");
 	if (http)
 		error = env_file_write(gateway, dir);
 	if (error)
@@ -212,7 +213,7 @@ int main(int argc, char **argv)
 	log_init(options.verbose);
 	gateway.loop = loop_create();
 	if (!gateway.loop)
-		die("the event loop cannot be made", -errno);
+		die("cannot create the event loop", -errno);
 	watch_signals(&signals, gateway.loop);
 	open_dir(&dir, options.state);
 	load(&gateway.store, &dir);

@@ -128,7 +128,7 @@ static void begin_relay(struct call *call)
 
 	loop_disarm(gateway->loop, &call->limit);
 	call->state = RELAYING;
-	log_detail("tunnel %s: a call is through", call->port->tunnel->id);
+	log_detail("tunnel %s: connection established", call->port->tunnel->id);
 	relay_start(&call->relay, gateway->loop, gateway->pipes, call->legs[INITIATOR].fd,
 		    call->legs[LISTENER].fd, relay_over);
 }
@@ -156,7 +156,7 @@ static void reply(struct call *call, enum lan_auth_code code)
 	const struct secret *secret;
 
 	if (code != LAN_AUTH_OK) {
-		log_end(call, "a call is refused", lan_auth_code_name(code));
+		log_end(call, "connection refused", lan_auth_code_name(code));
 		close_leg(call, &call->legs[LISTENER], true);
 	}
 	if (!call->secured[SIDE_INITIATOR] && code == LAN_AUTH_OK) {
@@ -217,7 +217,7 @@ static void try_next(struct call *call, int error)
 		if (!error)
 			return; /* writable, or broken, is an event */
 	}
-	log_end(call, "the listener cannot be reached", strerror(-error));
+	log_end(call, "cannot connect to the listener", strerror(-error));
 	reply(call, code_of(error));
 }
 
@@ -226,7 +226,7 @@ void call_resolved(struct call *call, const union address *addresses, size_t cou
 	if (call->state != RESOLVING)
 		return;
 	if (count == 0) {
-		log_end(call, "the listener's name does not resolve", why);
+		log_end(call, "cannot resolve the listener's name", why);
 		reply(call, LAN_AUTH_UNREACHABLE);
 		return;
 	}
@@ -273,7 +273,7 @@ static void greet_listener(struct call *call)
 		return;
 	}
 	if (!secret || uuid_parse(secret->id, key_id) < 0) {
-		log_end(call, "the listener cannot be called", "its LAN secret is gone");
+		log_end(call, "cannot authenticate to the listener", "its LAN secret was deleted");
 		reply(call, LAN_AUTH_UNREACHABLE);
 		return;
 	}
@@ -315,8 +315,8 @@ static void step_calling(struct call *call, enum handshake_need need)
 	} else if (need == HANDSHAKE_DONE) {
 		reply(call, LAN_AUTH_OK);
 	} else if (need == HANDSHAKE_FAILED || need == HANDSHAKE_GONE) {
-		log_end(call, "the listener does not authenticate",
-			need == HANDSHAKE_GONE ? "it closed" : lan_auth_why(auth));
+		log_end(call, "the listener did not authenticate",
+			need == HANDSHAKE_GONE ? "it closed the connection" : lan_auth_why(auth));
 		reply(call, LAN_AUTH_UNREACHABLE);
 	}
 }
@@ -348,8 +348,8 @@ static void step_answering(struct call *call, enum handshake_need need)
 		else
 			call_listener(call);
 	} else if (need == HANDSHAKE_FAILED || need == HANDSHAKE_GONE) {
-		log_end(call, "a caller does not authenticate",
-			need == HANDSHAKE_GONE ? "it closed" : lan_auth_why(auth));
+		log_end(call, "an initiator did not authenticate",
+			need == HANDSHAKE_GONE ? "it closed the connection" : lan_auth_why(auth));
 		end_call(call, need == HANDSHAKE_GONE);
 	}
 }
@@ -398,7 +398,7 @@ static void reach_limit(struct timer *timer)
 	struct loop *loop = call->port->gateway->loop;
 
 	if (call->state == ANSWERING || call->state == REPLYING) {
-		log_end(call, "a caller is dropped", "it took too long to authenticate");
+		log_end(call, "connection dropped", "it took too long to authenticate");
 		end_call(call, true);
 		return;
 	}
@@ -473,7 +473,7 @@ void call_begin(struct lan_port *port, int fd)
 		net_reset(fd);
 		return;
 	}
-	log_detail("tunnel %s: a call", port->tunnel->id);
+	log_detail("tunnel %s: new connection", port->tunnel->id);
 	call->port = port;
 	call->next = port->calls;
 	call->link = &port->calls;

@@ -36,7 +36,7 @@ static void accept_calls(struct watch *watch, uint32_t events)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_warn("tunnel %s: no call can be taken for the moment: %s",
+			log_warn("tunnel %s: no connections are accepted for the moment: %s",
 				 port->tunnel->id, strerror(errno));
 			loop_forget(loop, watch);
 			loop_arm(loop, &port->pause, loop_now(loop) + PAUSE);
@@ -138,5 +138,5 @@ void lan_port_contact_changed(struct lan_port *port)
 		return;
 	resolve_cancel(steal_pointer(port->resolve));
 	if (lan_port_resolve(port) < 0)
-		tell_calls(port, NULL, 0, "no thread to look it up with");
+		tell_calls(port, NULL, 0, "no thread for the lookup");
 }

@@ -57,8 +57,7 @@ static void reopen(struct gateway *gateway, struct tunnel *tunnel)
 	int error = open_port(gateway, tunnel);
 
 	if (error)
-		log_warn("tunnel %s: its LAN port cannot be opened: %s", tunnel->id,
-			 strerror(-error));
+		log_warn("tunnel %s: cannot open its LAN port: %s", tunnel->id, strerror(-error));
 	gateway->store.changed = true;
 }
 

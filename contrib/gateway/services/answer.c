@@ -47,7 +47,7 @@ static cJSON *authorization_parameters(const char *scope)
 	cJSON *json = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(json, "session_message",
-				"This needs a login that grants another scope");
+				"A login that grants another scope is required");
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "required_scopes"),
 			     cJSON_CreateString(scope));
 	return json;
@@ -181,9 +181,8 @@ struct answer answer_error(const struct request *request, unsigned int status, c
 
 struct answer answer_scope_missing(const struct request *request, const char *scope)
 {
-	return answer_json(403,
-			   error_json(request->service, 403, "ConsentRequired",
-				      "The token does not carry the scope that this needs", scope));
+	return answer_json(403, error_json(request->service, 403, "ConsentRequired",
+					   "The token does not have the required scope", scope));
 }
 
 struct answer answer_data(unsigned int status, cJSON *data)

@@ -92,7 +92,7 @@ struct answer authorize(struct gateway *gateway, const struct request *request)
 		return answer_error(request, 400, "InvalidRequest", "client_id is not a UUID");
 	if (strlen(uri) > REDIRECT_URI_MAX || (!ends_with(uri, CODE_PATH) && !is_loopback(uri)))
 		return answer_error(request, 400, "InvalidRequest",
-				    "redirect_uri is neither on the loopback nor the page that "
+				    "redirect_uri is neither a loopback address nor the page that "
 				    "shows the code");
 	strcpy(code.redirect_uri, uri);
 	wrong = read_request(gateway, request, &code);

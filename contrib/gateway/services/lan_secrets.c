@@ -106,7 +106,7 @@ struct answer lan_secrets_delete(struct gateway *gateway, const struct request *
 		return answer_error(request, 404, "NotFound", "There is no such LAN secret");
 	if (strcmp(secret->owner, request->token->identity) != 0)
 		return answer_error(request, 403, "PermissionDenied",
-				    "The LAN secret belongs to somebody else");
+				    "The LAN secret belongs to another user");
 	tunnel_remove_secret(&gateway->store, tunnel, secret);
 	return answer_envelope(200, "success", "The LAN secret was deleted", NULL);
 }

@@ -119,7 +119,7 @@ static struct answer bad_part(const struct request *request, const struct match 
 	char name[32];
 
 	if (request->service != SERVICE_TRANSFER_V2)
-		return answer_error(request, 404, "NotFound", "There is nothing by this id");
+		return answer_error(request, 404, "NotFound", "Nothing has this id");
 	snprintf(name, sizeof(name), "%.*s", (int)match->name_len[i], match->name[i]);
 	return body_answer_elsewhere("path", name, "uuid_parsing", "Input should be a valid UUID");
 }
@@ -153,7 +153,7 @@ static struct answer handle(struct gateway *gateway, struct request *request,
 	request->token = route->needed == NOTHING ? NULL : bearer(gateway, request);
 	if (route->needed != NOTHING && !request->token)
 		return answer_error(request, 401, "AuthenticationFailed",
-				    "There is no token, or it is not valid, or it has expired");
+				    "The token is missing, not valid, or expired");
 	bad = read_parts(request, match);
 	if (bad >= 0)
 		return bad_part(request, match, bad);
@@ -177,7 +177,7 @@ struct answer routes_dispatch(struct gateway *gateway, struct request *request)
 	request->service = route ? route->service : service_of(request->path);
 	if (!route && path_known)
 		return answer_error(request, 405, "MethodNotAllowed",
-				    "This path does not know this method");
+				    "This path does not support this method");
 	if (!route)
 		return answer_error(request, 404, "NotFound", "There is no such path");
 	return handle(gateway, request, route, &match);

@@ -172,7 +172,7 @@ static struct answer grant_client(struct gateway *gateway, const struct request 
 	size_t count;
 
 	if (!client->confidential)
-		return error(request, 401, "InvalidClient", "This grant needs a client secret");
+		return error(request, 401, "InvalidClient", "This grant requires a client secret");
 	if (scopes_group(&gateway->store, scope ? scope : SCOPE_TRANSFER, groups, &count) < 0)
 		return error(request, 400, "InvalidScope", "A scope is unknown");
 	return grant_groups(gateway, request, client->id, client->id, groups, count, false);
@@ -187,7 +187,7 @@ static struct answer grant_code(struct gateway *gateway, const struct request *r
 
 	if (!text || !verifier || !redirect_uri)
 		return error(request, 400, "InvalidRequest",
-			     "code, code_verifier and redirect_uri are needed");
+			     "code, code_verifier and redirect_uri are required");
 	if (!codes_take(text, &code) || strcmp(code.client, client->id) != 0 ||
 	    strcmp(code.redirect_uri, redirect_uri) != 0 || !code_verify(&code, verifier))
 		return error(request, 400, "InvalidGrant",
@@ -205,7 +205,7 @@ static struct answer grant_refresh(struct gateway *gateway, const struct request
 	cJSON *json;
 
 	if (!text)
-		return error(request, 400, "InvalidRequest", "refresh_token is needed");
+		return error(request, 400, "InvalidRequest", "refresh_token is required");
 	token = store_token(&gateway->store, text, TOKEN_REFRESH);
 	if (!token || strcmp(token->client, client->id) != 0)
 		return error(request, 400, "InvalidGrant", "The refresh token is not valid");
@@ -226,7 +226,7 @@ static struct answer grant(struct gateway *gateway, const struct request *reques
 	struct client client;
 
 	if (!type)
-		return error(request, 400, "InvalidRequest", "grant_type is needed");
+		return error(request, 400, "InvalidRequest", "grant_type is required");
 	if (!identify(gateway, request, form, &client))
 		return error(request, 401, "InvalidClient",
 			     "The client is not known by these "
@@ -237,7 +237,7 @@ static struct answer grant(struct gateway *gateway, const struct request *reques
 		return grant_code(gateway, request, form, &client);
 	if (strcmp(type, "refresh_token") == 0)
 		return grant_refresh(gateway, request, form, &client);
-	return error(request, 400, "UnsupportedGrantType", "This grant_type is not known here");
+	return error(request, 400, "UnsupportedGrantType", "This grant_type is not supported");
 }
 
 struct answer token_grant(struct gateway *gateway, const struct request *request)
@@ -285,7 +285,7 @@ struct answer token_revoke(struct gateway *gateway, const struct request *reques
 	cJSON *json;
 
 	if (form_init(&form, request->body) < 0 || !form_get(&form, "token")) {
-		answer = error(request, 400, "InvalidRequest", "token is needed");
+		answer = error(request, 400, "InvalidRequest", "token is required");
 	} else if (!identify(gateway, request, &form, &client)) {
 		answer = error(request, 401, "InvalidClient",
 			       "The client is not known by these "

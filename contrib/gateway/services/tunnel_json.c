@@ -41,7 +41,7 @@ cJSON *relationship_json(const char *type, const char *id)
 static const char *status_text(const struct tunnel *tunnel)
 {
 	static const char *const texts[] = {
-		[TUNNEL_AWAITING_LISTENER] = "The tunnel waits for the contact of its listener.",
+		[TUNNEL_AWAITING_LISTENER] = "The tunnel is waiting for its listener's contact.",
 		[TUNNEL_ACTIVE] = "The tunnel is active.",
 		[TUNNEL_STOPPED] = "The tunnel has been stopped."};
 

@@ -48,7 +48,8 @@ static void begin(struct saver *saver)
 	saver->writing = true;
 	error = offload_start(saver->offload, &saver->job);
 	if (error) { /* no thread to be had: better late than not at all */
-		log_warn("no thread to write the state with: %s", strerror(-error));
+		log_warn("no thread to write the state, it is written without one: %s",
+			 strerror(-error));
 		write_snapshot(&saver->job);
 		saver->job.done(&saver->job);
 	}
@@ -64,7 +65,7 @@ static void end(struct job *job)
 	saver->writing = false;
 	if (saver->result < 0) {
 		saver->store->changed = true;
-		log_warn("%s/%s cannot be written: %s", saver->dir->path, STATE_FILE,
+		log_warn("cannot write %s/%s: %s", saver->dir->path, STATE_FILE,
 			 strerror(-saver->result));
 	}
 	tell(told, saver->result);
