@@ -131,9 +131,9 @@ static void say_again(struct supervisor *s, uint32_t call, uint32_t listener)
 /* Whoever makes us wait in accept() again and again gets nothing more done. */
 static void refuse_outlawed(struct supervisor *s, uint32_t call, const struct listener *listener)
 {
-	log_warn("accept on port %u is refused: programs of uid %u have made the supervisor wait "
-		 "in it by changing O_NONBLOCK, or share the socket with a process that is not "
-		 "supervised; start them again",
+	log_warn("accept on port %u is refused: programs of uid %u have blocked the supervisor by "
+		 "changing O_NONBLOCK, or share the socket with a process that is not supervised; "
+		 "restart them",
 		 (unsigned)address_port(&listener->bound), (unsigned)listener->uid);
 	supervisor_refuse(s, call, EACCES);
 }
@@ -171,7 +171,7 @@ static void accept_on(struct supervisor *s, uint32_t call, uint32_t index, int *
 static void refuse_network(struct supervisor *s, uint32_t call, const union address *bound)
 {
 	log_warn("accept on port %u is refused: the program listens in another network namespace, "
-		 "where the access point does not reach it; start globus-streams-run in there",
+		 "which the access point cannot reach; start globus-streams-run inside it",
 		 (unsigned)address_port(bound));
 	notify_fail(s->state, call, EACCES);
 }
@@ -333,7 +333,8 @@ void accept_listener_event(struct supervisor *s, uint32_t index)
 		}
 	} else if (err < 0) {
 		if (err != -EBUSY)
-			log_warn("connections wait: %s", strerror(-err));
+			log_warn("connections to port %u have to wait: %s",
+				 (unsigned)address_port(&at(s, index)->bound), strerror(-err));
 		loop_unwatch(&s->loop, at(s, index)->fd); /* until the next sweep */
 		supervisor_sweep_later(s);
 	}

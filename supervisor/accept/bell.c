@@ -109,12 +109,12 @@ void bell_ring(struct supervisor *s, uint32_t index)
 	int fd = listener_is_steered(s->state, listener) ? call_steered(s, index, &to)
 							 : call_as_bell(s, index, &to);
 	if (fd < 0) {
-		log_warn("the program that listens on port %u cannot be woken: %s",
+		log_warn("cannot wake the program that listens on port %u: %s",
 			 (unsigned)address_port(&to), strerror(-fd));
 		return;
 	}
 	if (listener->defers && send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_debug("no byte for TCP_DEFER_ACCEPT: %s", strerror(errno));
+		log_debug("cannot send a byte for TCP_DEFER_ACCEPT: %s", strerror(errno));
 	fault_point("bell.called");
 	listener->bell = fd;
 	fault_point("bell.recorded");

@@ -72,7 +72,9 @@ static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 	fault_point("accept.telling");
 	if (notify_return(s->state, call, conn->number) < 0) {
 		conn->state = CONN_INJECTED;
-		log_debug("accept was interrupted: descriptor %d is owed", conn->number);
+		log_debug("accept was interrupted: descriptor %d is kept for the next accept of "
+			  "its process",
+			  conn->number);
 		owed_begin(s, index);
 		bell_ring(s, listener); /* it may go back to poll() */
 		return;

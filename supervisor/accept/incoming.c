@@ -70,7 +70,7 @@ void incoming_report(struct supervisor *s, const struct conn *conn, const char *
 	address_format(&conn->peer, peer);
 	refusal_count(s->state, conn, 0);
 	struct log_about about = {.connection = socket_cookie(conn->fd)};
-	log_event(LOG_INFO, &about, "connection %llu from %s to port %u: refused: %s",
+	log_event(LOG_INFO, &about, "connection %llu from %s to port %u refused: %s",
 		  (unsigned long long)about.connection, peer,
 		  (unsigned)address_port(&at(s, conn->listener)->address), why);
 	if (conn->la.received == 0)
@@ -92,7 +92,7 @@ static void tell_authenticated(const struct supervisor *s, const struct conn *co
 	struct log_about about = {.connection = socket_cookie(conn->fd),
 				  .tunnel = s->state->tunnels[conn->tunnel].id};
 	address_format(&conn->peer, peer);
-	log_event(LOG_DEBUG, &about, "connection %llu from %s: authenticated (%llu us)",
+	log_event(LOG_DEBUG, &about, "connection %llu from %s authenticated (%llu us)",
 		  (unsigned long long)about.connection, peer,
 		  (unsigned long long)((loop_now() - conn->began) / 1000));
 }
@@ -158,7 +158,7 @@ static void drop_oldest(struct supervisor *s, const struct list strangers[2])
 	if (index == NONE)
 		return;
 	s->state->counters.refused[REFUSED_FULL]++;
-	log_warn("too many connections that do not authenticate: the oldest was dropped");
+	log_warn("too many unauthenticated connections: the oldest was dropped");
 	incoming_drop(s, index);
 }
 
@@ -254,7 +254,7 @@ static int rest(struct supervisor *s, struct listener *listener)
 {
 	listener->rests_until = loop_now() + REST;
 	share_contest(s->state, listener->share);
-	log_debug("accept() on port %u has blocked: somebody else takes connections there",
+	log_debug("accept() on port %u blocked: another process accepts connections there",
 		  (unsigned)address_port(&listener->bound));
 	return -EBUSY;
 }
@@ -282,7 +282,8 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening, i
 		if (fd == -EINVAL)
 			return fd;
 		if (fd < 0) { /* an error of that connection, or no descriptors: accept(2) */
-			log_debug("accept: %s", strerror(-fd));
+			log_debug("accept() on port %u failed: %s",
+				  (unsigned)address_port(&at(s, listener)->bound), strerror(-fd));
 			if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
 				return fd;
 			continue;
@@ -332,7 +333,7 @@ void incoming_resume(struct supervisor *s, uint32_t index)
 	if (at(s, conn->listener)->odd)
 		socket_begin_handshake(conn);
 	if (lan_resume(conn) < 0) {
-		incoming_report(s, conn, "other bytes than the handshake's moved");
+		incoming_report(s, conn, "data other than the handshake was transferred");
 		incoming_drop(s, index);
 	} else {
 		incoming_drive(s, index);

@@ -312,7 +312,8 @@ void listener_forget(struct supervisor *s, uint32_t index)
 	uint32_t *place = bucket(s->state, listener->cookie);
 	bell_stop(s, index);
 	drop_conns(s, index);
-	log_debug("nobody listens on port %u any more", (unsigned)address_port(&listener->bound));
+	log_debug("no program listens on port %u any more",
+		  (unsigned)address_port(&listener->bound));
 	while (*place != index)
 		place = &at(s, *place)->next;
 	*place = listener->next;

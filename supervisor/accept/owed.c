@@ -30,8 +30,8 @@ static void take_back(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	uint32_t listener = conn->listener;
-	log_debug("the process that was owed descriptor %d has ended: its connection goes on to "
-		  "whoever accepts next",
+	log_debug("the process that was to get descriptor %d has ended: the next accept gets its "
+		  "connection",
 		  conn->number);
 	owed_end(s, index);
 	fault_point("owed.taken-back");
@@ -44,8 +44,8 @@ static void cut_off(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
 	const struct listener *listener = &s->state->listeners[conn->listener];
-	log_warn("a connection to port %u is closed: the process that was about to get it has "
-		 "ended, and a child of it has the socket without knowing",
+	log_warn("a connection to port %u was closed: the process that was to get it has ended, "
+		 "and a child of that process holds the socket unknowingly",
 		 (unsigned)address_port(&listener->bound));
 	accept_look_again(s, conn->listener, 0); /* a bell may have rung for it */
 	owed_end(s, index);

@@ -99,11 +99,11 @@ static void refuse(struct supervisor *s, uint32_t index, int error)
 {
 	const struct call *call = &s->state->calls[index];
 	bool for_good = error == -EPERM || error == -ENOTSUP;
-	log_warn("accept by process %d is refused: it cannot be looked into (%s), and its socket "
-		 "may be at a tunnel's port; %s",
+	log_warn("accept by process %d is refused: the process cannot be inspected (%s), and its "
+		 "socket may be on a tunnel's port; %s",
 		 (int)call->notif.pid, strerror(-error),
-		 for_good ? "make its file readable, or run globus-streams-run as root"
-			  : "is gs-keeper stopped?");
+		 for_good ? "make its executable readable, or run globus-streams-run as root"
+			  : "check whether gs-keeper is stopped");
 	supervisor_refuse(s, index, for_good ? EACCES : ECONNABORTED);
 }
 

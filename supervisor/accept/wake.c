@@ -65,7 +65,8 @@ bool wake_take(struct supervisor *s, uint32_t index)
 	uint32_t listener = s->state->conns[index].listener;
 	if (s->state->listeners[listener].wakes == 0)
 		return false;
-	log_debug("a program of ours has connected to port %u: accept() has it, at its end",
+	log_debug("a supervised program connected to port %u: accept() returns the connection, "
+		  "shut down",
 		  (unsigned)address_port(&s->state->listeners[listener].bound));
 	listener_queue(s, listener, index);
 	s->state->listeners[listener].wakes--; /* one too many is the lesser evil */

@@ -11,28 +11,29 @@
 /* A stranger's connection takes a descriptor for up to 10 s; a line of the log, disk. */
 const struct limit_spec limit_specs[LIMIT_COUNT] = {
 	[LIMIT_STRANGERS] = {"strangers", 4096, MAX_CONNS / 4,
-			     "connections that have not authenticated, in all"},
-	[LIMIT_STRANGERS_EACH] = {"strangers-each", 1024, MAX_CONNS / 4, "the same, of a listener"},
+			     "unauthenticated connections, in total"},
+	[LIMIT_STRANGERS_EACH] = {"strangers-each", 1024, MAX_CONNS / 4, "the same, per listener"},
 	[LIMIT_STRANGERS_ADDRESS] = {"strangers-address", 512, MAX_CONNS / 4,
-				     "the same, from an address (of IPv6: a /64)"},
+				     "the same, per source address (IPv6: per /64)"},
 	[LIMIT_READY] = {"ready", 1024, MAX_CONNS / 4,
-			 "authenticated ones that a listening program has not accepted yet"},
-	[LIMIT_CONNECTS] = {"connects", MAX_CONNS / 2, MAX_CONNS / 2, "connections being made"},
+			 "authenticated connections that a listener has not accepted yet"},
+	[LIMIT_CONNECTS] = {"connects", MAX_CONNS / 2, MAX_CONNS / 2,
+			    "connections being established"},
 	[LIMIT_CONNECTS_EACH] = {"connects-each", MAX_CONNS / 8, MAX_CONNS / 2,
-				 "the same, by one user's programs of a launch"},
-	[LIMIT_CALLS] = {"calls", MAX_CALLS / 2, MAX_CALLS / 2, "calls that wait"},
+				 "the same, per user in one launch"},
+	[LIMIT_CALLS] = {"calls", MAX_CALLS / 2, MAX_CALLS / 2, "waiting calls"},
 	[LIMIT_CALLS_EACH] = {"calls-each", MAX_CALLS / 8, MAX_CALLS / 2,
-			      "the same, of one user's programs of a launch"},
+			      "the same, per user in one launch"},
 	[LIMIT_LISTENERS] = {"listeners", MAX_LISTENERS, MAX_LISTENERS,
-			     "sockets that listen on tunnels' ports"},
+			     "sockets listening on tunnel ports"},
 	[LIMIT_LISTENERS_EACH] = {"listeners-each", MAX_LISTENERS / 4, MAX_LISTENERS,
 				  "the same, of one user's programs of a launch"},
 	[LIMIT_TUNNELS] = {"tunnels", MAX_TUNNELS, MAX_TUNNELS, "tunnels"},
 	[LIMIT_NAMES] = {"names", MAX_NAMES, MAX_NAMES, "names that lead into tunnels"},
-	[LIMIT_PROGRAMS] = {"programs", MAX_PROGRAMS, MAX_PROGRAMS, "commands that are attached"},
+	[LIMIT_PROGRAMS] = {"programs", MAX_PROGRAMS, MAX_PROGRAMS, "attached commands"},
 	[LIMIT_CLIENTS] = {"clients", MAX_CLIENTS, MAX_CLIENTS,
 			   "connections to the control socket"},
-	[LIMIT_LOG_LINES] = {"log-lines", 10000, 1000000, "lines of the log in a second"},
+	[LIMIT_LOG_LINES] = {"log-lines", 10000, 1000000, "log lines per second"},
 };
 
 void limit_init(struct limits *limits)
@@ -49,7 +50,7 @@ int limit_set(struct limits *limits, const char *text, const char **why)
 		char *end;
 		if (strlen(name) != len || strncmp(name, text, len) != 0)
 			continue;
-		*why = "it has to be NAME=N, with a number that there is room for";
+		*why = "write NAME=N, with N from 1 to the maximum of that limit";
 		if (text[len] != '=' || text[len + 1] < '0' || text[len + 1] > '9')
 			return -EINVAL;
 		errno = 0;
@@ -59,7 +60,7 @@ int limit_set(struct limits *limits, const char *text, const char **why)
 		limits->most[i] = (uint32_t)number;
 		return 0;
 	}
-	*why = "there is no such limit";
+	*why = "unknown limit; see globus-streams-run(1)";
 	return -EINVAL;
 }
 
@@ -98,8 +99,8 @@ bool limit_reached(struct state *state, enum limit limit, uint32_t now)
 		return false;
 	state->limits.met[limit]++;
 	if (is_of_calls(limit))
-		log_warn("the limit %s=%u is reached: a call of a program is refused; --limit "
-			 "%s=N sets another",
+		log_warn("limit %s=%u is reached: a call of a program fails; change the limit with "
+			 "--limit %s=N",
 			 limit_specs[limit].name, (unsigned)state->limits.most[limit],
 			 limit_specs[limit].name);
 	return true;

@@ -90,9 +90,9 @@ static const char *set_shape(const struct log_options *options, struct log_shape
 	int level = options->level ? word(levels, 3, options->level) : LOG_DEBUG;
 	*what = format < 0 ? options->format : options->level;
 	if (format < 0)
-		return "the formats of a log are text, logfmt and json";
+		return "unknown log format; use text, logfmt or json";
 	if (level < 0)
-		return "the levels of a log are warning, info and debug";
+		return "unknown log level; use warning, info or debug";
 	shape->format = (uint8_t)format;
 	shape->level = (uint8_t)level;
 	return NULL;

@@ -75,10 +75,10 @@ void blind_refuse(struct supervisor *s, uint32_t index, int error)
 	}
 	if (error != -ETIMEDOUT)
 		target_comm(s->state, (int)call->notif.pid, name);
-	log_warn("%s, process %d, cannot be looked into (%s) and may mean a tunnel: its connection "
-		 "is refused",
-		 name, (int)call->notif.pid,
-		 error == -ETIMEDOUT ? "gs-keeper does not answer" : strerror(-error));
+	log_warn("a connection of process %d (%s) is refused: the process cannot be inspected "
+		 "(%s), and the connection may be meant for a tunnel",
+		 (int)call->notif.pid, name,
+		 error == -ETIMEDOUT ? "gs-keeper does not respond" : strerror(-error));
 	notify_fail(s->state, index, ECONNREFUSED);
 }
 

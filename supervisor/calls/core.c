@@ -168,7 +168,7 @@ static void blind(struct supervisor *s, uint32_t index, int error)
 {
 	static bool warned;
 	if (!warned)
-		log_warn("process %d cannot be looked into (%s): its connections do not go through "
+		log_warn("process %d cannot be inspected (%s): its connections do not go through "
 			 "tunnels",
 			 (int)s->state->calls[index].notif.pid, strerror(-error));
 	warned = true;

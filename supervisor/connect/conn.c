@@ -17,6 +17,8 @@
 #include "supervisor/kernel/target.h"
 #include "supervisor/tunnel/route.h"
 
+#define PEER_TEXT (ADDRESS_TEXT + 32)
+
 uint32_t conn_find(const struct state *state, uint64_t cookie)
 {
 	uint32_t index = state->buckets[cookie % COOKIE_BUCKETS];
@@ -188,27 +190,25 @@ static const char *advice(int error)
 {
 	switch (error) {
 	case EACCES:
-		return "initialize this environment again with --force for a new LAN secret";
+		return "for a new LAN secret, initialize this environment again with --force";
 	case ENETUNREACH:
-		return "see its state with `globus-streams tunnel show`";
+		return "check the tunnel's state with `globus-streams tunnel show`";
 	case ECONNREFUSED:
 	case EHOSTUNREACH:
 	case ETIMEDOUT:
-		return "see with `globus-streams tunnel show` whether the tunnel is active, and "
-		       "whether the listening program runs";
+		return "check with `globus-streams tunnel show` that the tunnel is active, and "
+		       "that the listening program is running";
 	case EPROTO:
 	case ECONNRESET:
-		return "is that the tunnel's access point? `globus-streams environment "
-		       "contact-lookup --refresh` asks for its contact";
+		return "check that this is the tunnel's access point: `globus-streams environment "
+		       "contact-lookup --refresh` looks up its address";
 	case EADDRNOTAVAIL:
-		return "the program has bound its socket to an address from which the access point "
-		       "cannot be reached";
+		return "have the program bind its socket to an address from which the access point "
+		       "can be reached";
 	case EAFNOSUPPORT:
-		return "the access point has an IPv6 address, and the program an IPv4 socket: let "
-		       "it "
-		       "use IPv6";
+		return "have the program use IPv6: the access point has an IPv6 address";
 	default:
-		return "the program was told";
+		return "the program received this error";
 	}
 }
 
@@ -226,31 +226,38 @@ static struct log_about about_conn(const struct supervisor *s, const struct conn
 		.connection = conn->cookie};
 }
 
+/* Where it is connected, or why that cannot be said. */
+static void describe_peer(const struct conn *conn, char *text, size_t size)
+{
+	char address[ADDRESS_TEXT] = "address not known yet";
+	if (conn->peer.sa.sa_family)
+		address_format(&conn->peer, address);
+	snprintf(text, size, "%s%s", conn->tunnel == NONE ? "" : "access point ", address);
+}
+
 void conn_report(const struct supervisor *s, const struct conn *conn, int error, const char *why)
 {
-	char to[CONTACT_HOST_MAX + ADDRESS_TEXT], peer[ADDRESS_TEXT] = "no contact";
+	char to[CONTACT_HOST_MAX + ADDRESS_TEXT], peer[PEER_TEXT];
 	route_describe(s->state, conn, to, sizeof(to));
-	if (conn->peer.sa.sa_family)
-		address_format(&conn->peer, peer);
+	describe_peer(conn, peer, sizeof(peer));
 	char comm[TARGET_COMM];
 	struct log_about about = about_conn(s, conn, comm);
 	about.error = error;
-	log_event(LOG_WARN, &about, "cannot connect to %s (access point %s): %s; %s", to, peer,
+	log_event(LOG_WARN, &about, "cannot connect to %s (%s): %s; %s", to, peer,
 		  why ? why : strerror(error),
 		  conn->intruded ? "run the command with --hold-connect" : advice(error));
 }
 
 void conn_debug(const struct supervisor *s, const struct conn *conn, const char *what)
 {
-	char to[CONTACT_HOST_MAX + ADDRESS_TEXT], peer[ADDRESS_TEXT] = "no contact";
+	char to[CONTACT_HOST_MAX + ADDRESS_TEXT], peer[PEER_TEXT];
 	if (!log_debugging())
 		return;
 	route_describe(s->state, conn, to, sizeof(to));
-	if (conn->peer.sa.sa_family)
-		address_format(&conn->peer, peer);
+	describe_peer(conn, peer, sizeof(peer));
 	char comm[TARGET_COMM];
 	struct log_about about = about_conn(s, conn, comm);
-	log_event(LOG_DEBUG, &about, "process %d (%s), connection %llu to %s by %s: %s (%llu us)",
+	log_event(LOG_DEBUG, &about, "process %d (%s), connection %llu to %s (%s): %s (%llu us)",
 		  conn->tid, comm, (unsigned long long)conn->cookie, to, peer, what,
 		  (unsigned long long)((loop_now() - conn->began) / 1000));
 }

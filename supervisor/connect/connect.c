@@ -58,7 +58,7 @@ static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 static void give_up_unwanted(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
-	conn_debug(s, conn, "the program has closed its socket: nothing is called");
+	conn_debug(s, conn, "the program closed its socket: connect given up");
 	socket_disconnect(conn->fd);
 	conn_pass(s, conn);
 	conn_forget(s, index);
@@ -114,7 +114,7 @@ static void fail_intruded(struct supervisor *s, uint32_t index)
 	if (lan_intruded(at(s, index)))
 		patience_intruded(s, at(s, index));
 	connect_fail(s, index, EPROTO,
-		     "the program wrote or read before it asked whether the connection is there");
+		     "the program wrote or read before checking that it was connected");
 }
 
 static void drive(struct supervisor *s, uint32_t index)
@@ -168,7 +168,7 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
 	uint64_t now = loop_now();
-	conn_debug(s, conn, "TCP is up");
+	conn_debug(s, conn, "TCP connection established");
 	if (conn->tunnel != NONE)
 		s->state->tunnels[conn->tunnel].slow = now - conn->began > HOLD_NONBLOCKING;
 	if (!go_on(s, index))
@@ -178,7 +178,7 @@ static void tcp_is_up(struct supervisor *s, uint32_t index)
 		return;
 	}
 	if (lan_begin_caller(s->state, conn) < 0) {
-		connect_fail(s, index, EIO, "no random bytes");
+		connect_fail(s, index, EIO, "no random bytes available");
 		return;
 	}
 	socket_begin_handshake(conn);
@@ -314,13 +314,13 @@ void connect_deadline(struct supervisor *s, uint32_t index)
 	} else if (conn->state == CONN_TCP) {
 		connect_fail_or_retry(s, index, ETIMEDOUT, "no answer within 10 s");
 	} else if (conn->state == CONN_AUTH) {
-		connect_fail(s, index, ETIMEDOUT, "the access point does not answer");
+		connect_fail(s, index, ETIMEDOUT, "the access point did not answer in time");
 	} else if (conn->peer.sa.sa_family && conn->error == 0) {
 		connect_fail_in_kernel(s, index);
 	} else if (conn->peer.sa.sa_family) {
 		connect_fail(s, index, conn->error, connect_first_reason(conn));
 	} else {
-		connect_fail(s, index, ETIMEDOUT, "no contact in time");
+		connect_fail(s, index, ETIMEDOUT, "the address lookup took too long");
 	}
 }
 

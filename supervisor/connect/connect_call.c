@@ -43,7 +43,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 	patience_meet(s, conn);
 	if (notify_valid(s->state, call) && patience_must_not_tell(s, conn)) {
 		connect_fail(s, index, ETIMEDOUT,
-			     "it is not there after 2 s, and its program does not ask for it");
+			     "not established after 2 s, and the program does not check for it");
 		return;
 	}
 	supervisor_release(s, call_index, &conn->calls);
@@ -51,7 +51,7 @@ void connect_call_deadline(struct supervisor *s, uint32_t call_index)
 		s->state->tunnels[conn->tunnel].slow = true;
 	connect_tell(s, index);
 	fault_point("connect.told");
-	conn_debug(s, conn, "the program is told EINPROGRESS");
+	conn_debug(s, conn, "EINPROGRESS returned to the program");
 	if (conn->nonblocking)
 		patience_in_vain(s, conn);
 	if (conn->state != CONN_TCP && conn->nonblocking)
@@ -167,7 +167,8 @@ static void connect_socket(struct supervisor *s, uint32_t call, int *fd, struct 
 	atomic_signal_fence(memory_order_seq_cst);
 	conn->whole = true;
 	fault_point("connect.whole");
-	conn_debug(s, conn, conn->nonblocking ? "asked for, non-blocking" : "asked for");
+	conn_debug(s, conn,
+		   conn->nonblocking ? "connect requested, non-blocking" : "connect requested");
 	connect_begin(s, call, index);
 }
 
@@ -175,7 +176,7 @@ static void refuse_port(struct supervisor *s, uint32_t call, const struct route 
 			const union address *asked)
 {
 	const struct name *name = &s->state->names[route->name];
-	log_warn("%s has no port %u: connect to %s:%u", name->host, (unsigned)address_port(asked),
+	log_warn("%s has no port %u; connect to %s:%u", name->host, (unsigned)address_port(asked),
 		 name->host, (unsigned)name->port[0]);
 	notify_fail(s->state, call, ECONNREFUSED);
 }
@@ -191,9 +192,8 @@ static bool is_confined(const struct supervisor *s, const struct call *call)
 static void refuse_really(struct supervisor *s, uint32_t call, const struct route *route,
 			  const union address *asked)
 {
-	log_warn("%s:%u leads into no tunnel, and a program of this command has restricted itself "
-		 "by "
-		 "landlock(7): nothing but tunnels is connected for it",
+	log_warn("a connection to %s:%u is refused: that port leads into no tunnel, and a program "
+		 "of this command has restricted itself with landlock(7)",
 		 s->state->names[route->name].host, (unsigned)address_port(asked));
 	notify_fail(s->state, call, EACCES);
 }
@@ -237,8 +237,8 @@ static void connect_elsewhere(struct supervisor *s, uint32_t index, const struct
 		notify_pass(s->state, index);
 		return;
 	}
-	log_warn("process %d is in a network namespace of its own, which is not served: its "
-		 "connection to %s is refused",
+	log_warn("a connection of process %d to %s is refused: the process is in another network "
+		 "namespace, where tunnels are not available",
 		 (int)s->state->calls[index].notif.pid, s->state->names[route->name].host);
 	notify_fail(s->state, index, ENETUNREACH);
 }
@@ -294,8 +294,8 @@ static void refuse_forgotten(struct supervisor *s, uint32_t index, const union a
 {
 	char text[ADDRESS_TEXT];
 	address_format(asked, text);
-	log_warn("process %d connects to %s, which the supervisor that has ended may have given "
-		 "out: it is refused; start the command again",
+	log_warn("a connection of process %d to %s is refused: the previous supervisor may have "
+		 "assigned that address to a tunnel; start the command again",
 		 (int)s->state->calls[index].notif.pid, text);
 	notify_fail(s->state, index, ECONNREFUSED);
 }
@@ -313,9 +313,9 @@ static void refuse_direct(struct supervisor *s, uint32_t index, uint32_t name,
 		return;
 	}
 	address_format(asked, text);
-	log_warn("process %d connects to %s, where %s really is, past the tunnel, whose address of "
-		 "it "
-		 "it does not see: that is refused; try --hosts, or allow it with --allow-direct",
+	log_warn("a connection of process %d to %s is refused: that is the real address of %s, and "
+		 "would bypass the tunnel; try --hosts, so that the program sees the tunnel's "
+		 "address, or allow it with --allow-direct",
 		 (int)call->notif.pid, text, s->state->names[name].host);
 	notify_fail(s->state, index, ECONNREFUSED);
 }

@@ -132,7 +132,7 @@ void connect_want_lookup(struct supervisor *s, uint32_t index)
 	struct conn *conn = at(s, index);
 	conn->state = CONN_LOOKUP;
 	fault_point("connect.lookup");
-	conn_debug(s, conn, "its contact is fetched");
+	conn_debug(s, conn, "looking up its address");
 	conn_unwatch(s, conn);
 	if (conn->retried || conn->nonblocking)
 		connect_set_deadline(s, index,
@@ -195,7 +195,7 @@ static void lookup_failed(struct supervisor *s, uint32_t index, const char *text
 	bool tried = conn->peer.sa.sa_family != 0;
 	int error = conn->error ? conn->error : tried ? ECONNREFUSED : ENETUNREACH;
 	if (tried)
-		snprintf(both, sizeof(both), "%s (and fetching the contact anew: %s)",
+		snprintf(both, sizeof(both), "%s (and looking up its address again: %s)",
 			 connect_first_reason(conn), text);
 	connect_fail(s, index, error, tried ? both : text);
 }

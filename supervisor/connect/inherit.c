@@ -44,7 +44,7 @@ bool inherit_connect(struct supervisor *s, uint32_t call, int fd, const struct r
 	start_over(fd);
 	if (past == LAN_UNCALLED)
 		return false;
-	log_warn("a connection was lost with the supervisor that was authenticating it");
+	log_warn("a connection was lost: the supervisor ended while authenticating it");
 	notify_fail(s->state, call, ECONNRESET);
 	return true;
 }
@@ -65,7 +65,7 @@ bool inherit_so_error(struct supervisor *s, uint32_t call)
 		return false;
 	/* the program has been told EINPROGRESS: it cannot be held up until all is done again */
 	start_over(fd);
-	log_warn("a connection was lost with the supervisor that was authenticating it");
+	log_warn("a connection was lost: the supervisor ended while authenticating it");
 	conn_answer_so_error(s, call, ECONNRESET);
 	return true;
 }

@@ -196,8 +196,8 @@ void steer_call(struct supervisor *s, uint32_t index)
 static void tell_elsewhere(const struct state *state, uint16_t port)
 {
 	const struct tunnel *tunnel = first_that_listens(state);
-	log_warn("the program listens on port %u, but tunnel %s takes connections on port %u: have "
-		 "the program listen there, or give the tunnel the other port with `globus-streams "
+	log_warn("the program listens on port %u, but the port of tunnel %s is %u; have the "
+		 "program listen on that, or change the tunnel's port with `globus-streams "
 		 "environment initialize --force --listener-contact-string HOST:%u`",
 		 (unsigned)port, tunnel->id, (unsigned)tunnel->ports[0], (unsigned)port);
 }

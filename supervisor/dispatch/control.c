@@ -44,7 +44,7 @@ void control_accept(struct supervisor *s)
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != geteuid()) {
-		log_warn("a process of another user may not use the control socket");
+		log_warn("a process of another user was refused on the control socket");
 		return;
 	}
 	bool full = limit_reached(s->state, LIMIT_CLIENTS, limit_now(s->state, LIMIT_CLIENTS));
@@ -56,7 +56,7 @@ void control_accept(struct supervisor *s)
 		watch(s, i);
 		return;
 	}
-	log_warn("too many launches are attached");
+	log_warn("a connection to the control socket was refused: too many are open");
 }
 
 static void drop(struct supervisor *s, uint32_t client)
@@ -143,7 +143,7 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	atomic_signal_fence(memory_order_seq_cst);
 	state->programs[index].notify_fd = steal_fd(&question->fd);
 	supervisor_watch_program(s, index);
-	log_debug("process %d is attached", (int)pid);
+	log_debug("process %d attached", (int)pid);
 	return 0;
 }
 
@@ -309,7 +309,8 @@ void control_event(struct supervisor *s, uint32_t client)
 	if (got <= 0)
 		hang_up(s, client);
 	else if (!well_formed(header, got))
-		log_warn("a message on the control socket is not understood: of another version?");
+		log_warn("a message on the control socket was not understood: it may be from "
+			 "another version");
 	else
 		error = take(s, client, &question);
 	if (got > 0 && error != ANSWERED)

@@ -202,7 +202,7 @@ void supervisor_receive(struct supervisor *s, uint32_t program)
 	if (err == 0)
 		supervisor_dispatch(s, index);
 	else if (err == -ENOSPC)
-		log_warn("too many calls wait: others have to wait in the kernel");
+		log_warn("too many calls are waiting: further ones wait in the kernel");
 }
 
 void supervisor_watch_program(struct supervisor *s, uint32_t program)

@@ -64,7 +64,7 @@ static void refuse(struct supervisor *s, uint32_t index, enum copy_what what, in
 		notify_pass(s->state, index);
 		return;
 	}
-	log_warn("process %d: /etc/hosts could not be copied, so its open fails: %s", pid,
+	log_warn("an open of /etc/hosts by process %d fails: the file could not be copied: %s", pid,
 		 strerror(error));
 	notify_fail(s->state, index, error);
 }
@@ -134,7 +134,7 @@ static void answer(struct supervisor *s, uint32_t index)
 	uint32_t call = copy->calls;
 	supervisor_release(s, call, &copy->calls);
 	if (copy->number >= 0) {
-		log_debug("gave %s to %d as %d",
+		log_debug("gave %s to process %d as descriptor %d",
 			  copy->what == COPY_HOSTS ? hosts : "the preload library", copy->tid,
 			  copy->number);
 		notify_return(s->state, call, copy->number);

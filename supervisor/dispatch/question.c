@@ -20,7 +20,8 @@ void question_answer(struct supervisor *s, uint32_t index)
 	struct question question;
 	int err = target_read(s->state, call, call->args[1], &question, sizeof(question));
 	if (err == -EPERM) {
-		log_warn("process %d cannot be looked into (%s): it is told no tunnel's name",
+		log_warn("process %d cannot be inspected (%s): its lookups of tunnel names are not "
+			 "answered",
 			 (int)call->notif.pid, strerror(-err));
 		/* it asks somebody else then, and may get the real address of a mapped name */
 		if (s->state->mapped_names && !s->state->programs[call->program].allow_direct)
@@ -66,7 +67,7 @@ static int take_tunnel(struct supervisor *s, const struct call *call,
 	if (err == 0)
 		err = tunnel_take(s->state, message, false);
 	if (err == 0)
-		log_debug("process %d has added tunnel %s", (int)call->notif.pid, message->id);
+		log_debug("process %d added tunnel %s", (int)call->notif.pid, message->id);
 	return err;
 }
 

@@ -89,7 +89,7 @@ static void suspect(struct state *state)
 	state->working = NONE;
 	if (!conn || !conn->slot.used || ++conn->attempts <= MAX_ATTEMPTS)
 		return;
-	log_warn("a connection that ends every supervisor is given up");
+	log_warn("a connection was dropped: supervisors ended repeatedly while working on it");
 	if (conn->fd > STDERR_FILENO)
 		close_fd(&conn->fd);
 	conn->slot.used = false;
@@ -366,7 +366,7 @@ void recover(struct supervisor *s, uint32_t last)
 {
 	if (s->state->counters.restarts == 0)
 		return;
-	log_debug("taking over");
+	log_debug("a new supervisor takes over");
 	hand_settle(s->state);
 	abandon(s->state);
 	recover_receiving(s->state);

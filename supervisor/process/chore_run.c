@@ -119,7 +119,7 @@ bool chore_watch(struct keeper *keeper, uint64_t limit)
 		chore->blamed = false;
 		const struct work_item item = {
 			.program = chore->program, .tid = chore->tid, .uid = chore->uid};
-		watchdog_blame(keeper->state, &item, "the close of a file");
+		watchdog_blame(keeper->state, &item, "the closing of a file");
 	}
 	return some;
 }

@@ -195,7 +195,7 @@ static void begin(struct keeper *keeper)
 	int err = hand->threaded ? begin_thread(keeper) : begin_process(keeper);
 	hand->there = err == 0;
 	if (err < 0) {
-		log_warn("the keeper's hand cannot be started: %s", strerror(-err));
+		log_warn("cannot start gs-hand: %s", strerror(-err));
 		answer(hand, hand->asked, err);
 	}
 }

@@ -92,8 +92,10 @@ int keeper_init(struct keeper *keeper, const sigset_t *signals)
  * connection to us has ended. */
 static void let_go(struct state *state)
 {
-	log_warn(state->control_fd < 0 ? "connections through the tunnel fail from now on"
-				       : "the launches that are attached are let go");
+	log_warn(state->control_fd < 0
+			 ? "no supervisor keeps running: connections through tunnels fail from now "
+			   "on"
+			 : "no supervisor keeps running: attached commands go on with their own");
 	for (uint32_t i = 0; i < state->program_pool.top; i++)
 		close_fd(&state->programs[i].notify_fd);
 	for (uint32_t i = 0; i < MAX_CLIENTS; i++)
@@ -141,7 +143,7 @@ void keeper_start_supervisor(struct keeper *keeper)
 	if (child >= 0)
 		return;
 	keeper->failures++;
-	log_warn("the supervisor cannot be started: %s", strerror(errno));
+	log_warn("cannot start the supervisor: %s", strerror(errno));
 }
 
 void keeper_stop_supervisor(struct keeper *keeper)
@@ -154,9 +156,9 @@ void keeper_stop_supervisor(struct keeper *keeper)
 static void tell_forbidden(int number)
 {
 	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
-	log_warn("the supervisor was ended, since it tried system call %d (%s), which is not for "
-		 "it: another one goes on; please report this",
-		 number, name ? name : "not known");
+	log_warn("the supervisor was ended: it tried system call %d (%s), which it must not use; "
+		 "another one continues; please report this",
+		 number, name ? name : "unknown");
 	free(name);
 }
 
@@ -228,14 +230,14 @@ static void drop_privileges(void)
 {
 	int err = privileges_drop(true);
 	if (err < 0)
-		log_warn("privileges cannot be dropped: %s", strerror(-err));
+		log_warn("cannot drop privileges: %s", strerror(-err));
 }
 
 static void leave(void)
 {
 	setsid(); /* terminal signals are for the command */
 	if (chdir("/") < 0)
-		log_debug("chdir: %s", strerror(errno));
+		log_debug("cannot change to the folder /: %s", strerror(errno));
 	keeper_raise_limit();
 	drop_privileges();
 }

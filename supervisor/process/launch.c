@@ -164,7 +164,7 @@ static void serve(struct running *running)
 					 running->keeping->command, attach_flags(running));
 		if (err == 0)
 			return;
-		log_warn("the supervisor cannot be attached to (%s): this command has its own",
+		log_warn("cannot attach to the supervisor (%s): this command runs its own",
 			 strerror(-err));
 		keeper_close(&running->keeper, &state->channel_fd);
 	}
@@ -189,7 +189,7 @@ static bool attach_again(struct running *running)
 				     running->keeping->command,
 				     attach_flags(running) | ATTACH_AGAIN);
 	if (err < 0) {
-		log_debug("the new supervisor does not take us: %s", strerror(-err));
+		log_debug("the new supervisor did not accept this command: %s", strerror(-err));
 		return false;
 	}
 	state->channel_fd = steal_fd(&channel);
@@ -200,11 +200,11 @@ static void try_return(struct running *running)
 {
 	struct keeping *keeping = running->keeping;
 	if (attach_again(running)) {
-		log_debug("attached again");
+		log_debug("attached to the new supervisor");
 		keeping->return_until = 0;
 	} else if (loop_now() > keeping->return_until) {
-		log_warn("the supervisor that this command was attached to has ended: it has its "
-			 "own now");
+		log_warn("the supervisor that this command was attached to has ended: the command "
+			 "now runs its own");
 		keeping->return_until = 0;
 		serve_ourselves(running, true);
 	}
@@ -215,7 +215,7 @@ static void channel_ended(struct running *running)
 {
 	keeper_close(&running->keeper, &running->keeper.state->channel_fd);
 	int count = reissue();
-	log_debug("the supervisor has ended: %d calls of it come again", count);
+	log_debug("the supervisor has ended: %d pending calls were restarted", count);
 	running->keeping->return_until = loop_now() + RETURN_LIMIT;
 	try_return(running);
 }

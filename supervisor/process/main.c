@@ -35,9 +35,9 @@ static const struct {
 } table[] = {
 	{{"socket", required_argument, NULL, 's'},
 	 "=PATH",
-	 "where launches attach (default: systemd's socket)"},
+	 "control socket (default: the one that systemd passes)"},
 	{{"debug", no_argument, NULL, 'd'}, "", "log every connection to stderr"},
-	{{"log", required_argument, NULL, 'l'}, "=FILE", "write the log to FILE instead"},
+	{{"log", required_argument, NULL, 'l'}, "=FILE", "log to FILE instead of stderr"},
 	{{"log-target", required_argument, NULL, LOG_TARGET},
 	 "=WHERE",
 	 "where to log: stderr, journal, or a file"},
@@ -46,10 +46,10 @@ static const struct {
 	 "text, logfmt (key=value) or json"},
 	{{"log-level", required_argument, NULL, LOG_LEVEL},
 	 "=LEVEL",
-	 "debug (default), info or warning, and above"},
+	 "lowest level logged: debug (default), info, warning"},
 	{{"limit", required_argument, NULL, LIMIT},
 	 "=NAME=N",
-	 "a limit; see globus-streams-run(1)"},
+	 "set a limit; see globus-streams-run(1)"},
 	{{"help", no_argument, NULL, 'h'}, "", "show this help"},
 	{{"version", no_argument, NULL, 'V'}, "", "show the version"},
 };
@@ -127,7 +127,7 @@ static int parse(int argc, char **argv, struct options *options)
 	}
 	if (optind == argc)
 		return 0;
-	complain(2, argv[optind], "is no option");
+	complain(2, argv[optind], "unexpected argument");
 	return -EINVAL;
 }
 
@@ -135,11 +135,11 @@ static const char *explain(int err)
 {
 	switch (err) {
 	case -EADDRINUSE:
-		return "a supervisor listens there already, or it is no socket";
+		return "a supervisor already listens there, or it is not a socket";
 	case -EPERM:
 		return "its folder belongs to another user, or others may write to it";
 	case -ENOTSOCK:
-		return "no --socket, and systemd has passed none; see --help";
+		return "no --socket given, and systemd has passed none; see --help";
 	default:
 		return strerror(-err);
 	}

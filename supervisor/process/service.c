@@ -79,7 +79,7 @@ void service_tell(const char *text)
 	cleanup_fd int fd = notify_open();
 	int err = fd < 0 ? -errno : notify_send(fd, text, -1);
 	if (err < 0)
-		log_warn("the service manager cannot be told: %s", strerror(-err));
+		log_warn("cannot notify the service manager: %s", strerror(-err));
 }
 
 /* --- what is passed --- */
@@ -235,7 +235,7 @@ bool service_store(struct keeper *keeper)
 	if (err == 0)
 		err = wait_until_read(socket);
 	if (err < 0)
-		log_warn("the service manager does not keep the descriptors: %s", strerror(-err));
+		log_warn("the service manager did not store the descriptors: %s", strerror(-err));
 	return err == 0;
 }
 
@@ -329,7 +329,7 @@ bool service_restore(struct keeper *keeper)
 	int err = put_back(state, count);
 	forget_stored(count);
 	if (err < 0) {
-		log_warn("what was stored cannot be taken back: %s", strerror(-err));
+		log_warn("cannot restore what the service manager stored: %s", strerror(-err));
 		exit(1); /* half of it is lost: the launches notice, and serve themselves */
 	}
 	unsetenv("LISTEN_PID");

@@ -26,8 +26,8 @@ void upgrade_by_signal(struct state *state)
 {
 	int err = control_want_upgrade(state, NONE, 0);
 	if (err == -EOPNOTSUPP)
-		log_warn("no new binary can be put in place: this was started with a limit for the "
-			 "size of files, or cannot find itself");
+		log_warn("cannot upgrade: the supervisor was started with a limit for the size of "
+			 "files, or cannot find its own binary");
 }
 
 /* It is over: a client is told by the supervisor. */
@@ -41,10 +41,11 @@ static void end(struct state *state, int error)
 static void over(struct keeper *keeper, int error)
 {
 	if (error == EXDEV)
-		log_warn("%s keeps its state in another way: it cannot take over, start anew",
+		log_warn("cannot upgrade to %s: its format of the state differs; restart the "
+			 "supervisor",
 			 keeper->keeping.self);
 	else if (error)
-		log_warn("%s cannot take over: %s", keeper->keeping.self, strerror(error));
+		log_warn("cannot upgrade to %s: %s", keeper->keeping.self, strerror(error));
 	end(keeper->state, error);
 }
 
@@ -115,7 +116,7 @@ static void become(struct keeper *keeper)
 	char memory[16];
 	struct state *state = keeper->state;
 	snprintf(memory, sizeof(memory), "%d", keeper->keeping.memory);
-	log_debug("%s takes over", keeper->keeping.self);
+	log_debug("upgrading to %s", keeper->keeping.self);
 	keeper_stop_supervisor(keeper);
 	chore_stop(keeper);
 	state->keeping = keeper->keeping;

@@ -54,12 +54,12 @@ void watchdog_blame(struct state *state, const struct work_item *item, const cha
 	uint32_t uid = item->uid;
 	unsigned seconds = mark_add(state, item->program, uid, loop_now());
 	if (seconds && uid != UNKNOWN_UID)
-		log_warn("process %d held up %s: connections of user %u under this launch are "
-			 "refused for %u s",
+		log_warn("process %d held up %s: connections of uid %u in this launch are refused "
+			 "for %u s",
 			 item->tid, what, (unsigned)uid, seconds);
 	else
 		log_warn("process %d held up %s%s", item->tid, what,
-			 seconds ? ": connections under this launch are refused for a while" : "");
+			 seconds ? ": connections in this launch are refused for a while" : "");
 }
 
 /* --- the supervisor --- */
@@ -126,7 +126,7 @@ static void look_at_hand(struct keeper *keeper)
 	keeper->hand_stands = 0;
 	struct work_item item = state->work.item;
 	ascertain(keeper, &item);
-	watchdog_blame(state, &item, "the keeper's hand");
+	watchdog_blame(state, &item, "gs-hand");
 	hand_give_up(keeper);
 }
 

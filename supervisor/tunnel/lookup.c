@@ -91,7 +91,7 @@ static void take(struct state *state, uint32_t index)
 	if (found)
 		lookup->text[0] = '\0';
 	else if (lookup->len == 0)
-		snprintf(lookup->text, sizeof(lookup->text), "the lookup said nothing");
+		snprintf(lookup->text, sizeof(lookup->text), "the lookup printed nothing");
 	lookup->text[strcspn(lookup->text, "\n")] = '\0';
 }
 
@@ -145,7 +145,7 @@ _Noreturn static void run_getent(const char *text)
 	if (contact_host(text, host) < 0)
 		_exit(127);
 	execlp("getent", "getent", "ahosts", host, NULL);
-	dprintf(STDERR_FILENO, "getent cannot be run: %s\n", strerror(errno));
+	dprintf(STDERR_FILENO, "cannot run getent: %s\n", strerror(errno));
 	_exit(127);
 }
 
@@ -158,7 +158,7 @@ _Noreturn static void run_contact_lookup(const struct state *state, uint32_t ind
 	uuid_format(bytes, id);
 	execl(program, "globus-streams", "environment", "contact-lookup", "--refresh", "--numeric",
 	      "--base-dir", state->lookups[index].base, id, NULL);
-	dprintf(STDERR_FILENO, "%s cannot be run: %s\n", program, strerror(errno));
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", program, strerror(errno));
 	_exit(127);
 }
 
@@ -243,7 +243,7 @@ void lookup_run(struct state *state)
 			continue;
 		int fd = start(state, i);
 		if (fd < 0) {
-			log_warn("a lookup cannot be started: %s", strerror(-fd));
+			log_warn("cannot start a lookup: %s", strerror(-fd));
 			fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		}
 		lookup->fd = fd;

@@ -147,7 +147,7 @@ def test_async_connect(near):
     assert came_of(lines) == ["word"] * 3 and waits_of(lines) == [False] * 3
     here = asking(near, "write", options=ASYNC)
     assert came_of(lines_of(here)) != ["word"]
-    one_warning(here, "wrote or read before it asked", "--hold-connect")
+    one_warning(here, "wrote or read before checking", "--hold-connect")
 
 
 def test_hold_connect(near):

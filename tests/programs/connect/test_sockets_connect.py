@@ -301,7 +301,7 @@ def test_signals_of_go_during_slow_connects(bare_lab):
         here = near.run(preempt, near.name, FAKE_PORT, "40", options=["-l", log])
         assert here.ok() == "40 echoed\n"
         assert gateway.calls == 40
-    assert len(log_lines(log, "asked for")) == 40
+    assert len(log_lines(log, "connect requested")) == 40
 
 
 def urged(near, log, way, restart, count, interval_us):
@@ -322,7 +322,7 @@ def test_signals_during_slow_connects(bare_lab, way, restart):
         near = Initiator(bare_lab, gateway.port)
         urged(near, log, way, restart, 20, 9100)
         assert gateway.calls == 20
-    assert len(log_lines(log, "asked for")) == 20
+    assert len(log_lines(log, "connect requested")) == 20
 
 
 def test_signals_do_not_lengthen_a_connect(bare_lab):

@@ -39,8 +39,8 @@ def test_story_of_a_connection(lab, tunnel):
     lines = [line for line in log.read_text().splitlines() if "(storm), connection " in line]
     numbers = {re.search(r"connection (\d+) to", line).group(1) for line in lines}
     assert len(numbers) == 1, lines
-    story = [re.search(r" by \S+(?: contact)?: (.*) \(\d+ us\)$", line).group(1) for line in lines]
-    assert story[0].startswith("asked for") and story[-1] == "authenticated", lines
+    story = [re.search(r" \(access point [^)]*\): (.*) \(\d+ us\)$", line).group(1) for line in lines]
+    assert story[0].startswith("connect requested") and story[-1] == "authenticated", lines
     assert all(tunnel.name in line for line in lines)
     assert not any(secret in log.read_text() for secret in tunnel.secrets())
 

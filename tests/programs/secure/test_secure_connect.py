@@ -112,7 +112,7 @@ def test_virtual_address_of_a_supervisor_that_has_ended(near):
     wait_for("a keeper of its own", lambda: below(here.pid, *LAUNCHED))
     line_to(here)
     assert here.ok() == "ready\nECONNREFUSED\nleaked 0\n", here
-    assert [line for line in warnings(here) if address in line and "may have given out" in line], here
+    assert [line for line in warnings(here) if address in line and "may have assigned" in line], here
 
 
 def test_virtual_address_of_a_launch_that_has_ended(bare_lab):
@@ -141,7 +141,7 @@ def test_hidden_program_that_was_told(near, how):
     kind, *more = how
     said, leaked, lines = where_it_would_leak(near, virtual(near), kind, near.name, FAKE_PORT, *more, weak=True)
     assert (said, leaked) == (["ECONNREFUSED"], 0)
-    assert any("cannot be looked into" in line and "refused" in line for line in lines), lines
+    assert any("cannot be inspected" in line and "refused" in line for line in lines), lines
 
 
 def as_ordinary_user(near, *words, **options):
@@ -281,7 +281,7 @@ def test_real_host_of_a_mapped_name(bare_lab, how):
             assert here.ok() == "ECONNREFUSED\n"
         lines = warnings(daemon.program if daemon else here)
         assert len(lines) == (3 if daemon else 1), lines
-        assert re.search(rf"127.0.0.1:{real.port}, where localhost really is.* --hosts, .* --allow-direct", lines[-1])
+        assert re.search(rf"127.0.0.1:{real.port} .* real address of localhost.* --hosts, .* --allow-direct", lines[-1])
         here = near.run(*clear, *script("secure_connect.py", "connect", "127.0.0.1", other.port), options=options)
         assert here.ok() in ("end\n", "ECONNRESET\n", "EPIPE\n") and warnings(here) == []
         assert program(near, "connect", "localhost", real.port, options=options).ok() == "word\n"

@@ -208,7 +208,7 @@ def start_blind(far, how):
 
 
 def is_refusal(line):
-    return "cannot be looked into" in line and "is refused" in line and "tunnel's port" in line
+    return "cannot be inspected" in line and "is refused" in line and "tunnel's port" in line
 
 
 @pytest.mark.parametrize("how", ["before", "after", "child", "orphan"])
@@ -390,7 +390,7 @@ def test_ten_thousand_strangers(far):
 # --- on the wrong port ---
 
 def said(program):
-    return [line for line in warnings(program) if "takes connections on port" in line]
+    return [line for line in warnings(program) if "but the port of tunnel" in line]
 
 
 def test_program_on_another_port(far):
@@ -398,7 +398,7 @@ def test_program_on_another_port(far):
     others = free_port(), free_port()
     there = far.run(*script(PROGRAM, "elsewhere", 0, *others), stdin="open")
     (line,) = wait_for("the line", lambda: said(there))
-    assert f"port {others[0]}," in line and f"port {far.port}:" in line and far.id in line
+    assert f"port {others[0]}," in line and f" is {far.port};" in line and far.id in line
     there.process.stdin.close()
     there.ok()
     assert len(said(there)) == 1

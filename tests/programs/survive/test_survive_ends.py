@@ -105,7 +105,7 @@ def test_no_process_can_be_started(lab, tunnel):
     here.process.stdin.flush()
     wait_for("an error", lambda: here.out == "ready\nbad\n", timeout=10)
     assert "Function not implemented" in here.err
-    wait_for("the warning", lambda: any("cannot be started" in line for line in warnings(here)))
+    wait_for("the warning", lambda: any("cannot start the supervisor" in line for line in warnings(here)))
     before = cpu_of(keeper)
     signal.sigtimedwait([], 1)
     assert cpu_of(keeper) - before < 0.5
@@ -221,7 +221,7 @@ def test_daemon_ends_when_asked(lab, tunnel, daemon):
 def test_daemon_takes_the_place_of_a_dead_one(lab, daemon):
     """Its socket is recognised as left behind; one that is answered is not taken."""
     second = lab.start(SUPERVISOR, "--socket", daemon.path)
-    assert second.wait() == 1 and "listens there already" in second.err
+    assert second.wait() == 1 and "already listens there" in second.err
     supervisor = daemon.supervisor
     daemon.program.process.kill()
     os.kill(supervisor, signal.SIGKILL)
@@ -238,7 +238,7 @@ def test_what_is_no_socket_stays(lab):
     folder.mkdir(mode=0o700)
     (folder / "file").write_text("precious")
     refused = lab.start(SUPERVISOR, "--socket", folder / "file")
-    assert refused.wait() == 1 and "no socket" in refused.err
+    assert refused.wait() == 1 and "not a socket" in refused.err
     assert (folder / "file").read_text() == "precious"
 
 

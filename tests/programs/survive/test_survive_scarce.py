@@ -58,7 +58,7 @@ def test_accept_while_the_supervisor_has_no_descriptors(lab, tunnel):
     supervisor = supervisor_of(there)
     before = limit(supervisor, resource.RLIMIT_NOFILE, 3)
     told.tell("")
-    wait_for("the warning", lambda: any("connections wait" in line for line in warnings(there)))
+    wait_for("the warning", lambda: any("have to wait" in line for line in warnings(there)))
     no_burning(supervisor)
     assert here.out.count("\n") == 2
     limit(supervisor, resource.RLIMIT_NOFILE, before)
