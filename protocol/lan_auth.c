@@ -406,7 +406,7 @@ const char *lan_auth_code_name(enum lan_auth_code code)
 		[LAN_AUTH_UNREACHABLE] = "listener unreachable",
 		[LAN_AUTH_TIMED_OUT] = "timed out",
 		[LAN_AUTH_BUSY] = "busy",
-		[LAN_AUTH_BAD_VERSION] = "version not spoken",
+		[LAN_AUTH_BAD_VERSION] = "version not supported",
 	};
 	return (size_t)code < sizeof(names) / sizeof(*names) ? names[code] : "unknown code";
 }
