@@ -1,8 +1,8 @@
 #ifndef GS_SHIM_NEXT_H
 #define GS_SHIM_NEXT_H
 
-/* A program may have been linked without any libc: the shim must load there too, and is not called.
- * So all that it takes from libc is weak. */
+/* A program may have been linked without any libc: the shim must load there too, though it is not
+ * called. So all symbols that it uses from libc are weak. */
 #pragma weak __errno_location
 #pragma weak __h_errno_location
 #pragma weak fdopen

@@ -29,7 +29,7 @@
 extern int __nss_configure_lookup(const char *database, const char *services) __attribute__((weak));
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
-/* What glibc takes where nothing is said. */
+/* What glibc uses by default. */
 static const char *usual_services(void)
 {
 	const char *version = gnu_get_libc_version ? gnu_get_libc_version() : "2.34";
@@ -76,7 +76,7 @@ static char *find_services(char *text)
 	return found;
 }
 
-/* UNAVAIL is what we say of names of ours that have no address of the family: others are not to
+/* We return UNAVAIL for names of ours that have no address in the family: other services must not
  * find one. */
 static void stand_first(const char *services)
 {

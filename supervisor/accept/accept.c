@@ -50,8 +50,8 @@ static struct listener *at(struct supervisor *s, uint32_t index)
 
 /* --- the call --- */
 
-/* Was the listener readable when the program called? What has come since does not count, where a
- * signal has taken the call back or another supervisor looks at it. */
+/* Was the listener readable when the program called? If a signal has interrupted the call or
+ * another supervisor has taken over, what has come since then does not count. */
 static void promise(struct supervisor *s, struct call *call, const struct listener *listener)
 {
 	if (call->known)
@@ -82,8 +82,8 @@ static void hold_until(struct supervisor *s, uint32_t call_index, uint32_t index
 		loop_at(&s->loop, deadline, supervisor_id(s, OBJECT_CALL, call_index));
 }
 
-/* poll() has called for a non-blocking accept(), and nobody who knows us has proved himself yet,
- * but one is about to: once for each of those it waits a moment. */
+/* A non-blocking accept() after poll(): no connection is authenticated yet, but one is about to be.
+ * The call waits for it for a moment, once for each such connection. */
 static bool hold_a_moment(struct supervisor *s, uint32_t call_index, uint32_t index, int *fd)
 {
 	struct call *call = &s->state->calls[call_index];
@@ -128,7 +128,7 @@ static void say_again(struct supervisor *s, uint32_t call, uint32_t listener)
 	notify_fail(s->state, call, EAGAIN);
 }
 
-/* Whoever makes us wait in accept() again and again gets nothing more done. */
+/* Programs that repeatedly make us wait in accept() are not served any more. */
 static void refuse_outlawed(struct supervisor *s, uint32_t call, const struct listener *listener)
 {
 	log_warn("accept on port %u is refused: programs of uid %u have blocked the supervisor by "
@@ -167,7 +167,7 @@ static void accept_on(struct supervisor *s, uint32_t call, uint32_t index, int *
 	listener_tidy(s, index);
 }
 
-/* The access point cannot reach it there; whoever does would not be authenticated. */
+/* The access point cannot reach it there; connections to it would not be authenticated. */
 static void refuse_network(struct supervisor *s, uint32_t call, const union address *bound)
 {
 	log_warn("accept on port %u is refused: the program listens in another network namespace, "

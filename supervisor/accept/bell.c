@@ -16,7 +16,7 @@
 
 #define STEERED 8 /* bells, until one gets where it is wanted */
 
-/* Where a listener can be called from this host. */
+/* The address by which a listener can be reached from this host. */
 static union address callable(const struct listener *listener)
 {
 	union address to = listener->address;
@@ -29,9 +29,9 @@ static union address callable(const struct listener *listener)
 	return to;
 }
 
-/* Its own address is told in *from and *port before it calls: whoever takes over in between knows
- * the connection for a bell all the same. It ends with a RST: with a FIN its port would be taken
- * for a minute more, and a busy server's bells would use up the ports of the host. */
+/* *from and *port get its own address before it connects, so that a supervisor that takes over in
+ * between recognises the connection as a bell. It ends with a RST: after a FIN its port would stay
+ * in use for another minute, and the bells of a busy server would use up the ports of the host. */
 static int call(const union address *to, union address *from, uint16_t *port)
 {
 	static const struct linger at_once = {.l_onoff = 1};
@@ -54,7 +54,7 @@ static int call(const union address *to, union address *from, uint16_t *port)
 	return err;
 }
 
-/* Call it, as known by that address from now on: a descriptor or -errno. */
+/* Connect to it, from an address that is known as a bell's from now on: a descriptor or -errno. */
 static int call_as_bell(struct supervisor *s, uint32_t index, union address *to)
 {
 	struct listener *listener = &s->state->listeners[index];
@@ -70,8 +70,8 @@ static int call_as_bell(struct supervisor *s, uint32_t index, union address *to)
 	return call(to, &listener->bell_address, &ports[0]);
 }
 
-/* The program's own choice may lead a bell to another of its group: some more are tried, from other
- * ports. */
+/* The program's own rule may send a bell to another socket of its group: some more bells are tried,
+ * from other ports. */
 static int call_steered(struct supervisor *s, uint32_t index, union address *to)
 {
 	struct listener *listener = &s->state->listeners[index];

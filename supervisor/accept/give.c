@@ -58,9 +58,9 @@ static int write_peer(struct supervisor *s, const struct call *call, const struc
 	return target_write_two(s->state, call, address, size);
 }
 
-/* It is in the program's table: tell it the number. Our own descriptor is closed right after that:
- * a program that closes its one at once has its peer see that some microseconds later, which gives
- * way to one that ends before it is told. */
+/* It is in the program's table: return its number. Our own descriptor is closed only after that: if
+ * the program closes its descriptor at once, the peer sees that some microseconds later. That is
+ * the price for programs that end before they get the number. */
 static void tell(struct supervisor *s, uint32_t call, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
@@ -168,7 +168,7 @@ static void deliver_to(struct supervisor *s, uint32_t call_index, uint32_t liste
 	inject(s, call_index, index);
 }
 
-/* Whatever we are at, this is that program's. */
+/* If we are held up in here, it is the fault of that call's program. */
 void give_ready(struct supervisor *s, uint32_t call, uint32_t listener)
 {
 	struct work_item before = work_on_call(s->state, call);
@@ -238,8 +238,8 @@ static void owe(struct supervisor *s, uint32_t index, int number)
 	owed_begin(s, index);
 }
 
-/* A chore has put it there, or has not. The call may have been looked at anew meanwhile, by another
- * supervisor; and one that has ended since may have noted the number and not told it. */
+/* A chore has put it there, or has failed. Meanwhile another supervisor may have looked at the call
+ * again; and a supervisor that has ended since may have noted the number without returning it. */
 void accept_injected(struct supervisor *s, struct chore *chore)
 {
 	struct conn *conn = &s->state->conns[chore->conn];

@@ -39,7 +39,7 @@ static void drop_dead(struct supervisor *s, uint32_t listener)
 	at(s, listener)->dead = NONE;
 }
 
-/* Who was promised a connection has it, at its end. */
+/* The accept() that was promised a connection gets this one, shut down. */
 static void keep_dead(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
@@ -121,14 +121,14 @@ void incoming_drive(struct supervisor *s, uint32_t index)
 	}
 }
 
-/* One that has said something which nobody has heard yet. */
+/* Has it sent something that was not read yet? */
 static bool is_unheard(const struct supervisor *s, uint32_t index)
 {
 	return index != NONE && !s->state->conns[index].talks &&
 	       socket_has_bytes(s->state->conns[index].fd);
 }
 
-/* Who has not said HELLO does not count: anybody could have every accept() wait. */
+/* Those that have not sent HELLO do not count: otherwise anybody could make every accept() wait. */
 uint32_t incoming_soon(struct supervisor *s, uint32_t listener)
 {
 	struct conn *conns = s->state->conns;
@@ -147,7 +147,8 @@ uint32_t incoming_soon(struct supervisor *s, uint32_t listener)
 	return NONE;
 }
 
-/* Who is there already and proves nothing goes, not who comes: he may be honest, and soon known. */
+/* An old connection that proves nothing is dropped, not the new one, which may be honest and soon
+ * authenticated. */
 static void drop_oldest(struct supervisor *s, const struct list strangers[2])
 {
 	uint32_t index = stranger_oldest(strangers);
@@ -218,8 +219,8 @@ static void take_in(struct supervisor *s, uint32_t listener, int *fd, const unio
 	conn_watch(s, index, EPOLLIN | EPOLLRDHUP); /* HELLO is hardly ever there so soon */
 }
 
-/* A bell came when what it had rung for was handed over already. The program may have been woken by
- * it, and wait in accept() for ever: it has the bell. */
+/* A bell arrived after the connection that it rang for had been handed over. It may have woken the
+ * program, which would then wait in accept() for ever: so accept() returns the bell. */
 static void take_in_bell(struct supervisor *s, uint32_t index, int *fd, const union address *peer)
 {
 	struct listener *listener = at(s, index);
@@ -248,8 +249,8 @@ static void take_in_any(struct supervisor *s, uint32_t listener, int *fd, const 
 		take_in_bell(s, listener, fd, peer);
 }
 
-/* accept() has blocked: a program whose threads change O_NONBLOCK and take connections from under
- * us can have it do so as often as we call it. */
+/* accept() has blocked: a program whose threads change O_NONBLOCK and accept connections at the
+ * same time can make it block as often as we call it. */
 static int rest(struct supervisor *s, struct listener *listener)
 {
 	listener->rests_until = loop_now() + REST;

@@ -25,7 +25,7 @@ void owed_end(struct supervisor *s, uint32_t index)
 	listener_settle(s, index);
 }
 
-/* All have let go of it, and heard nothing of it: it is as it was before. */
+/* No process has it any more, and none was given its number: it is as it was before. */
 static void take_back(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
@@ -38,8 +38,8 @@ static void take_back(struct supervisor *s, uint32_t index)
 	listener_queue_first(s, listener, index);
 }
 
-/* Who has it now has come of the process that ended, and is not told. Whoever else got it would
- * share it. */
+/* A child of the process that ended has it now, without knowing. Any other process that got it
+ * would share it with that child. */
 static void cut_off(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
@@ -53,7 +53,7 @@ static void cut_off(struct supervisor *s, uint32_t index)
 	conn_give(s->state, index);
 }
 
-/* The thread has ended, or its process: somebody else may have the socket all the same. */
+/* The thread has ended, or its process; another process may still have the socket. */
 static void search(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];
@@ -65,7 +65,7 @@ static void search(struct supervisor *s, uint32_t index)
 	supervisor_search(s);
 }
 
-/* 0; -ESRCH: it has ended; or else why it cannot be: then it is looked at by time. */
+/* 0; -ESRCH: it has ended; another -errno: it cannot be watched, and is polled instead. */
 static int watch(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = &s->state->conns[index];

@@ -13,7 +13,7 @@
 #include "supervisor/kernel/target.h"
 #include "supervisor/tunnel/tunnel.h"
 
-#define GENERATIONS 64 /* between a process and one that it has come of, at most */
+#define GENERATIONS 64 /* between a process and an ancestor, at most */
 
 static bool is_marked(const struct program *program, int group)
 {
@@ -62,7 +62,7 @@ static bool descends(struct state *state, const struct program *program, int gro
 	return false;
 }
 
-/* Does it listen on a tunnel's port, and nobody that we may look into has it? */
+/* Does it listen on a tunnel's port, and has no process that we may inspect this socket? */
 static bool is_unaccounted(void *context, uint16_t port, uint64_t cookie)
 {
 	struct supervisor *s = context;
@@ -74,7 +74,7 @@ static bool is_unaccounted(void *context, uint16_t port, uint64_t cookie)
 	return fd < 0;
 }
 
-/* A marked one that has ended may have left its socket to whoever this is. */
+/* A marked process that has ended may have left its socket to this one. */
 static bool may_have_inherited(struct supervisor *s, const struct program *program)
 {
 	bool ended = false;

@@ -1,14 +1,12 @@
 #ifndef GS_UNSEEN_H
 #define GS_UNSEEN_H
 
-/*
- * accept() where the descriptor cannot be had: by a program that cannot be looked into, or while
- * the keeper does not answer. Whether the socket is at a tunnel's port is not known then; but
- * bind() and listen() were seen. Processes that called these for a tunnel's port, or perhaps for
- * one, are marked: their accept() is refused, and that of the processes that have come of them;
- * where a marked one has ended, everybody's while a socket listens on a tunnel's port that nobody
- * known has. Others (an agent with a socket of AF_UNIX) go on.
- */
+/* accept() whose descriptor cannot be had: by a program that cannot be inspected, or while the
+ * keeper does not answer. Then it is not known whether the socket is at a tunnel's port; but bind()
+ * and listen() were seen. Processes that called these for a tunnel's port, or perhaps for one, are
+ * marked. Their accept() is refused, and that of their descendants; if a marked process has ended,
+ * accept() is refused for all while a socket that no known process has listens on a tunnel's port.
+ * Other processes (an agent with an AF_UNIX socket) are not affected. */
 
 #include "supervisor/calls/core.h"
 

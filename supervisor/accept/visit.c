@@ -1,8 +1,6 @@
-/*
- * Listening sockets are visited between calls, where the programs have them: what has come is taken
- * in, so that it need not wait for the next accept(). That happens when it has come (watch.h);
- * where that is not told, by time.
- */
+/* Listening sockets are visited between calls, in the programs that have them: new connections are
+ * taken in, so that they need not wait for the next accept(). That happens when one arrives
+ * (watch.h), or at intervals where arrivals are not reported. */
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -28,7 +26,7 @@ static struct listener *at(struct supervisor *s, uint32_t index)
 	return &s->state->listeners[index];
 }
 
-/* Nobody known has it: another process may, and call accept(). */
+/* No known process has it; another one may have it, and call accept(). */
 static void lost(struct supervisor *s, uint32_t index, bool certain)
 {
 	struct listener *listener = at(s, index);
@@ -57,8 +55,8 @@ static uint32_t bells(struct supervisor *s, uint32_t index)
 	return out;
 }
 
-/* Is our bell all that waits there? Its coming is told as any other's, and the program has not seen
- * it yet. */
+/* Is our bell the only connection in the queue? Its arrival is reported like any other's, and the
+ * program has not seen it yet. */
 static bool only_rings(struct supervisor *s, const struct listener *listener, int fd)
 {
 	return listener->bell >= 0 && bell_is_wanted(s, listener) && !listener->reuses &&

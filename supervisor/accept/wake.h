@@ -1,8 +1,8 @@
 #ifndef GS_WAKE_H
 #define GS_WAKE_H
 
-/* A program that ends its blocking accept() by a connection to itself gets one: the next from this
- * machine that does not authenticate, emptied and at its end. */
+/* A program that ends its blocking accept() by a connection to itself gets one: the next connection
+ * from this machine that does not authenticate, emptied and shut down. */
 
 #include "supervisor/base/address.h"
 #include "supervisor/calls/core.h"

@@ -144,7 +144,7 @@ static bool read_list(struct supervisor *s, bool *seen)
 	return got == 0;
 }
 
-/* A connection of it may be in somebody's hands still, who can have us wait for its lock. */
+/* Another process may still have a connection of it, and make us wait for its lock. */
 static void forget(struct supervisor *s, uint32_t index)
 {
 	work_on_listener(s->state, index);

@@ -2,17 +2,17 @@
 #define GS_WATCH_H
 
 /*
- * Listening sockets of programs are watched without being held. An epoll registration belongs to
- * the open file, and lives as long as it does: a duplicate is registered and closed at once, and
- * each connection that comes is told all the same, while the port is free the moment its program
- * closes the socket. That a socket is gone raises no event; it is missing then in the list of what
- * this epoll watches (fdinfo), which for that reason has nothing else in it.
+ * Programs' listening sockets are watched without being held. An epoll registration belongs to the
+ * open file and lives as long as it does: a duplicate is registered and closed at once. Each new
+ * connection is still reported, but the port is free the moment its program closes the socket. A
+ * socket that is gone raises no event; it is then missing from the list of what this epoll watches
+ * (fdinfo), which for that reason contains nothing else.
  *
- * It is told once of what has come (EPOLLET): who does not take it all looks again by himself. A
- * registration is known by file and number, so one number is kept for all of them. The kernel makes
- * the list anew for each reader, so it has an end: a socket that listens no more is taken out, and
- * where it is full nobody is added. Who cannot be watched (that, max_user_watches) is visited by
- * time.
+ * Arrivals are reported once (EPOLLET): code that does not take them all must look again by itself.
+ * A registration is known by file and number, so one number is kept for all of them. The kernel
+ * generates the list for each reader, so its length is bounded: a socket that no longer listens is
+ * removed, and while the list is full none is added. Sockets that cannot be watched (for that
+ * reason, or by max_user_watches) are visited at intervals.
  */
 
 #include <stdbool.h>

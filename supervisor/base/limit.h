@@ -1,9 +1,9 @@
 #ifndef GS_LIMIT_H
 #define GS_LIMIT_H
 
-/* Bounds on what strangers and programs can make grow. At a bound a program's newest call is turned
- * away, and the stranger that has been silent longest; never what has proved itself. Each time is
- * counted. */
+/* Limits on what strangers and programs can consume. At a limit a program's newest call is refused,
+ * or the stranger that has been silent longest is dropped; never an authenticated connection. Each
+ * time is counted. */
 
 #include "supervisor/base/state.h"
 
@@ -25,8 +25,8 @@ void limit_fit(struct state *state);
 /* Set one from text, NAME=N: 0; -EINVAL with *why, a static text. */
 int limit_set(struct limits *limits, const char *text, const char **why);
 
-/* Where there are now so many already, is there no room for one more? Then it is counted; and told,
- * where a program's call fails for it. */
+/* Are there already so many that there is no room for one more? Then that is counted; and logged,
+ * if a program's call fails because of it. */
 bool limit_reached(struct state *state, enum limit limit, uint32_t now);
 
 /* How many there are now. */

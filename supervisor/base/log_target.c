@@ -40,8 +40,9 @@ int log_target_stderr(void)
 {
 	struct stat stat;
 	int fd = -1;
-	/* poll() says that a terminal or a pipe has room, not that it has room for a line: opened
-	 * anew it can be told not to wait, for us alone. A file's position is to be shared. */
+	/* poll() reports that a terminal or a pipe has room, not that it has room for a line.
+	 * Opened a second time it can be made non-blocking for us alone. The position in a regular
+	 * file must be shared, so that is not opened again. */
 	if (fstat(STDERR_FILENO, &stat) == 0 && (S_ISCHR(stat.st_mode) || S_ISFIFO(stat.st_mode)))
 		fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd >= 0 && fd <= STDERR_FILENO) {

@@ -1,10 +1,8 @@
 #ifndef GS_MARK_H
 #define GS_MARK_H
 
-/*
- * Who has held the supervisor up: one user's programs within one launch. For a while they are not
- * looked into any more, so that they can hold up nobody a second time; the while doubles each time.
- */
+/* Who has held the supervisor up: one user's programs within one launch. For some time they are not
+ * inspected any more, so that they cannot hold up others again; that time doubles each time. */
 
 #include "supervisor/base/state.h"
 

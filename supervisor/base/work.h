@@ -1,11 +1,9 @@
 #ifndef GS_WORK_H
 #define GS_WORK_H
 
-/*
- * What the supervisor is at, written down for the keeper's watchdog (watchdog.h) before it begins.
- * Programs own what the supervisor works on, and some of it can be made to wait for as long as they
- * like: a socket's lock, their memory, a file's last close. Whoever has it wait is known by this.
- */
+/* What the supervisor is working on, noted for the keeper's watchdog (watchdog.h) before it begins.
+ * It belongs to programs, and some of it can make the supervisor wait for as long as they like: a
+ * socket's lock, their memory, a file's last close. The note tells which program did so. */
 
 #include "supervisor/base/state.h"
 

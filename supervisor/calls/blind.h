@@ -1,12 +1,10 @@
 #ifndef GS_BLIND_H
 #define GS_BLIND_H
 
-/*
- * Programs that cannot be looked into, or must not be: what they call, and with what socket, is not
- * to be seen. A process that was never told one of our addresses, nor descends from one that was,
- * cannot mean a tunnel, and its calls are the kernel's; others' are refused, but for those that
- * cannot lead to an internet address.
- */
+/* Programs that cannot or must not be inspected: the address and the socket of their calls cannot
+ * be seen. A process that was never given one of our addresses, and does not descend from one that
+ * was, cannot mean a tunnel, and its calls are left to the kernel; those of others are refused,
+ * except those that cannot lead to an internet address. */
 
 #include "supervisor/calls/core.h"
 
@@ -14,7 +12,7 @@
  * copy of a hosts file. Before it has it. */
 void blind_tell(struct supervisor *s, const struct call *call);
 
-/* May the process of this call know one of our addresses? error: why it cannot be looked into
+/* May the process of this call know one of our addresses? error: why it cannot be inspected
  * (target.h). */
 bool blind_is_told(struct supervisor *s, const struct call *call, int error);
 

@@ -53,13 +53,13 @@ void supervisor_sweep_later(struct supervisor *s);
 /* Have conns searched for whose search is SEARCH_WANTED. */
 void supervisor_search(struct supervisor *s);
 
-/* Refuse a call, after a moment: who is refused for what it did is not to have us do nothing else.
- * The moment is over. */
+/* Refuse a call, after a moment: a program that is refused for what it did must not keep us busy.
+ * The second function: that moment is over. */
 void supervisor_refuse(struct supervisor *s, uint32_t call, int error);
 void supervisor_refuse_now(struct supervisor *s, uint32_t call);
 
-/* There is no duplicate of the call's descriptor, with an error of target.h's: answer. A program
- * that cannot be looked into is left to the kernel, which is said once. */
+/* The call's descriptor could not be duplicated, with an error of target.h's: answer the call. A
+ * program that cannot be inspected is left to the kernel, with one warning. */
 void supervisor_no_descriptor(struct supervisor *s, uint32_t call, int error);
 
 #endif

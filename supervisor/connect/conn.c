@@ -212,7 +212,7 @@ static const char *advice(int error)
 	}
 }
 
-/* Whom it is about; comm takes the program's name. */
+/* What an event is about; comm gets the program's name. */
 static struct log_about about_conn(const struct supervisor *s, const struct conn *conn,
 				   char comm[TARGET_COMM])
 {
@@ -226,7 +226,7 @@ static struct log_about about_conn(const struct supervisor *s, const struct conn
 		.connection = conn->cookie};
 }
 
-/* Where it is connected, or why that cannot be said. */
+/* Where it connects to, for a message. */
 static void describe_peer(const struct conn *conn, char *text, size_t size)
 {
 	char address[ADDRESS_TEXT] = "address not known yet";

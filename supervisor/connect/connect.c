@@ -53,8 +53,8 @@ static void watch(struct supervisor *s, uint32_t index, uint32_t events)
 
 /* --- the handshake --- */
 
-/* The program has closed its socket. Where another has it that we have not found, it must not take
- * this for a tunnel. */
+/* The program has closed its socket. If another process that we have not found has it, that process
+ * must not take it for a connected one. */
 static void give_up_unwanted(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);
@@ -64,8 +64,8 @@ static void give_up_unwanted(struct supervisor *s, uint32_t index)
 	conn_forget(s, index);
 }
 
-/* A program that has given up must not call the far listener: true, if it has not. Where it is
- * searched for, connect_searched() goes on. */
+/* For a program that has given up, the far listener must not be called. True: it has not given up.
+ * While it is searched for, connect_searched() continues. */
 static bool go_on(struct supervisor *s, uint32_t index)
 {
 	struct conn *conn = at(s, index);

@@ -198,8 +198,8 @@ static void refuse_really(struct supervisor *s, uint32_t call, const struct rout
 	notify_fail(s->state, call, EACCES);
 }
 
-/* There is no duplicate of the socket. What leads into a tunnel is not the kernel's all the same,
- * and it says itself what is no socket at all. */
+/* The socket could not be duplicated. A call that leads into a tunnel must still not go to the
+ * kernel; the error tells what is no socket at all. */
 static void connect_unseen(struct supervisor *s, uint32_t index, int error)
 {
 	const struct call *call = &s->state->calls[index];

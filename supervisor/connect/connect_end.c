@@ -23,7 +23,7 @@
 #include "supervisor/tunnel/lan.h"
 #include "supervisor/tunnel/lookup.h"
 
-#define LOOKUP_LIMIT (5 * SECOND)        /* fetching a contact anew, with an error to tell */
+#define LOOKUP_LIMIT (5 * SECOND)        /* looking a contact up again, with an error to report */
 #define KEEP_TOLD    (100 * MILLISECOND) /* a success that was told */
 #define KEEP_RESULT  (60 * SECOND)       /* of a failure that nobody asked for */
 
@@ -102,7 +102,7 @@ void connect_fail(struct supervisor *s, uint32_t index, int error, const char *w
 	connect_finish_failure(s, index);
 }
 
-/* TCP itself failed, and nothing else is to be tried: the kernel tells it better than we can,
+/* TCP itself failed, and nothing else is to be tried: the kernel reports it better than we can,
  * unless a connect() is held. */
 void connect_fail_in_kernel(struct supervisor *s, uint32_t index)
 {
@@ -140,8 +140,8 @@ void connect_want_lookup(struct supervisor *s, uint32_t index)
 	lookup_want(s->state, conn->tunnel != NONE ? conn->tunnel : LOOKUP_OF_NAME(conn->name));
 }
 
-/* May another contact help? Not once the far listener may have been called, and not where the
- * access point knows the tunnel and has a reason. */
+/* May another contact help? Not if the far listener may have been called already, nor if the access
+ * point knows the tunnel and gave a reason. */
 static bool worth_a_lookup(const struct conn *conn)
 {
 	uint8_t code = conn->la.code;
@@ -155,8 +155,8 @@ static bool worth_a_lookup(const struct conn *conn)
 	return !lan_committed(conn) && (code == LAN_AUTH_OK || code == LAN_AUTH_UNKNOWN_KEY);
 }
 
-/* Give up on the contact, or fetch it anew. error 0: the kernel has it and will tell the program.
- */
+/* Give up, or look the contact up again. error 0: the kernel has the error and reports it to the
+ * program. */
 void connect_fail_or_retry(struct supervisor *s, uint32_t index, int error, const char *why)
 {
 	struct conn *conn = at(s, index);
@@ -177,7 +177,7 @@ void connect_fail_or_retry(struct supervisor *s, uint32_t index, int error, cons
 	connect_want_lookup(s, index);
 }
 
-/* What went wrong before the contact was fetched anew. */
+/* What went wrong before the contact was looked up again. */
 const char *connect_first_reason(const struct conn *conn)
 {
 	if (conn->la.fault != LAN_AUTH_NO_FAULT)
@@ -187,7 +187,7 @@ const char *connect_first_reason(const struct conn *conn)
 	return conn->error ? strerror(conn->error) : "no TCP connection";
 }
 
-/* The lookup was in vain: tell what went wrong first, if anything did, and what it said. */
+/* The lookup failed: report what went wrong first, if anything did, and what the lookup printed. */
 static void lookup_failed(struct supervisor *s, uint32_t index, const char *text)
 {
 	struct conn *conn = at(s, index);

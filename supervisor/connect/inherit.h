@@ -1,8 +1,8 @@
 #ifndef GS_INHERIT_H
 #define GS_INHERIT_H
 
-/* Calls of a program whose supervisor is gone with what it knew of them: another takes them anew,
- * and only the socket tells how far its connect() had come. */
+/* Calls of a program whose supervisor has ended together with what it knew of them: another one
+ * receives them again, and only the socket tells how far its connect() had come. */
 
 #include "supervisor/calls/core.h"
 #include "supervisor/tunnel/route.h"

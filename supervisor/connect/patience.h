@@ -4,13 +4,14 @@
 /*
  * How long a non-blocking connect() is held before it returns EINPROGRESS.
  *
- * At least 20 ms, or less where that was in vain lately. Then it depends on what is known of who
- * calls, by user, executable, tunnel and port (struct evidence): a program that asks for the result
- * by SO_ERROR or a second connect() can be told EINPROGRESS, since the question is held. One that
- * writes as soon as the socket is writable must be held until the handshake is over. Of whom
- * nothing is known is held too, and then told EINPROGRESS all the same: it shows what it does, and
- * nothing can be lost. If it has shown nothing yet, no thread is held for more than a second in
- * ten, nor more than 64 threads of a process at once: then one connection is a trial, told at once.
+ * At least 20 ms, or less if that was in vain lately. After that it depends on what is known of the
+ * caller, by user, executable, tunnel and port (struct evidence): a program that asks for the
+ * result by SO_ERROR or a second connect() can get EINPROGRESS, since the question is held. One
+ * that writes as soon as the socket is writable must be held until the handshake is over. A program
+ * of which nothing is known is held too, and then still gets EINPROGRESS: it shows what it does,
+ * and nothing can be lost. As long as it has shown nothing, no thread is held for more than one
+ * second in ten, and at most 64 threads of a process at once: then one connection is a trial, and
+ * gets EINPROGRESS at once.
  */
 
 #include "supervisor/base/state.h"
@@ -24,7 +25,7 @@ uint64_t patience_first(struct supervisor *s, const struct conn *conn);
  * has to stand. */
 uint64_t patience_further(struct supervisor *s, struct conn *conn);
 
-/* Would its program write to whoever is there, were it told EINPROGRESS? */
+/* If its program got EINPROGRESS, would it write to an unauthenticated peer? */
 bool patience_must_not_tell(struct supervisor *s, const struct conn *conn);
 
 /* It is held no more. answered: the connection is there, and connect() has returned. Does nothing
@@ -34,7 +35,7 @@ void patience_over(struct supervisor *s, struct conn *conn, bool answered);
 /* For a supervisor that takes over: it is held. */
 void patience_recover(struct supervisor *s, const struct conn *conn);
 
-/* It was held and is there; or held until its time was over. */
+/* It was held until it was established; or until its time was over. */
 void patience_well(struct supervisor *s, const struct conn *conn);
 void patience_in_vain(struct supervisor *s, const struct conn *conn);
 

@@ -1,5 +1,5 @@
-/* bind() and listen(): the kernel does them; what will listen on a tunnel's port is noted. Both are
- * told before they run: only a socket that is about to listen is bound for certain. */
+/* bind() and listen(): the kernel does them; sockets that will listen on a tunnel's port are noted.
+ * We see both calls before they run: only a socket that is about to listen is certainly bound. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,7 +40,8 @@ static void warn_unreachable(const struct tunnel *tunnel, const union address *b
 		  text, tunnel->id, tunnel->listener_host, (unsigned)port);
 }
 
-/* The access point calls the listener contact: warn where that cannot reach the address bound. */
+/* The access point connects to the listener contact: warn if it cannot reach the bound address that
+ * way. */
 static void check_reachable(const struct state *state, const union address *bound)
 {
 	uint16_t port = address_port(bound);

@@ -29,8 +29,9 @@ static struct known_thread {
 	uint64_t until; /* it is asked again then */
 } known_threads[KNOWN_THREADS];
 
-/* Somebody who has held us up: neither memory nor descriptors of his are looked at. Whose a thread
- * is is asked once in a while, or the asking would keep us from the others. */
+/* A program of somebody who has held us up: neither its memory nor its descriptors are touched.
+ * The owner of a thread is asked for only once in a while, or the asking would keep us from the
+ * others. */
 static bool is_marked(struct supervisor *s, const struct call *call)
 {
 	uint64_t now = loop_now();

@@ -73,7 +73,7 @@ static void forget_lists(struct state *state)
 	}
 }
 
-/* Had it been filled in? What was only half there belongs to a call that will come again. */
+/* Was it filled in completely? An incomplete one belongs to a call that will come again. */
 static bool whole(const struct state *state, const struct conn *conn)
 {
 	if (conn->state >= CONN_INCOMING)
@@ -82,7 +82,7 @@ static bool whole(const struct state *state, const struct conn *conn)
 	return conn->whole && (conn->fd >= 0 || conn->state >= CONN_DONE);
 }
 
-/* The conn that was being worked on: one that ends supervisor after supervisor has to go. */
+/* The conn that was being worked on: if supervisor after supervisor ends on it, it is dropped. */
 static void suspect(struct state *state)
 {
 	struct conn *conn = state->working == NONE ? NULL : &state->conns[state->working];

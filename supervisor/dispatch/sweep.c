@@ -1,4 +1,4 @@
-/* What programs have closed, or left with their end, is looked for from time to time. */
+/* From time to time, look for sockets that programs have closed, or left when they ended. */
 
 #include "supervisor/accept/accept.h"
 #include "supervisor/accept/watch.h"

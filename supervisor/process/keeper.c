@@ -57,8 +57,8 @@ void keeper_log(const struct keeper *keeper)
 	log_be(&shape);
 }
 
-/* Nobody may end us by closing what we write the log to, or by a limit for the size of files; nor
- * may the watchdog end a supervisor that has just begun. */
+/* Closing the log's reader, or a limit for the size of files, must not end us; nor must the
+ * watchdog end a supervisor that has just started. */
 static void outlive_the_log(void)
 {
 	sigset_t set;
@@ -88,8 +88,8 @@ int keeper_init(struct keeper *keeper, const sigset_t *signals)
 
 /* --- the supervisor --- */
 
-/* A launch's own programs have nobody else; those that are attached serve themselves once the
- * connection to us has ended. */
+/* A launch's own programs have no other supervisor; launches that are attached start their own once
+ * the connection to us has ended. */
 static void let_go(struct state *state)
 {
 	log_warn(state->control_fd < 0
@@ -152,7 +152,7 @@ void keeper_stop_supervisor(struct keeper *keeper)
 	hand_end(keeper);
 }
 
-/* It wanted to do what it must not. That is an error in it, or somebody's doing. */
+/* It tried a forbidden call: an error in it, or it was compromised. */
 static void tell_forbidden(int number)
 {
 	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);

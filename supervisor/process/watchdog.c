@@ -41,8 +41,8 @@ static uint32_t uid_of(const struct work_item *item)
 	return uid < 0 ? UNKNOWN_UID : (uint32_t)uid;
 }
 
-/* Who owns the socket is known from the time before. Of a call's thread that is asked twice: who
- * becomes somebody else meanwhile (setuid programs, other threads' numbers) is nobody. */
+/* The owner of a socket is already known. The owner of a call's thread is asked for twice: if it
+ * has changed meanwhile (a setuid program, a reused thread number), it counts as unknown. */
 static void ascertain(const struct keeper *keeper, struct work_item *item)
 {
 	if (item->uid == UNKNOWN_UID && uid_of(item) == keeper->seen_uid)
@@ -73,7 +73,7 @@ void watchdog_lose(struct state *state, pid_t pid)
 		}
 }
 
-/* It is dead to us; it leaves its call when that ends, and does nothing more. */
+/* It counts as ended; it leaves its call when that returns, and does nothing more. */
 static void replace(struct keeper *keeper)
 {
 	struct state *state = keeper->state;

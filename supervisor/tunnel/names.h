@@ -1,12 +1,10 @@
 #ifndef GS_NAMES_H
 #define GS_NAMES_H
 
-/*
- * Host names that lead into tunnels, and their virtual addresses: a number for each name, derived
- * from it by hash so that every launch gives the same, which stands in 198.18.0.0/15 (RFC 2544) and
- * in fd47:5347:4c53::/48. One address in one family is told, the family of the contact, so that no
- * program tries a second in vain; a connect to either is understood.
- */
+/* Host names that lead into tunnels, and their virtual addresses: a number for each name, derived
+ * from it by hash so that it is the same in every launch, as an address in 198.18.0.0/15 (RFC 2544)
+ * and in fd47:5347:4c53::/48. Lookups get one address, in the family of the contact, so that no
+ * program tries a second one in vain; a connect to either is recognised. */
 
 #include "protocol/control.h"
 #include "supervisor/base/state.h"

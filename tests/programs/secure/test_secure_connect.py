@@ -91,7 +91,7 @@ def test_virtual_address_in_another_network(near):
     here = near.run(*APART, *script("secure_leak.py", address, FAKE_PORT),
                     *script("secure_connect.py", "connect", address, FAKE_PORT))
     assert here.ok() == "ENETUNREACH\nleaked 0\n", here
-    one_warning(here, "network namespace", "not served", near.id)
+    one_warning(here, "network namespace", "not available", near.id)
 
 
 def test_virtual_address_without_descriptors(near):
@@ -168,7 +168,7 @@ def may_mean_a_tunnel(near, *words):
         here = as_ordinary_user(near, words[0], *(other.port if word == "PORT" else word for word in words[1:]))
         assert here.ok() == "ECONNREFUSED\n"
         assert other.calls == 0
-    one_warning(here, "cannot be looked into", "may mean a tunnel")
+    one_warning(here, "cannot be inspected", "may be meant for a tunnel")
 
 
 def test_hidden_program_that_was_told_and_others(near):
@@ -255,7 +255,7 @@ def test_landlock(bare_lab):
         if "landlock" in said:
             missing("Landlock's rules for TCP (Linux 6.7)")
         assert said == ["real", "word", "EACCES", "EACCES"]
-        one_warning(here, f"localhost:{real.port}", "landlock", "nothing but tunnels")
+        one_warning(here, f"localhost:{real.port}", "landlock", "leads into no tunnel")
 
 
 def test_filter_of_the_programs_own(near):
