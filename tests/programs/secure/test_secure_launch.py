@@ -72,7 +72,7 @@ def test_daemon_that_cannot_look(lab, tunnel, call):
     there = tunnel.listen(STORM, "serve", tunnel.port, 1)
     here = tunnel.call(STORM, "ask", tunnel.name, tunnel.fake_port, options=["--attach", daemon.path], stdin="open")
     wait_for("the program", lambda: here.out == "ready\n")
-    one_warning(here, "its own supervisor")
+    one_warning(here, "runs its own")
     here.process.stdin.write(b"\n")
     here.process.stdin.flush()
     wait_for("the answer", lambda: here.out == "ready\ngood\n")
