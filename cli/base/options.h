@@ -59,9 +59,8 @@ struct option_set {
 
 /* Parse argv[0..argc-1] (the program's name left out) by sets, ended by one without specs. The
  * words that are no options are moved to the front of argv, and *words counts them. stop_at_word:
- * the first word ends the options (a command follows), and *dashes, where not NULL, tells whether
- * "--" stood before the words. 0, or -EINVAL with *why, a sentence to be freed (NULL: no memory).
- */
+ * the first word ends the options (a command follows), and *dashes, if not NULL: whether "--"
+ * came before the words. 0, or -EINVAL with *why, a sentence to be freed (NULL: no memory). */
 int options_parse(const struct option_set *sets, bool stop_at_word, int argc, char **argv,
 		  int *words, bool *dashes, char **why);
 

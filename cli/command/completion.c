@@ -93,7 +93,7 @@ static const struct command *walk(const struct command *command, const struct op
 	return command;
 }
 
-/* head: what stands before the value in the same word, "--format=" or "". */
+/* head: what precedes the value in the same word, "--format=" or "". */
 static void offer_value(const struct option_spec *spec, const char *prefix, const char *head)
 {
 	if (!spec->name || strcmp(spec->name, "format") != 0)

@@ -2,10 +2,10 @@
 #define GS_TOKENS_H
 
 /*
- * The token cache, tokens.json (0600): one entry for each resource server and login. It lies in
- * ~/.globus/streams, or in $GLOBUS_STREAMS_BASE_DIR where that is set: who moves the folder by the
- * environment means everything (a home that is read-only, or shared by machines that shall not
- * share logins), while --base-dir is one command's, and both ends on one host share one login.
+ * The token cache, tokens.json (0600): one entry for each resource server and login. It is in
+ * ~/.globus/streams, or in $GLOBUS_STREAMS_BASE_DIR if that is set: the variable moves everything
+ * (for a home that is read-only, or shared by machines that must not share logins), while
+ * --base-dir applies to one command, so that both ends on one host share one login.
  *
  * Several processes: read without a lock, since the file is replaced as a whole; renewed and
  * written under tokens.json.lock, after reading again.
