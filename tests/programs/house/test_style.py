@@ -112,3 +112,6 @@ def test_messages(tmp_path):
                        ("one\\ntwo", "more than a line")):
         source.write_text(f'void f(void) {{ say_error("{text}"); }}\n')
         assert run("--check") == (1, f"cli/base/a.c:1: {what}: {text}\n")
+    source.write_text("__attribute__((format(printf, 1, 2))) static void shout(const char *format, ...);\n")
+    status, told = run("--check")
+    assert status == 1 and told.startswith("cli/base/a.c: shout() takes a format")
