@@ -31,3 +31,17 @@ void tunnel_record_print(const struct cli *cli, const struct tunnel *tunnel)
 	else
 		output_record(fields, sizeof(fields) / sizeof(*fields));
 }
+
+int tunnel_record_change(struct cli *cli, const char *word, const char *attribute,
+			 const char *value, struct tunnel *tunnel)
+{
+	char id[37];
+	if (cli_uuid(cli, "a tunnel's", word, id) < 0)
+		return -1;
+	cJSON *attributes = cJSON_CreateObject();
+	if (!cJSON_AddStringToObject(attributes, attribute, value)) {
+		cJSON_Delete(attributes);
+		return failure_memory(&cli->failure);
+	}
+	return transfer_change(cli, id, attributes, tunnel);
+}

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "cli/command/command.h"
 #include "cli/tunnel/tunnel_record.h"
 #include "cli/tunnel/tunnel_wait.h"
@@ -14,15 +16,12 @@ static const struct option_spec options[] = {
 static int run(struct cli *cli, const void *given, char **words)
 {
 	const struct values *values = given;
-	char id[37];
 	struct tunnel tunnel;
-	if (cli_uuid(cli, "a tunnel's", words[0], id) < 0)
-		return -1;
-	cJSON *attributes = cJSON_CreateObject();
-	cJSON_AddStringToObject(attributes, "state", "STOPPING");
-	if (transfer_change(cli, id, attributes, &tunnel) < 0)
+	if (tunnel_record_change(cli, words[0], "state", "STOPPING", &tunnel) < 0)
 		return -1;
 	if (values->wait.given) {
+		char id[37];
+		snprintf(id, sizeof(id), "%s", tunnel.id);
 		tunnel_finish(&tunnel);
 		if (tunnel_wait_stopped(cli, id, values->wait.value, &tunnel) < 0)
 			return -1;

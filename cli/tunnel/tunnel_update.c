@@ -14,16 +14,11 @@ static const struct option_spec options[] = {
 static int run(struct cli *cli, const void *given, char **words)
 {
 	const struct values *values = given;
-	char id[37];
 	struct tunnel tunnel;
-	if (cli_uuid(cli, "a tunnel's", words[0], id) < 0)
-		return -1;
 	if (!values->label)
 		return failure_set(&cli->failure, STATUS_USAGE,
 				   "nothing to change; give --label TEXT");
-	cJSON *attributes = cJSON_CreateObject();
-	cJSON_AddStringToObject(attributes, "label", values->label);
-	if (transfer_change(cli, id, attributes, &tunnel) < 0)
+	if (tunnel_record_change(cli, words[0], "label", values->label, &tunnel) < 0)
 		return -1;
 	tunnel_record_print(cli, &tunnel);
 	tunnel_finish(&tunnel);

@@ -6,7 +6,7 @@
 
 #include "supervisor/calls/core.h"
 
-/* The listener of the socket with this cookie, bound there (NULL: as ever); NONE: not known. */
+/* The listener of the socket with this cookie, bound there (NULL: as usual); NONE: not known. */
 uint32_t listener_find(struct state *state, uint64_t cookie, const union address *bound);
 
 /* The same, or a new one: of the socket that call names and fd duplicates. NONE: too many. */

@@ -16,7 +16,7 @@
 
 #define EVENTS 64
 #define SHARE  50                  /* reading takes one part in so many */
-#define MOST   (2 * MAX_LISTENERS) /* in the list, which the kernel makes anew for each reader */
+#define MOST   (2 * MAX_LISTENERS) /* in the list, which the kernel makes again for each reader */
 
 static struct watch {
 	int epoll;

@@ -165,7 +165,7 @@ static void give(struct pool *pool, void *objects, size_t size, uint32_t index)
 #define GIVE(state, name, index)                                                                   \
 	give(&(state)->name##_pool, (state)->name##s, sizeof(*(state)->name##s), index)
 
-/* Make the free list anew: what is not in use. */
+/* Make the free list again: what is not in use. */
 static void rebuild(struct pool *pool, void *objects, size_t size)
 {
 	pool->free = NONE;

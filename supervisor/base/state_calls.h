@@ -67,7 +67,7 @@ struct conn {
 	bool whole;       /* being made: filled in */
 	bool told;        /* connect() has returned EINPROGRESS: an event loop may be waiting */
 	bool untold;      /* a signal took back the call that was to be told so */
-	bool retried;     /* with a contact fetched anew */
+	bool retried;     /* with a contact fetched again */
 	bool interrupted; /* signals have taken back a call that waits for it */
 	bool plain;       /* no handshake */
 	bool nonblocking; /* its program's loop waits: the handshake's time is short */

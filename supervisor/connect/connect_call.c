@@ -367,7 +367,7 @@ void connect_call(struct supervisor *s, uint32_t index)
 	}
 }
 
-/* The connection of a process that cannot be looked into, begun when it could be, by the number
+/* The connection of a process that cannot be inspected, begun when it could be, by the number
  * that its socket had then; NONE. */
 static uint32_t begun_as(struct supervisor *s, const struct call *call)
 {

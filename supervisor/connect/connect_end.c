@@ -1,6 +1,6 @@
 /*
  * How a connection that is being made ends, in success or in failure; and what is tried before a
- * failure: a contact that fails is fetched anew, once for each connection, and tried again where
+ * failure: a contact that fails is fetched again, once for each connection, and tried again where
  * that gives another one. Not so once RESPONSE is out: the far listener may have been called.
  */
 

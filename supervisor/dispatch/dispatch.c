@@ -148,7 +148,7 @@ static void dispatch_i386(struct supervisor *s, uint32_t index, const struct cal
 	}
 }
 
-/* As of any program that cannot be looked into. */
+/* As of any program that cannot be inspected. */
 static bool may_mean_tunnel(struct supervisor *s, const struct call *call)
 {
 	const struct program *program = &s->state->programs[call->program];

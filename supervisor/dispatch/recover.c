@@ -10,7 +10,7 @@
  * Where it never came back from a call, and was ended for it, whatever else belongs to those whose
  * fault that was is let go without being looked at (abandon).
  *
- * Lists, chains and counts are made anew from the objects. All other descriptors that nobody owns
+ * Lists, chains and counts are made again from the objects. All other descriptors that nobody owns
  * were open for the length of one function, and are closed.
  */
 

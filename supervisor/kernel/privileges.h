@@ -5,7 +5,7 @@
  * of root's capabilities (capabilities(7)) it keeps what it needs: CAP_SYS_PTRACE to look into
  * programs of root's and into those that change their user, and the keeper CAP_KILL to end them.
  * Where CAP_SYS_PTRACE is not to be had, as in containers, all others stay permitted and none is in
- * effect: then programs of the same user can be looked into that have no more. An ordinary user's
+ * effect: then programs of the same user can be inspected that have no more. An ordinary user's
  * processes have none to begin with. */
 
 #include <stdbool.h>

@@ -11,7 +11,7 @@
 #include "supervisor/kernel/hand.h"
 
 /* Read or write len bytes of the caller's memory. 0; -EFAULT: not all of it is there; -ESRCH: gone;
- * -EPERM: it cannot be looked into. */
+ * -EPERM: it cannot be inspected. */
 int target_read(struct state *state, const struct call *call, uint64_t address, void *data,
 		uint32_t len);
 int target_write(struct state *state, const struct call *call, uint64_t address, const void *data,
@@ -24,7 +24,7 @@ int target_write_two(struct state *state, const struct call *call, struct hand_p
 
 /* A duplicate of the caller's socket, to be given back soon (chore_release(), cleanup_socket): a
  * descriptor or -errno (-EBADF: none of that number; -ENOTSOCK: no socket; -ESRCH gone; -EPERM
- * cannot be looked into; -ENOTSUP: this kernel opens no pidfds of threads and the thread has a
+ * cannot be inspected; -ENOTSUP: this kernel opens no pidfds of threads and the thread has a
  * descriptor table of its own). */
 int target_descriptor(struct state *state, const struct call *call, int number);
 

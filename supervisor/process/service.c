@@ -172,7 +172,7 @@ void service_tick(struct keeper *keeper)
 
 /* --- the store --- */
 
-/* What is opened anew. */
+/* What is opened again. */
 static bool is_passing(int fd, const char *what)
 {
 	return (fd < OWN_NUMBERS && strcmp(what, "/dev/null") == 0) ||

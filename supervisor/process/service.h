@@ -3,7 +3,7 @@
 
 /*
  * Under a service manager: readiness, signs of life, and descriptors that it keeps while this is
- * started anew. sd_notify(3), sd_listen_fds(3).
+ * started again. sd_notify(3), sd_listen_fds(3).
  */
 
 #include "supervisor/process/keeper.h"

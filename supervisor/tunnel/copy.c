@@ -147,7 +147,7 @@ static pid_t fork_child(struct state *state, const struct copy *copy, struct cop
 	return err;
 }
 
-/* Opened anew for reading, and nobody can change what is in it: 0 or -errno. */
+/* Opened again for reading, and nobody can change what is in it: 0 or -errno. */
 static int seal(int *made, int seals, int flags)
 {
 	char path[64];
@@ -179,7 +179,7 @@ static int open_shim(const struct copy *copy, const char *shim)
 }
 
 /* Another root has no such file, and what has its name there is not asked for. The file itself
- * would be a way out: whoever may write to it could open it anew, through /proc. */
+ * would be a way out: whoever may write to it could open it again, through /proc. */
 static int copy_shim(const struct copy *copy, const char *shim)
 {
 	struct stat stat;

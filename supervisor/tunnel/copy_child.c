@@ -214,7 +214,7 @@ static int copy_file(int root, int flags, struct copy_area *area)
 	return fd < 0 ? without(-errno) : read_all(fd, area);
 }
 
-/* Where the program cannot be looked into or become, its file stays closed. */
+/* Where the program cannot be inspected or become, its file stays closed. */
 _Noreturn void copy_child(int tid, int flags, struct copy_area *area, pid_t keeper)
 {
 	size_t before = area->len;

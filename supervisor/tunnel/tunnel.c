@@ -229,7 +229,7 @@ static bool is_whole(const struct state *state, const struct tunnel *tunnel)
 	return !tunnel->initiates || names_find(state, host) != NONE;
 }
 
-int tunnel_take(struct state *state, struct control_tunnel *message, bool anew)
+int tunnel_take(struct state *state, struct control_tunnel *message, bool again)
 {
 	uint8_t id[UUID_BYTES];
 	message->id[UUID_TEXT] = message->base[sizeof(message->base) - 1] = '\0';
@@ -240,7 +240,7 @@ int tunnel_take(struct state *state, struct control_tunnel *message, bool anew)
 	int err = 0;
 	if (tunnel == NONE)
 		err = add(state, message->id, message->base, &message->view, message->ports);
-	else if (anew || !is_whole(state, &state->tunnels[tunnel]))
+	else if (again || !is_whole(state, &state->tunnels[tunnel]))
 		err = renew(state, tunnel, &message->view, message->ports);
 	else if (!ports_fit(&state->tunnels[tunnel], 0, message->ports))
 		err = -ENOSPC;

@@ -11,9 +11,9 @@
  * to another tunnel already; -ENAMETOOLONG. On an error nothing has changed. */
 int tunnel_add(struct state *state, const char *id, const char *base, const struct conf_view *view);
 
-/* Add what another process says of a tunnel, or its ports to one that is there; anew: which also
+/* Add what another process says of a tunnel, or its ports to one that is there; again: which also
  * takes its secret, contact and names. Errors as above, and -EINVAL: nonsense. */
-int tunnel_take(struct state *state, struct control_tunnel *message, bool anew);
+int tunnel_take(struct state *state, struct control_tunnel *message, bool again);
 
 /* What its conf said, so that another supervisor can be told. It holds the secret. */
 void tunnel_view(const struct state *state, uint32_t tunnel, struct conf_view *view);

@@ -1,4 +1,4 @@
-/* supervisor.c: a program that made itself non-dumpable cannot be looked into, save with
+/* supervisor.c: a program that made itself non-dumpable cannot be inspected, save with
  * CAP_SYS_PTRACE; descriptors can be added to it, and its calls answered. */
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* open.c, recover.c: a process that is non-dumpable can still list its own descriptors in
- * /proc/self/fd and open them anew there, which gives an offset of its own. What stands there says
+ * /proc/self/fd and open them again there, which gives an offset of its own. What stands there says
  * what a descriptor is. */
 
 #include <dirent.h>

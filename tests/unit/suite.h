@@ -5,7 +5,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* What a test file defines: its suite, made anew; main() frees it. */
+/* What a test file defines: its suite, made again; main() frees it. */
 Suite *test_suite(void);
 
 /* A case of the suite, with what is done before and after each test of it; either may be NULL. */

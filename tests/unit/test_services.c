@@ -1,7 +1,7 @@
 /* Whole commands, and services that answer what they should not: every answer cut at every byte,
  * every value in it missing, null and of every other type, and a page of HTML in its place. Each
  * time: one line on stderr, exit status 1, no file changed; or, where the value is not needed, the
- * same as ever. */
+ * same as usual. */
 
 #include <stdio.h>
 #include <stdlib.h>

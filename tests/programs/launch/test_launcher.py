@@ -202,7 +202,7 @@ def test_intercept_port_by_hand(lab, tunnel, how):
 
 
 def test_a_port_of_no_tunnel_is_left_alone(lab, tunnel):
-    """Another listener of the same program takes what calls it, as ever."""
+    """Another listener of the same program takes what calls it, as usual."""
     port = free_port()
     there = lab.run(tunnel.listener, tunnel.id, TALK, "listen", port, "answer")
     wait_listening(port, there)

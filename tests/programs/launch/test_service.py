@@ -126,7 +126,7 @@ def test_readiness_and_activation(lab, tunnel, manage, abstract):
 
 
 def test_restart_loses_nothing(lab, tunnel, manage):
-    """The manager keeps state and descriptors while the service is started anew: no call fails, none is
+    """The manager keeps state and descriptors while the service is started again: no call fails, none is
     made twice, and nothing stays in the store."""
     manager = manage()
     manager.launch()
@@ -180,7 +180,7 @@ def test_manager_that_stores_nothing(lab, tunnel, manage):
 
 
 def test_stored_state_of_another_layout(lab, tunnel, manage):
-    """It is let go as a whole; the launches attach anew."""
+    """It is let go as a whole; the launches attach again."""
     manager = manage()
     manager.launch()
     there = tunnel.listen(STORM, "serve", tunnel.port, 1)

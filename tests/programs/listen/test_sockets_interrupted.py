@@ -134,7 +134,7 @@ def few_lost(there, calling):
     """Each connection is handed over once and in order; but for a few that nobody has, whose callers are not
     answered."""
     os.kill(program_of(there, "alarmed"), signal.SIGUSR1)
-    # one that comes with the last alarm does not end accept(), which the alarm has begun anew
+    # one that comes with the last alarm does not end accept(), which the alarm has begun again
     wait_for("its end", lambda: not there.running() or there.process.send_signal(signal.SIGTERM))
     there.ok()
     lost = [number for number, _ in calling.wrong]

@@ -229,7 +229,7 @@ fd = os.open(sys.argv[1], os.O_RDONLY)
 print(len(os.read(fd, 1 << 24)))
 path = f"/proc/self/fd/{fd}"
 for name, act in {"write": lambda: os.write(fd, b"x"), "chmod": lambda: os.fchmod(fd, 0o4777) or os.chmod(path, 0o4777),
-                  "anew": lambda: os.write(os.open(path, os.O_RDWR), b"x"), "end": lambda: os.truncate(path, 1),
+                  "again": lambda: os.write(os.open(path, os.O_RDWR), b"x"), "end": lambda: os.truncate(path, 1),
                   "truncate": lambda: os.open(path, os.O_WRONLY | os.O_TRUNC)}.items():
     try:
         act()

@@ -133,7 +133,7 @@ def test_errors_are_the_kernels(near):
     assert here.count("\n") == 6 and " 0\n" not in here
 
 
-# --- programs that cannot be looked into ---
+# --- programs that cannot be inspected ---
 
 @pytest.mark.parametrize("how", [["hidden"], ["hidden_child", "child"], ["hidden_child", "orphan"]])
 def test_hidden_program_that_was_told(near, how):

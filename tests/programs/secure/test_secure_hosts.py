@@ -288,7 +288,7 @@ def test_another_user_of_the_launch_goes_on(tunnel, hosts, fuse):
 
 
 def test_a_killed_child(tunnel, hosts, fuse):
-    """The call fails, with a line, and the next one is as ever."""
+    """The call fails, with a line, and the next one is as usual."""
     here, _ = hanging(tunnel, hosts, fuse, "deaf", 1)
     (child,) = wait_for("its child", lambda: readers(here.pid))
     os.kill(child, signal.SIGKILL)
@@ -322,7 +322,7 @@ def test_the_end_is_not_waited_for(tunnel, hosts, fuse, when):
 
 
 def test_time_is_limited(tunnel, hosts, fuse):
-    """After 10 s calls fail, those too whose turn has not come, and the next file is read as ever."""
+    """After 10 s calls fail, those too whose turn has not come, and the next file is read as usual."""
     count = AT_ONCE_EACH + 1
     here, _ = hanging(tunnel, hosts, fuse, "deaf", count)
     wait_for("errors", lambda: here.out.count("error: Connection timed out\n") == count)

@@ -334,7 +334,7 @@ def test_another_launch_wakes_nobody(both):
 
 
 def test_nonblocking_that_changes(both):
-    """accept() on a socket whose O_NONBLOCK another thread sets and clears: others are served as ever."""
+    """accept() on a socket whose O_NONBLOCK another thread sets and clears: others are served as usual."""
     hostile, victim, _ = both
     attack = hostile.run(PROGRAMS / "secure-toggle", "flip", hostile.port, options=hostile.attach)
     wait_for("the attack", lambda: attack.out or not attack.running())
@@ -347,7 +347,7 @@ def test_nonblocking_that_changes(both):
 def test_connections_taken_from_under_us(bare_lab):
     """A blocking socket is shared with a process that is not supervised, which takes a connection that we have seen:
     our accept() has to wait, and others are served all the same. Where this has happened often enough, such programs
-    are refused, with a line; others are served as ever."""
+    are refused, with a line; others are served as usual."""
     faults = Faults(bare_lab)
     there = Daemon(bare_lab, program="/usr/bin/env", words=[f"GS_FAULT_FILE={faults.how['env']['GS_FAULT_FILE']}",
                                                             PROGRAMS / "supervisor-with-faults"])

@@ -175,8 +175,8 @@ def accepted(listener):
 
 
 def blind(port, how):
-    """A program that cannot be looked into when it accepts: since before bind(), or since listen(), itself or a child
-    of it; or one that has ended. Beside it an agent of AF_UNIX, which cannot be looked into either."""
+    """A program that cannot be inspected when it accepts: since before bind(), or since listen(), itself or a child
+    of it; or one that has ended. Beside it an agent of AF_UNIX, which cannot be inspected either."""
     path = os.path.join(os.environ["TMPDIR"], "agent-of-this-test")
     ready, tell = os.pipe()
     child = os.fork()

@@ -173,7 +173,7 @@ def gateways(tmp_path, nothing_left_behind):
 
 @pytest.mark.limit(60 + HELD // 20)
 def test_many_connections_held_open(tmp_path, gateways):
-    """They cost the supervisors nothing, and the next one is made as soon as ever."""
+    """They cost the supervisors nothing, and the next one is made as soon as usual."""
     tunnels = [lab.tunnel() for lab in gateways]
     there = [tunnel.listen(PYTHON, MANY, "hold", tunnel.port) for tunnel in tunnels]
     base = tmp_path / "all"
