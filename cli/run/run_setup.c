@@ -94,8 +94,8 @@ static int add_tunnel(struct setup *setup, const char *text)
 	const char *key, *wrong;
 	cleanup_free char *why = NULL;
 	if (uuid_parse(text, bytes) < 0) {
-		run_error("'%s' is not a tunnel's id; give a UUID such as "
-			  "123e4567-e89b-12d3-a456-426614174000",
+		run_error("'%s' is not a tunnel's id, which is a UUID; the tunnels that are "
+			  "initialized here are listed by: globus-streams environment list",
 			  text);
 		return 2;
 	}
@@ -109,8 +109,10 @@ static int add_tunnel(struct setup *setup, const char *text)
 	int err = conf_view(&conf, &view, &key, &wrong);
 	conf_finish(&conf);
 	if (err < 0) {
-		run_error("%s/%s.conf: %s %s; initialize this environment again with --force",
-			  setup->base, id, key, wrong);
+		cleanup_free char *option = conf_file_option(setup->base);
+		run_error("%s/%s.conf: %s %s; run: globus-streams environment initialize --force "
+			  "%s%s",
+			  setup->base, id, key, wrong, option ? option : "", id);
 		return 1;
 	}
 	err = add_view(setup, id, &view);
@@ -118,11 +120,12 @@ static int add_tunnel(struct setup *setup, const char *text)
 	return err;
 }
 
-static int add_port(const struct setup *setup, uint32_t tunnel, const char *text)
+/* given: what names the port, for messages */
+static int add_port(const struct setup *setup, uint32_t tunnel, const char *given, const char *text)
 {
 	long long port;
 	if (options_number(text, 1, UINT16_MAX, &port) < 0) {
-		run_error("'%s' is not a port; give a number from 1 to 65535", text);
+		run_error("%s: '%s' is not a port; give a number from 1 to 65535", given, text);
 		return 2;
 	}
 	if (tunnel_listen(setup->state, tunnel, (uint16_t)port) < 0) {
@@ -147,7 +150,7 @@ static int add_port_to_all(const struct setup *setup, const char *text)
 		may |= !setup->calls[i];
 	for (uint32_t i = 0; status == 0 && i < setup->state->tunnel_count; i++)
 		if (!may || !setup->calls[i])
-			status = add_port(setup, i, text);
+			status = add_port(setup, i, "--port", text);
 	return status;
 }
 
@@ -156,7 +159,7 @@ static int add_intercepted(struct setup *setup)
 {
 	for (char **variable = environ; *variable; variable++) {
 		uint8_t bytes[UUID_BYTES];
-		char id[UUID_TEXT + 1], port[6];
+		char id[UUID_TEXT + 1], port[6], name[sizeof(INTERCEPT) + sizeof(port)];
 		const char *equals = strchr(*variable, '=');
 		if (strncmp(*variable, INTERCEPT, sizeof(INTERCEPT) - 1) != 0 || !equals)
 			continue;
@@ -167,10 +170,12 @@ static int add_intercepted(struct setup *setup)
 			return 2;
 		}
 		snprintf(port, sizeof(port), "%.*s", (int)len, start);
+		snprintf(name, sizeof(name), "%s%s", INTERCEPT, port);
 		uuid_format(bytes, id);
 		int status = add_tunnel(setup, id);
 		if (status == 0)
-			status = add_port(setup, tunnel_find(setup->state, id, setup->base), port);
+			status = add_port(setup, tunnel_find(setup->state, id, setup->base), name,
+					  port);
 		if (status)
 			return status;
 	}
@@ -236,8 +241,7 @@ static int set_limits(const struct run_options *options, struct state *state)
 	const char *why;
 	for (size_t i = 0; i < options->limits.count; i++)
 		if (limit_set(&state->limits, options->limits.items[i], &why) < 0) {
-			run_error("--limit %s: %s; see globus-streams-run(1)",
-				  options->limits.items[i], why);
+			run_error("--limit %s: %s", options->limits.items[i], why);
 			return 2;
 		}
 	return 0;
@@ -266,7 +270,12 @@ static int open_log(const struct run_options *options, struct launch *launch)
 	launch->debug_fd = log_target_open(&log, &launch->state->log, &what, &why);
 	if (launch->debug_fd >= -1)
 		return 0;
-	run_error("%s: %s", what, why ? why : strerror(errno));
+	if (why)
+		run_error("%s: %s", what, why);
+	else
+		run_error("cannot write the log to %s: %s; give a writable path, or none to log to "
+			  "stderr",
+			  what, strerror(errno));
 	return why ? 2 : 1;
 }
 

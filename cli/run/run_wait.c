@@ -234,11 +234,18 @@ static void explain_filter(int error)
 int run_explain_exec(const char *command, int error)
 {
 	if (error == ENOENT && run_elf_exists(command)) {
-		run_error("%s: the interpreter that it names does not exist", command);
+		run_error("%s: the interpreter that it names does not exist; check its first line, "
+			  "or with ldd(1) that this machine has its loader",
+			  command);
 		return 126;
 	}
-	run_error("%s: %s", command, error == ENOENT ? "command not found" : strerror(error));
-	return error == ENOENT ? 127 : 126;
+	if (error == ENOENT) {
+		run_error("%s: command not found; check its name, and PATH", command);
+		return 127;
+	}
+	run_error("cannot run %s: %s; check that it is a program, and executable by you", command,
+		  strerror(error));
+	return 126;
 }
 
 static int explain_failure(const struct waiting *waiting, const struct report *report)

@@ -50,7 +50,7 @@ int limit_set(struct limits *limits, const char *text, const char **why)
 		char *end;
 		if (strlen(name) != len || strncmp(name, text, len) != 0)
 			continue;
-		*why = "write NAME=N, with N from 1 to the maximum of that limit";
+		*why = "write NAME=N, with N from 1 to the maximum in globus-streams-run(1), LIMITS";
 		if (text[len] != '=' || text[len + 1] < '0' || text[len + 1] > '9')
 			return -EINVAL;
 		errno = 0;
@@ -60,7 +60,7 @@ int limit_set(struct limits *limits, const char *text, const char **why)
 		limits->most[i] = (uint32_t)number;
 		return 0;
 	}
-	*why = "unknown limit; see globus-streams-run(1)";
+	*why = "unknown limit; see LIMITS in globus-streams-run(1)";
 	return -EINVAL;
 }
 

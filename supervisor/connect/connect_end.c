@@ -193,6 +193,9 @@ static void lookup_failed(struct supervisor *s, uint32_t index, const char *text
 	struct conn *conn = at(s, index);
 	char both[LOOKUP_TEXT_MAX + 128];
 	bool tried = conn->peer.sa.sa_family != 0;
+	static const char prefix[] = "globus-streams: "; /* the line is ours */
+	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+		text += sizeof(prefix) - 1;
 	int error = conn->error ? conn->error : tried ? ECONNREFUSED : ENETUNREACH;
 	if (tried)
 		snprintf(both, sizeof(both), "%s (and looking up its address again: %s)",

@@ -76,6 +76,15 @@ static void help(void)
 	}
 }
 
+/* What getopt_long(3) has refused. */
+static int complain_of_option(int argc, char **argv, int letter)
+{
+	const char *given = argv[optind > 1 && optind <= argc ? optind - 1 : argc - 1];
+	fprintf(stderr, "globus-streams-supervisor: %s %s; see globus-streams-supervisor --help\n",
+		letter == ':' ? "missing value after" : "no such option:", given);
+	return -EINVAL;
+}
+
 static int set_limit(struct limits *limits, const char *text)
 {
 	const char *why;
@@ -91,7 +100,7 @@ static int parse(int argc, char **argv, struct options *options)
 	struct option all[COUNT + 1] = {0};
 	for (size_t i = 0; i < COUNT; i++)
 		all[i] = table[i].option;
-	for (int letter; (letter = getopt_long(argc, argv, "s:dl:hV", all, NULL)) != -1;) {
+	for (int letter; (letter = getopt_long(argc, argv, ":s:dl:hV", all, NULL)) != -1;) {
 		switch (letter) {
 		case 's':
 			options->socket = optarg;
@@ -122,12 +131,12 @@ static int parse(int argc, char **argv, struct options *options)
 			options->version = true;
 			break;
 		default:
-			return -EINVAL;
+			return complain_of_option(argc, argv, letter);
 		}
 	}
 	if (optind == argc)
 		return 0;
-	complain(2, argv[optind], "unexpected argument");
+	complain(2, argv[optind], "unexpected argument; see globus-streams-supervisor --help");
 	return -EINVAL;
 }
 
@@ -135,11 +144,15 @@ static const char *explain(int err)
 {
 	switch (err) {
 	case -EADDRINUSE:
-		return "a supervisor already listens there, or it is not a socket";
+		return "a supervisor already listens there, or it is not a socket; give another "
+		       "path with --socket, or stop that one with: globus-streams supervisor stop";
 	case -EPERM:
-		return "its folder belongs to another user, or others may write to it";
+		return "its folder belongs to another user, or others may write to it; give a path "
+		       "in a folder of your own with --socket";
+	case -ENOENT:
+		return "its folder does not exist; create it, or give another path with --socket";
 	case -ENOTSOCK:
-		return "no --socket given, and systemd has passed none; see --help";
+		return "systemd has passed none; give its path with --socket PATH";
 	default:
 		return strerror(-err);
 	}
@@ -193,7 +206,7 @@ int main(int argc, char **argv)
 		return daemon_go_on(&keeper);
 	limit_init(&options.limits);
 	if (parse(argc, argv, &options) < 0)
-		return complain(2, "see globus-streams-supervisor --help", NULL);
+		return 2;
 	if (options.help || options.version) {
 		if (options.help)
 			help();
@@ -212,7 +225,8 @@ int main(int argc, char **argv)
 	set_shim(state);
 	state->control_fd = daemon_listen(options.socket);
 	if (state->control_fd < 0)
-		return complain(1, options.socket ? options.socket : "socket",
+		return complain(state->control_fd == -ENOTSOCK ? 2 : 1,
+				options.socket ? options.socket : "no control socket",
 				explain(state->control_fd));
 	int debug_fd;
 	int status = open_log(&options, state, &debug_fd);

@@ -77,7 +77,8 @@ static void open_dir(struct state_dir *dir, const char *path)
 	else if (error == -EPERM)
 		log_warn("%s: the folder belongs to another user, or others may write to it", path);
 	else if (error)
-		log_warn("%s: %s", path, strerror(-error));
+		log_warn("cannot use the folder %s: %s; give another with --state", path,
+			 strerror(-error));
 	if (error)
 		exit(1);
 }
