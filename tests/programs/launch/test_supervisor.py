@@ -143,7 +143,7 @@ def test_upgrades_amid_connections(lab, tunnel, installed, replaceable):
     """The daemon is replaced time and again while programs of two launches connect and accept: no call
     fails, and none is made twice."""
     there = attached(tunnel, replaceable, "serve", tunnel.port, 4, listens=True)
-    here = attached(tunnel, replaceable, "call", tunnel.name, tunnel.fake_port, 4, 1)
+    here = attached(tunnel, replaceable, "call", tunnel.name, tunnel.fake_port, 4, 3)
     keeper, upgrades = replaceable.program.pid, 0
     while here.running():
         installed.replace(SUPERVISOR)
