@@ -77,7 +77,9 @@ static int clean(struct cli *cli, struct sweep *sweep, struct environment *envir
 		return -1;
 	bool there = environment_try(environment);
 	if (!there) {
-		say_note("tunnel %s has no environment in %s", environment->id, environment->base);
+		say_note("tunnel %s has no environment in %s; those that exist are listed by: "
+			 "globus-streams environment list %s",
+			 environment->id, environment->base, environment->option);
 		environment_remove_lock(environment);
 		return 0;
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/base/cleanup.h"
+#include "cli/base/proxy.h"
 #include "cli/base/say.h"
 #include "cli/service/answer.h"
 #include "cli/service/auth.h"
@@ -23,10 +24,20 @@ int call_lacks(struct cli *cli, const char *service, const char *what, const cha
 /* The answer is not from the service: only its own 404 means that something is gone. */
 static int not_json(struct cli *cli, const struct call *call, long status)
 {
-	return failure_set(&cli->failure, STATUS_FAILED,
-			   "the server at %.300s is not %s (HTTP %ld, no JSON); check the "
-			   "service's URL and the proxy settings",
-			   call->url, call->service, status);
+	char proxy[PROXY_TEXT_MAX];
+	proxy_describe(call->url, proxy);
+	if (*proxy)
+		return failure_set(
+			&cli->failure, STATUS_FAILED,
+			"the answer from %.300s is not %s's (HTTP %ld, no JSON), and came "
+			"through the proxy %s; check that proxy, or list the host in "
+			"no_proxy",
+			call->url, call->service, status, proxy);
+	return failure_set(
+		&cli->failure, STATUS_FAILED,
+		"the server at %.300s is not %s (HTTP %ld, no JSON); check the service's "
+		"URL",
+		call->url, call->service, status);
 }
 
 /* " --option 'text'", unless text is empty or could mean something to a shell. Free it. */
@@ -88,8 +99,10 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 			    status, said);
 	else
 		failure_set(&cli->failure, STATUS_FAILED,
-			    "%s refused the request for %s (HTTP %ld: %s)", call->service,
-			    call->what, status, said);
+			    "%s refused the request for %s (HTTP %ld: %s); %s", call->service,
+			    call->what, status, said,
+			    status == 409 ? "check its state, and try again"
+					  : "check what this command was given");
 	cli->failure.http = status;
 	return -1;
 }

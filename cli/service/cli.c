@@ -32,7 +32,8 @@ static char *default_url(struct cli *cli, const char *service)
 	else {
 		failure_set(&cli->failure, STATUS_USAGE,
 			    "GLOBUS_SDK_ENVIRONMENT is '" TEXT_WORD
-			    "', which is not the name of an environment",
+			    "', which is not the name of an environment; unset it to use Globus's "
+			    "production services",
 			    environment);
 		return NULL;
 	}
@@ -68,14 +69,23 @@ char *cli_service_url(struct cli *cli, const char *name)
 	return url;
 }
 
+/* Where such an id can be found. */
+static const char *where_listed(const char *what)
+{
+	if (strstr(what, "tunnel"))
+		return "ids (not labels) are listed by: globus-streams tunnel list";
+	if (strstr(what, "access point"))
+		return "ids (not names) are listed by: globus-streams access-point list";
+	return "an access point's endpoint is shown by: globus-streams -F json access-point show";
+}
+
 int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37])
 {
 	uint8_t bytes[UUID_BYTES];
 	if (uuid_parse(text, bytes) < 0)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "'" TEXT_WORD "' is not %s id; give a UUID such as "
-				   "0e8a675b-6b84-4220-89e4-a6a7a0d823fb",
-				   text, what);
+				   "'" TEXT_WORD "' is not %s id, which is a UUID; %s", text, what,
+				   where_listed(what));
 	uuid_format(bytes, id);
 	return 0;
 }

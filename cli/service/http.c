@@ -12,6 +12,7 @@
 #include "cli/base/cleanup.h"
 #include "cli/base/options.h"
 #include "cli/base/patience.h"
+#include "cli/base/proxy.h"
 #include "cli/base/say.h"
 #include "cli/base/text.h"
 #include "cli/service/curl_lib.h"
@@ -281,6 +282,18 @@ static void pause_ms(long ms)
 	}
 }
 
+/* What to do where no answer came. */
+static const char *next_step(CURLcode code, bool proxied)
+{
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return "if you use a CA of your own, set GLOBUS_SDK_VERIFY_SSL to its file";
+	if (proxied)
+		return "check that proxy, or list the host in no_proxy";
+	if (code == CURLE_COULDNT_RESOLVE_HOST)
+		return "check the name and this machine's DNS";
+	return "check the network, or try again later";
+}
+
 static int explain(struct http *http, const struct http_request *request, CURLcode code,
 		   bool too_long, int tries, struct failure *failure)
 {
@@ -301,19 +314,15 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		snprintf(cause, sizeof(cause), "the answer was not complete within %ld s",
 			 http->timeout);
-	else if (code == CURLE_COULDNT_RESOLVE_HOST)
-		snprintf(cause, sizeof(cause), "%s; check the name and this machine's DNS", detail);
-	else if (code == CURLE_PEER_FAILED_VERIFICATION)
-		snprintf(cause, sizeof(cause),
-			 "%s; if you use a CA of your own, set GLOBUS_SDK_VERIFY_SSL to its file",
-			 detail);
 	else
 		snprintf(cause, sizeof(cause), "%s", detail);
-	char counted[32] = "";
+	char counted[32] = "", proxy[PROXY_TEXT_MAX];
+	proxy_describe(request->url, proxy);
 	if (tries > 1)
 		snprintf(counted, sizeof(counted), " (%d tries)", tries);
-	return failure_set(failure, STATUS_FAILED, "no answer from %s at %.300s%s: %s",
-			   request->service, request->url, counted, cause);
+	return failure_set(failure, STATUS_FAILED, "no answer from %s at %.300s%s%s%s: %s; %s",
+			   request->service, request->url, *proxy ? " through the proxy " : "",
+			   proxy, counted, cause, next_step(code, *proxy));
 }
 
 static int perform(struct http *http, const struct http_request *request,
