@@ -10,7 +10,8 @@ static const char *const known_keys[] = {
 	CONF_CONTACT_TTL,      CONF_ENDPOINT_ID,    CONF_FAKE_PORT, CONF_EXPIRATION,
 	CONF_LISTENER_CONTACT, CONF_GLOBUS_CONTACT, CONF_LAN_AUTH,
 };
-#define KNOWN (sizeof(known_keys) / sizeof(*known_keys))
+#define KNOWN  (sizeof(known_keys) / sizeof(*known_keys))
+#define ALWAYS 8 /* of them are written even if they are not set, as Globus's own CLI does */
 
 static void free_wiped(char *text)
 {
@@ -128,6 +129,8 @@ static int parse_line(struct conf *conf, char *line)
 	char *key = trim(line), *value = trim(equals + 1);
 	if (key[0] == '\0' || key[strcspn(key, " \t")] != '\0')
 		return 0; /* not a key that anything could ask for */
+	if (strcmp(key, CONF_CONTACT) == 0 && strcmp(value, "None:None") == 0)
+		value += strlen(value); /* how Globus's own CLI writes that it is not known */
 	return conf_set(conf, key, value);
 }
 
@@ -168,11 +171,11 @@ static bool is_known(const char *key)
 	return false;
 }
 
-static char *put(char *at, const struct conf_entry *entry)
+static char *put(char *at, const char *key, const char *value)
 {
-	at = stpcpy(at, entry->key);
+	at = stpcpy(at, key);
 	*at++ = '=';
-	at = stpcpy(at, entry->value);
+	at = stpcpy(at, value);
 	*at++ = '\n';
 	return at;
 }
@@ -180,6 +183,8 @@ static char *put(char *at, const struct conf_entry *entry)
 char *conf_format(const struct conf *conf, size_t *len)
 {
 	size_t size = 1;
+	for (size_t i = 0; i < ALWAYS; i++)
+		size += strlen(known_keys[i]) + 2;
 	for (size_t i = 0; i < conf->count; i++)
 		size += strlen(conf->entries[i].key) + strlen(conf->entries[i].value) + 2;
 	char *text = malloc(size), *at = text;
@@ -187,12 +192,12 @@ char *conf_format(const struct conf *conf, size_t *len)
 		return NULL;
 	for (size_t i = 0; i < KNOWN; i++) {
 		const struct conf_entry *entry = find(conf, known_keys[i]);
-		if (entry)
-			at = put(at, entry);
+		if (entry || i < ALWAYS)
+			at = put(at, known_keys[i], entry ? entry->value : "");
 	}
 	for (size_t i = 0; i < conf->count; i++)
 		if (!is_known(conf->entries[i].key))
-			at = put(at, &conf->entries[i]);
+			at = put(at, conf->entries[i].key, conf->entries[i].value);
 	*at = '\0';
 	*len = (size_t)(at - text);
 	return text;
@@ -254,6 +259,29 @@ static int view_secret(const struct conf *conf, struct conf_view *view)
 	return 0;
 }
 
+static const char *explain_contact(int err, const char *otherwise)
+{
+	return err == -EDOM ? "has a host that looks like an IPv4 address, but is none" : otherwise;
+}
+
+static int view_contacts(const struct conf *conf, struct conf_view *view, const char **key,
+			 const char **why)
+{
+	*key = CONF_CONTACT;
+	int err = view_contact(conf, CONF_CONTACT, &view->contact);
+	if (!err) {
+		*key = CONF_LISTENER_CONTACT;
+		err = view_contact(conf, CONF_LISTENER_CONTACT, &view->listener);
+	}
+	*why = explain_contact(err, "is not HOST:PORT");
+	if (!err) {
+		*key = CONF_GLOBUS_CONTACT;
+		err = view_mapped(conf, view);
+		*why = explain_contact(err, "is not a list of HOST:PORT (at most 16)");
+	}
+	return err;
+}
+
 static int view_all(const struct conf *conf, struct conf_view *view, const char **key,
 		    const char **why)
 {
@@ -266,14 +294,7 @@ static int view_all(const struct conf *conf, struct conf_view *view, const char 
 	*key = CONF_LANKEY_ID, *why = "is missing or no UUID, or lankey is too long";
 	if (view_secret(conf, view) < 0)
 		return -EINVAL;
-	*key = CONF_CONTACT, *why = "is not HOST:PORT";
-	if (view_contact(conf, CONF_CONTACT, &view->contact) < 0)
-		return -EINVAL;
-	*key = CONF_LISTENER_CONTACT;
-	if (view_contact(conf, CONF_LISTENER_CONTACT, &view->listener) < 0)
-		return -EINVAL;
-	*key = CONF_GLOBUS_CONTACT, *why = "is not a list of HOST:PORT (at most 16)";
-	if (view_mapped(conf, view) < 0)
+	if (view_contacts(conf, view, key, why) < 0)
 		return -EINVAL;
 	*key = CONF_UPDATE_TIME, *why = "is not a number";
 	if (view_number(conf, CONF_UPDATE_TIME, &view->update_time) < 0)

@@ -43,7 +43,7 @@ struct conf {
 
 /* Parse text (len bytes, need not end in NUL). 0; -EINVAL: a NUL byte or a control character, so
  * not a conf file; -EFBIG: longer than CONF_SIZE_MAX; -ENOMEM. On error conf is left empty. Of a
- * key that stands twice, the last counts. */
+ * key that stands twice, the last counts. A contact of "None:None" is read as empty. */
 int conf_parse(struct conf *conf, const char *text, size_t len);
 
 /* Wipe (the secret is in there) and free. */
@@ -59,8 +59,9 @@ bool conf_has(const struct conf *conf, const char *key);
  * character, '=' or spaces in the key); -ENOMEM. */
 int conf_set(struct conf *conf, const char *key, const char *value);
 
-/* The file's text: the known keys in their order, then the others. Free with conf_free_text(),
- * since it holds the secret. NULL: no memory. */
+/* The file's text: the known keys in their order (the eight that Globus's own CLI has always, empty
+ * where they are unset; ours where they are set), then the others. Free with conf_free_text(), since
+ * it holds the secret. NULL: no memory. */
 char *conf_format(const struct conf *conf, size_t *len);
 void conf_free_text(char *text, size_t len);
 

@@ -12,6 +12,13 @@ static bool host_character(char c)
 	return isalnum((unsigned char)c) || strchr("-._:%", c);
 }
 
+/* Numbers and dots, but no IPv4 address, in whatever form programs take one. */
+static bool is_bad_ipv4(const char *host)
+{
+	struct in_addr bytes;
+	return !host[strspn(host, "0123456789.")] && inet_aton(host, &bytes) == 0;
+}
+
 int contact_host(const char *text, char host[CONTACT_HOST_MAX + 1])
 {
 	size_t len = strlen(text);
@@ -26,7 +33,7 @@ int contact_host(const char *text, char host[CONTACT_HOST_MAX + 1])
 		host[i] = (char)tolower((unsigned char)text[i]);
 	}
 	host[len] = '\0';
-	return 0;
+	return is_bad_ipv4(host) ? -EDOM : 0;
 }
 
 static int parse_port(const char *text, uint16_t *port)

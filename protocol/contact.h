@@ -19,14 +19,14 @@ struct contact {
 };
 
 /* 0, or -EINVAL: no port, a port out of range, an empty or too long host, a character that no host
- * name or address has. */
+ * name or address has; -EDOM: the host looks like an IPv4 address, but is none ("999.0.2.164"). */
 int contact_parse(const char *text, struct contact *contact);
 
 /* Write HOST:PORT, NUL-terminated; an IPv6 address gets brackets. */
 void contact_format(const struct contact *contact, char text[CONTACT_TEXT_MAX]);
 
-/* A host name in the form that contact_parse() gives: 0 or -EINVAL. host may be at most
- * CONTACT_HOST_MAX long. */
+/* A host name in the form that contact_parse() gives: 0, -EINVAL or -EDOM as there. host may be at
+ * most CONTACT_HOST_MAX long. */
 int contact_host(const char *text, char host[CONTACT_HOST_MAX + 1]);
 
 /* The tunnel id in "globus.<uuid>" (any case), written in lower case; false: another name. */

@@ -308,8 +308,14 @@ unsigned environment_fake_port(const struct environment *environment)
 int environment_contact(struct cli *cli, const char *option, const char *text,
 			struct contact *contact)
 {
-	if (contact_parse(text, contact) == 0)
+	int err = contact_parse(text, contact);
+	if (err == 0)
 		return 0;
+	if (err == -EDOM)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "%s: '" TEXT_WORD "' looks like an IPv4 address, but is none; "
+				   "give four numbers from 0 to 255, or a name",
+				   option, text);
 	return failure_set(&cli->failure, STATUS_USAGE,
 			   "%s takes HOST:PORT ([ADDRESS]:PORT for IPv6), not '" TEXT_WORD "'",
 			   option, text);

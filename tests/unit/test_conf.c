@@ -22,6 +22,12 @@ static const char whole[] = "lankey=e7a1c0ffee5ec2e7=d15ea5ed\n"
 			    "lan_auth=v1\n"
 			    "kept_for_others=as it is\n";
 
+/* The lines that are always there, for a file that has not more than that. */
+#define UP_TO_PORT(key, id, port)                                                                  \
+	"lankey=" key "\nlankey_id=" id "\nconnector_contact_string=\nupdate_time=\n"              \
+	"connector_contact_string_ttl=\nendpoint_id=\nfake_port=" port "\n"                        \
+	"tunnel_expiration_time=\n"
+
 static struct conf conf;
 static struct conf_view view;
 
@@ -67,9 +73,36 @@ END_TEST
 
 START_TEST(put_in_order)
 {
-	parse("z=1\nfake_port=1234\nlankey_id=x\na=2\nlankey=y\n");
-	expect_text("lankey=y\nlankey_id=x\nfake_port=1234\nz=1\na=2\n");
+	parse("z=1\nlan_auth=none\nfake_port=1234\nlankey_id=x\na=2\nlankey=y\n");
+	expect_text(UP_TO_PORT("y", "x", "1234") "lan_auth=none\nz=1\na=2\n");
 	conf_finish(&conf);
+}
+END_TEST
+
+/* The eight lines that Globus's own CLI has are there even if nothing is known. */
+START_TEST(always_eight)
+{
+	parse("");
+	expect_text(UP_TO_PORT("", "", ""));
+	conf_finish(&conf);
+	parse(UP_TO_PORT("", "", "1000"));
+	expect_text(UP_TO_PORT("", "", "1000"));
+	ck_assert_ptr_null(conf_get(&conf, CONF_LANKEY));
+	conf_finish(&conf);
+}
+END_TEST
+
+/* What Globus's own CLI writes where the service had nulls: not known, and not the host "none". */
+START_TEST(contact_not_known)
+{
+	ck_assert_ptr_null(fault_of("connector_contact_string=None:None\nfake_port=1000\n"));
+	ck_assert_uint_eq(view.contact.port, 0);
+	parse("connector_contact_string = None:None \nfake_port=1000\n");
+	ck_assert_ptr_null(conf_get(&conf, CONF_CONTACT));
+	expect_text(UP_TO_PORT("", "", "1000"));
+	conf_finish(&conf);
+	ck_assert_ptr_null(fault_of("connector_contact_string=None:80\n"));
+	ck_assert_uint_eq(view.contact.port, 80);
 }
 END_TEST
 
@@ -91,7 +124,7 @@ START_TEST(twice)
 {
 	parse("fake_port=1\nother=a\nfake_port=2\nother=b\n");
 	ck_assert_str_eq(conf_get(&conf, CONF_FAKE_PORT), "2");
-	expect_text("fake_port=2\nother=b\n");
+	expect_text(UP_TO_PORT("", "", "2") "other=b\n");
 	conf_finish(&conf);
 }
 END_TEST
@@ -164,11 +197,11 @@ START_TEST(set)
 	ck_assert_int_eq(conf_set(&conf, "new", "value = with, all [of] it"), 0);
 	ck_assert_int_eq(conf_set(&conf, CONF_LANKEY, "s"), 0);
 	ck_assert_int_eq(conf_set(&conf, CONF_FAKE_PORT, "2"), 0);
-	expect_text("lankey=s\nfake_port=2\nnew=value = with, all [of] it\n");
+	expect_text(UP_TO_PORT("s", "", "2") "new=value = with, all [of] it\n");
 	ck_assert_int_eq(conf_set(&conf, CONF_LANKEY, NULL), 0);
 	ck_assert_int_eq(conf_set(&conf, "never there", NULL), -EINVAL);
 	ck_assert_int_eq(conf_set(&conf, "never_there", NULL), 0);
-	expect_text("fake_port=2\nnew=value = with, all [of] it\n");
+	expect_text(UP_TO_PORT("", "", "2") "new=value = with, all [of] it\n");
 	conf_finish(&conf);
 }
 END_TEST
@@ -182,7 +215,7 @@ START_TEST(set_what_cannot_be_held)
 		ck_assert_int_eq(conf_set(&conf, keys[i], "x"), -EINVAL);
 	for (size_t i = 0; i < COUNT(values); i++)
 		ck_assert_int_eq(conf_set(&conf, "k", values[i]), -EINVAL);
-	expect_text("k=v\n");
+	expect_text(UP_TO_PORT("", "", "") "k=v\n");
 	conf_finish(&conf);
 }
 END_TEST
@@ -234,8 +267,11 @@ START_TEST(view_bad)
 		{"lankey=x\nlankey_id=13fb1936", CONF_LANKEY_ID},
 		{"connector_contact_string=nowhere", CONF_CONTACT},
 		{"connector_contact_string=a:1,b:2", CONF_CONTACT},
+		{"connector_contact_string=999.0.2.164:80", CONF_CONTACT},
 		{"listener_contact_string=a:0", CONF_LISTENER_CONTACT},
+		{"listener_contact_string=10.0.2.300:80", CONF_LISTENER_CONTACT},
 		{"globus_contact=a:1,b", CONF_GLOBUS_CONTACT},
+		{"globus_contact=a:1,1.2.3.4.5:80", CONF_GLOBUS_CONTACT},
 		{"update_time=yesterday", CONF_UPDATE_TIME},
 		{"connector_contact_string_ttl=-1", CONF_CONTACT_TTL},
 		{"tunnel_expiration_time=1e99", CONF_EXPIRATION},
@@ -278,6 +314,8 @@ Suite *test_suite(void)
 	TCase *tcase = tcase_create("conf");
 	tcase_add_test(tcase, round_trip);
 	tcase_add_test(tcase, put_in_order);
+	tcase_add_test(tcase, always_eight);
+	tcase_add_test(tcase, contact_not_known);
 	tcase_add_test(tcase, written_differently);
 	tcase_add_test(tcase, twice);
 	tcase_add_test(tcase, not_a_conf_file);

@@ -95,6 +95,24 @@ START_TEST(contact_bad)
 }
 END_TEST
 
+/* What looks like an IPv4 address and is none is no name either. */
+START_TEST(not_quite_ipv4)
+{
+	static const char *const odd[] = {"999.0.2.164:80", "10.0.2.256:80", "1.2.3.4.5:80",
+					  "256.256:1", "4294967296:80"};
+	static const char *const names[] = {"10.0.2.164a:80", "999.example:80", "0x7f.example:80",
+					    "127.1:80", "999.0.2.x:80"};
+	struct contact contact;
+	char host[CONTACT_HOST_MAX + 1];
+	for (size_t i = 0; i < COUNT(odd); i++)
+		ck_assert_msg(contact_parse(odd[i], &contact) == -EDOM, "%s", odd[i]);
+	for (size_t i = 0; i < COUNT(names); i++)
+		ck_assert_msg(contact_parse(names[i], &contact) == 0, "%s", names[i]);
+	ck_assert_int_eq(contact_host("999.0.2.164", host), -EDOM);
+	ck_assert_int_eq(contact_host("10.0.2.164.", host), 0);
+}
+END_TEST
+
 START_TEST(host_names)
 {
 	char host[CONTACT_HOST_MAX + 1];
@@ -168,6 +186,7 @@ Suite *test_suite(void)
 	tcase_add_loop_test(tcase, contact_good, 0, COUNT(good));
 	tcase_add_loop_test(tcase, contact_bad, 0, COUNT(bad));
 	tcase_add_test(tcase, host_names);
+	tcase_add_test(tcase, not_quite_ipv4);
 	tcase_add_test(tcase, globus_names);
 	tcase_add_test(tcase, uuids);
 	suite_add_tcase(suite, tcase);
