@@ -60,8 +60,8 @@ bool conf_has(const struct conf *conf, const char *key);
 int conf_set(struct conf *conf, const char *key, const char *value);
 
 /* The file's text: the known keys in their order (the eight that Globus's own CLI has always, empty
- * where they are unset; ours where they are set), then the others. Free with conf_free_text(), since
- * it holds the secret. NULL: no memory. */
+ * where they are unset; ours where they are set), then the others. Free with conf_free_text(),
+ * since it holds the secret. NULL: no memory. */
 char *conf_format(const struct conf *conf, size_t *len);
 void conf_free_text(char *text, size_t len);
 

@@ -130,6 +130,18 @@ char *answer_message(const cJSON *answer)
 	return finish(&line);
 }
 
+bool answer_blames_endpoint(const cJSON *answer)
+{
+	const cJSON *item;
+	cJSON_ArrayForEach(item, json_at(answer, "errors"))
+	{
+		const char *code = json_text(item, "code");
+		if (code && (!strcmp(code, "ExternalError") || !strcmp(code, "EndpointError")))
+			return true;
+	}
+	return false;
+}
+
 /* Add the texts of a list, or a text alone, to what is in *out. */
 static void add_list(char **out, const cJSON *list, char between)
 {

@@ -12,6 +12,10 @@
 /* The message in a sentence of at most 600 bytes, or NULL: none found. Free it. */
 char *answer_message(const cJSON *answer);
 
+/* Whether the errors of a JSON:API answer say that an endpoint is at fault, and not the service
+ * that answers: then the service asks for no retry. */
+bool answer_blames_endpoint(const cJSON *answer);
+
 /* What a new login must ask for, comma separated lists of at most 2000 bytes; NULL: not asked for.
  * Owned. */
 struct demands {

@@ -93,6 +93,11 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 		failure_set(&cli->failure, STATUS_FAILED, "%s did not find %s (HTTP 404: %s)%s%s",
 			    call->service, call->what, said, call->next ? "; " : "",
 			    call->next ? call->next : "");
+	else if (answer_blames_endpoint(answer))
+		failure_set(&cli->failure, STATUS_FAILED,
+			    "%s could not complete the request for %s, because the endpoint failed "
+			    "(HTTP %ld: %s); ask the endpoint's administrator, or try again later",
+			    call->service, call->what, status, said);
 	else if (status >= 500 || status == 429)
 		failure_set(&cli->failure, STATUS_FAILED,
 			    "%s is unavailable (HTTP %ld: %s); try again later", call->service,
@@ -107,6 +112,14 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 	return -1;
 }
 
+static bool is_final(const struct http_response *response)
+{
+	cJSON *answer = json_parse(response->body, response->len);
+	bool final = answer_blames_endpoint(answer);
+	json_wipe(answer);
+	return final;
+}
+
 /* One request, with retries; *status: the HTTP status. */
 static int request(struct cli *cli, const struct call *call, const char *token, const char *body,
 		   long *status, cJSON **answer)
@@ -116,7 +129,8 @@ static int request(struct cli *cli, const struct call *call, const char *token, 
 				       .url = call->url,
 				       .bearer = token,
 				       .type = body ? "application/json" : NULL,
-				       .body = body};
+				       .body = body,
+				       .is_final = is_final};
 	struct http_response response;
 	if (http_perform(cli->http, &request, &response, &cli->failure) < 0)
 		return -1;

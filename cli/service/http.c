@@ -255,9 +255,12 @@ static bool is_final(CURLcode code)
 	}
 }
 
-static bool is_retryable(long status)
+static bool is_retryable(const struct http_request *request, const struct http_response *response)
 {
-	return status == 429 || status == 500 || (status >= 502 && status <= 504);
+	long status = response->status;
+	if (status != 429 && status != 500 && (status < 502 || status > 504))
+		return false;
+	return !request->is_final || !request->is_final(response);
 }
 
 static long delay_ms(struct http *http, int n, bool answered)
@@ -334,7 +337,7 @@ static int perform(struct http *http, const struct http_request *request,
 		response->tries = n + 1;
 		say_verbose("%s %s: %ld%s", request->method, request->url, response->status,
 			    code == CURLE_OK ? "" : " (no answer)");
-		bool again = code == CURLE_OK ? is_retryable(response->status) : !is_final(code);
+		bool again = code == CURLE_OK ? is_retryable(request, response) : !is_final(code);
 		if (again && n < HTTP_RETRIES) {
 			long ms = delay_ms(http, n, code == CURLE_OK);
 			say_verbose("%s: retrying in %ld ms", request->service, ms);

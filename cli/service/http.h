@@ -4,9 +4,10 @@
 /*
  * HTTP requests, one after another over connections that are kept: certificates checked, proxies
  * from the environment, redirects not followed, answers of at most 8 MiB. Five retries on transport
- * errors and 429, 500, 502, 503, 504, after min(10 s, (0.25 + 0.5·random)·2^n) or the Retry-After
- * (at most 10 s), as the Globus SDK does. GLOBUS_SDK_HTTP_TIMEOUT (seconds, 60; -1 for none) limits
- * one try, GLOBUS_SDK_VERIFY_SSL is a boolean word or a CA file.
+ * errors and 429, 500, 502, 503, 504 (unless the body tells that it would be in vain), after min(10
+ * s, (0.25 + 0.5·random)·2^n) or the Retry-After (at most 10 s), as the Globus SDK does.
+ * GLOBUS_SDK_HTTP_TIMEOUT (seconds, 60; -1 for none) limits one try, GLOBUS_SDK_VERIFY_SSL is a
+ * boolean word or a CA file.
  */
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #define HTTP_RETRIES  5
 
 struct http;
+struct http_response;
 
 struct http_request {
 	const char *service; /* who is asked, for messages: "Transfer" */
@@ -25,6 +27,8 @@ struct http_request {
 	const char *bearer;          /* an access token, or NULL */
 	const char *user, *password; /* Basic authentication, or NULL */
 	const char *type, *body;     /* content type and text, or NULL */
+	/* Whether an answer with such a status is final all the same; NULL: it never is. */
+	bool (*is_final)(const struct http_response *response);
 };
 
 struct http_response {

@@ -51,6 +51,17 @@ static const struct {
 	 1,
 	 "slowly"},
 	{{500, JSON_API("E", "broken", "x")}, AGAIN, 1, "try again later"},
+	/* The body decides: an endpoint is at fault, which a retry does not mend. */
+	{{500, JSON_API("ExternalError", "no", "x")}, ONCE, 1, "the endpoint failed"},
+	{{502, JSON_API("EndpointError", "no", "x")}, ONCE, 1, "endpoint's administrator"},
+	{{503, JSON_API("ExternalError", "no", "x")}, ONCE, 1, "the endpoint failed"},
+	{{504, ERROR("{\"errors\":[{\"code\":\"E\"},{\"code\":\"EndpointError\"}]}")},
+	 ONCE,
+	 1,
+	 "the endpoint failed"},
+	{{429, JSON_API("ExternalError", "no", "x"), .retry_after = 3}, ONCE, 1, "endpoint failed"},
+	{{503, JSON_API("E", "EndpointError", "ExternalError")}, AGAIN, 1, "try again later"},
+	{{503, ERROR("{\"code\":\"EndpointError\",\"message\":\"x\"}")}, AGAIN, 1, "later"},
 	{{503, JSON_API("E", "away", "x")}, AGAIN, 1, "try again later"},
 	{{0, .fault = CURLE_OPERATION_TIMEDOUT},
 	 AGAIN,
@@ -64,7 +75,7 @@ static const struct {
 	{{0, .fault = CURLE_PEER_FAILED_VERIFICATION}, ONCE, 1, "GLOBUS_SDK_VERIFY_SSL"},
 };
 
-#define ERRORS 11 /* of them have a body */
+#define ERRORS 18 /* of them have a body */
 
 static void expect_asked(const struct trial *trial, const char *what, int tries, bool auth)
 {
@@ -90,14 +101,17 @@ START_TEST(test_faults)
 	bool login = trial->tokens >= NO_LOGIN;
 	for (size_t i = 0; i < COUNT(faults); i++) {
 		long http = faults[i].reply.status;
-		int status = faults[i].status;
+		int status = faults[i].status, tries = faults[i].tries;
 		char what[32];
 		snprintf(what, sizeof(what), http ? "%ld" : "fault %ld",
 			 http ? http : (long)faults[i].reply.fault);
 		trial_prepare(trial);
 		services_answer(trial_route(trial), &faults[i].reply, -1);
 		struct ended ended = services_run(trial->words, "code\n");
-		expect_asked(trial, what, faults[i].tries, auth);
+		/* Auth speaks of no endpoints. */
+		if (auth && tries == ONCE && (http == 429 || http >= 500))
+			tries = AGAIN;
+		expect_asked(trial, what, tries, auth);
 		if (trial->flags & NOT_NEEDED) {
 			bool gone = http == 404 && trial->flags & MAY_BE_GONE;
 			ck_assert_msg(ended.status == 0 &&
