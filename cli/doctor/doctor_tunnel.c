@@ -78,10 +78,10 @@ static void say_time_left(struct visit *visit)
 	if (!visit->view.expiration)
 		doctor_say(visit->doctor, DOCTOR_WARNING, "time left", "not known");
 	else if (left <= 0)
-		doctor_say(visit->doctor, DOCTOR_FAILED, "time left",
-			   "the tunnel has expired, according to the conf file and this machine's "
-			   "clock, so globus-streams-run refuses it; if it was extended, run: "
-			   "globus-streams environment update %s%s",
+		doctor_say(visit->doctor, DOCTOR_WARNING, "time left",
+			   "the time in the conf file has passed, by this machine's clock, so each "
+			   "launch asks Transfer whether the tunnel has ended; to store its end, "
+			   "run: globus-streams environment update %s%s",
 			   visit->environment.option, visit->environment.id);
 	else
 		doctor_say(visit->doctor, left < 600 ? DOCTOR_WARNING : DOCTOR_OK, "time left",

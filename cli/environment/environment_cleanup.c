@@ -1,13 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/base/cleanup.h"
 #include "cli/base/conf_file.h"
 #include "cli/base/say.h"
 #include "cli/command/command.h"
 #include "cli/command/environment.h"
+#include "cli/environment/environment_expiry.h"
 #include "cli/service/gcs.h"
 #include "cli/service/output.h"
 
@@ -32,12 +32,6 @@ struct sweep {
 	bool offline; /* a service did not answer: the others are not asked */
 	cJSON *deleted;
 };
-
-/* Whether it has expired, or its expiry is not known. */
-static bool is_expired(const struct environment *environment)
-{
-	return environment_number(environment, CONF_EXPIRATION, 0) < time(NULL);
-}
 
 /* Revoke the secret: whether that succeeded. It expires with the tunnel anyway, so an
  * unreachable service is no obstacle. */
@@ -70,6 +64,47 @@ static char *unreadable(const struct environment *environment)
 	return why;
 }
 
+/* The conf file's time has passed: what does Transfer say? As is_over(). */
+static int ask(struct cli *cli, struct sweep *sweep, struct environment *environment)
+{
+	bool ended;
+	if (sweep->offline) {
+		say_note("the environment of tunnel %s was kept, too", environment->id);
+		return 0;
+	}
+	if (environment_expiry_ask(cli, environment, &ended) < 0) {
+		sweep->offline = cli->failure.http == 0;
+		return failure_prefix(&cli->failure,
+				      "the environment of tunnel %s was kept, because Transfer "
+				      "could not be asked whether it has ended (to delete it "
+				      "anyway, use --force): ",
+				      environment->id);
+	}
+	if (ended)
+		return 1;
+	if (environment_write(environment, cli) < 0)
+		failure_finish(&cli->failure); /* it only saves the next question */
+	say_note("tunnel %s has not ended, although the time in its conf file has passed; to "
+		 "delete its environment anyway, use --force",
+		 environment->id);
+	return 0;
+}
+
+/* 1: the tunnel has ended, 0: not, with a line that says so; -1: that cannot be learnt. */
+static int is_over(struct cli *cli, struct sweep *sweep, struct environment *environment)
+{
+	cleanup_free char *why = unreadable(environment);
+	if (why) {
+		say_note("%s; or delete it with --force", why);
+		return 0;
+	}
+	if (environment_expiry_passed(environment))
+		return ask(cli, sweep, environment);
+	say_note("tunnel %s has not expired; to delete its environment anyway, use --force",
+		 environment->id);
+	return 0;
+}
+
 /* 1: deleted, 0: not, with a line that says why; -1: failed. */
 static int clean(struct cli *cli, struct sweep *sweep, struct environment *environment)
 {
@@ -83,16 +118,9 @@ static int clean(struct cli *cli, struct sweep *sweep, struct environment *envir
 		environment_remove_lock(environment);
 		return 0;
 	}
-	cleanup_free char *why = unreadable(environment);
-	if (!sweep->values->force && why) {
-		say_note("%s; or delete it with --force", why);
-		return 0;
-	}
-	if (!sweep->values->force && !is_expired(environment)) {
-		say_note("tunnel %s has not expired; to delete its environment anyway, use --force",
-			 environment->id);
-		return 0;
-	}
+	int over = sweep->values->force ? 1 : is_over(cli, sweep, environment);
+	if (over <= 0)
+		return over;
 	if (environment_try_remove(environment, cli) < 0)
 		return -1;
 	bool revoked = revoke_secret(cli, sweep, environment);

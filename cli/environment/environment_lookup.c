@@ -9,6 +9,7 @@
 #include "cli/base/say.h"
 #include "cli/command/command.h"
 #include "cli/command/environment.h"
+#include "cli/environment/environment_expiry.h"
 #include "cli/service/json.h"
 #include "cli/service/output.h"
 #include "cli/service/standing.h"
@@ -64,7 +65,8 @@ static int reread(struct cli *cli, struct environment *environment)
 	return environment_lock(environment, cli) < 0 ? -1 : environment_read(environment, cli);
 }
 
-static int store(struct cli *cli, struct environment *environment, const struct contact *contact)
+static int store(struct cli *cli, struct environment *environment, const struct contact *contact,
+		 const struct tunnel *tunnel)
 {
 	char text[CONTACT_TEXT_MAX];
 	contact_format(contact, text);
@@ -72,6 +74,8 @@ static int store(struct cli *cli, struct environment *environment, const struct 
 	    environment_set(environment, cli, CONF_CONTACT, text) < 0 ||
 	    environment_set_number(environment, cli, CONF_UPDATE_TIME, time(NULL)) < 0)
 		return -1;
+	if (environment_expiry_set(cli, environment, tunnel) < 0)
+		failure_finish(&cli->failure); /* it was not asked for */
 	/* The answer is valid even if it cannot be stored: a read-only home, a full disk. */
 	if (environment_write(environment, cli) < 0) {
 		say_warning("%s", cli->failure.text ? cli->failure.text : "the conf file was kept");
@@ -89,7 +93,7 @@ static int fetch(struct cli *cli, struct environment *environment, struct contac
 	if (!err && (standing_ended(&tunnel) || !contact->port))
 		err = standing_explain(cli, &tunnel);
 	if (!err)
-		err = store(cli, environment, contact);
+		err = store(cli, environment, contact, &tunnel);
 	tunnel_finish(&tunnel);
 	return err;
 }

@@ -2,15 +2,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/base/patience.h"
+#include "cli/base/say.h"
 #include "cli/command/command.h"
 #include "cli/command/environment.h"
+#include "cli/environment/environment_expiry.h"
 #include "cli/service/json.h"
 #include "cli/service/output.h"
 #include "cli/service/standing.h"
 
+#define EXPIRY_SECONDS 5 /* a launch waits for it */
+
 struct values {
 	const char *base_dir, *listener_contact;
 	long long ttl; /* -1: not given */
+	bool expiry;
 };
 
 static const struct option_spec options[] = {
@@ -19,18 +25,11 @@ static const struct option_spec options[] = {
 	 OPTION_TEXT, offsetof(struct values, listener_contact)},
 	{0, "cs-ttl", "SECONDS", "use a stored contact for SECONDS", OPTION_NUMBER,
 	 offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},
+	{0, "expiry", NULL, "only store when the tunnel ends, and print alive or ended",
+	 OPTION_FLAG, offsetof(struct values, expiry)},
 	OPTION_BASE_DIR(struct values),
 	{0},
 };
-
-/* Store when the tunnel ends: it may have been extended. */
-static int set_end(struct cli *cli, struct environment *environment, const struct tunnel *tunnel)
-{
-	int64_t end;
-	if (standing_expiration(cli, tunnel, &end) < 0)
-		return -1;
-	return environment_set_number(environment, cli, CONF_EXPIRATION, end);
-}
 
 /* Change the listener contact: first in the tunnel, since that can be refused. */
 static int move_listener(struct cli *cli, struct environment *environment,
@@ -51,7 +50,7 @@ static int move_listener(struct cli *cli, struct environment *environment,
 			    &tunnel) < 0)
 		return -1;
 	/* The tunnel is changed: the conf file must follow, whatever else the answer lacks. */
-	if (set_end(cli, environment, &tunnel) < 0)
+	if (environment_expiry_set(cli, environment, &tunnel) < 0)
 		failure_finish(&cli->failure);
 	tunnel_finish(&tunnel);
 	environment_warn_listener(contact);
@@ -70,7 +69,7 @@ static int fetch(struct cli *cli, struct environment *environment)
 	if (!err && standing_ended(&tunnel))
 		err = standing_explain(cli, &tunnel);
 	if (!err)
-		err = set_end(cli, environment, &tunnel);
+		err = environment_expiry_set(cli, environment, &tunnel);
 	tunnel_finish(&tunnel);
 	if (err || !contact.port || environment_is_listener(environment))
 		return err;
@@ -112,13 +111,52 @@ static int update(struct cli *cli, const struct values *values, struct environme
 	return err ? err : environment_write(environment, cli);
 }
 
+static void print_end(const struct cli *cli, const struct environment *environment, bool ended)
+{
+	if (!cli->json) {
+		printf("%s\n", ended ? "ended" : "alive");
+		return;
+	}
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "tunnel_id", environment->id);
+	cJSON_AddBoolToObject(object, "ended", ended);
+	output_json(object);
+	cJSON_Delete(object);
+}
+
+/* --expiry: what globus-streams-run asks where the time in the conf file has passed. */
+static int ask_end(struct cli *cli, const struct values *values, struct environment *environment)
+{
+	bool ended;
+	patience_set(EXPIRY_SECONDS);
+	if (values->listener_contact || values->ttl >= 0)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "--expiry changes nothing else; give it without "
+				   "--listener-contact-string and --cs-ttl");
+	if (environment_lock(environment, cli) < 0 || environment_read(environment, cli) < 0 ||
+	    environment_expiry_ask(cli, environment, &ended) < 0)
+		return -1;
+	/* The answer is valid even if it cannot be stored. */
+	if (!ended && environment_write(environment, cli) < 0) {
+		say_warning("%s", cli->failure.text ? cli->failure.text : "the conf file was kept");
+		failure_finish(&cli->failure);
+	}
+	print_end(cli, environment, ended);
+	return 0;
+}
+
 static int run(struct cli *cli, const void *given, char **words)
 {
+	const struct values *values = given;
 	struct environment environment;
-	int err = environment_init(&environment, cli, ((const struct values *)given)->base_dir,
-				   words[0]);
+	int err = environment_init(&environment, cli, values->base_dir, words[0]);
+	if (!err && values->expiry) {
+		err = ask_end(cli, values, &environment);
+		environment_finish(&environment);
+		return err;
+	}
 	if (!err)
-		err = update(cli, given, &environment);
+		err = update(cli, values, &environment);
 	if (!err && cli->json)
 		environment_print_json(&environment);
 	environment_finish(&environment);

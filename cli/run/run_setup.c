@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/base/cleanup.h"
 #include "cli/base/conf_file.h"
 #include "cli/run/run_elf.h"
+#include "cli/run/run_expiry.h"
 #include "cli/run/run_inside.h"
 #include "cli/run/run_names.h"
 #include "cli/run/run_shim.h"
@@ -47,25 +47,9 @@ struct setup {
 
 /* --- tunnels --- */
 
-static int check_expiry(const struct setup *setup, const char *id, int64_t expiration)
-{
-	cleanup_free char *option = conf_file_option(setup->base);
-	struct tm tm;
-	char when[64];
-	time_t end = (time_t)expiration;
-	if (!expiration || end > time(NULL))
-		return 0;
-	localtime_r(&end, &tm);
-	strftime(when, sizeof(when), "%F %T", &tm);
-	run_error("tunnel %s expired at %s; create a new one, or if it was extended, run: "
-		  "globus-streams environment update %s%s",
-		  id, when, option ? option : "", id);
-	return 1;
-}
-
 static int add_view(struct setup *setup, const char *id, const struct conf_view *view)
 {
-	int err = check_expiry(setup, id, view->expiration);
+	int err = run_expiry_check(setup->state->keeping.cli, setup->base, id, view->expiration);
 	if (err)
 		return err;
 	err = tunnel_add(setup->state, id, setup->base, view);

@@ -89,13 +89,17 @@ def test_a_listener_that_keeps_the_access_point_waiting(lab, tunnel):
 
 
 def test_a_tunnel_whose_time_is_over(lab, tunnel):
-    """The launcher refuses, so the doctor does; an update knows when the tunnel has been prolonged."""
+    """By the conf file: a warning while the tunnel lives, for the launcher asks Transfer; a failure once it has
+    ended."""
     for base in (tunnel.initiator, tunnel.listener):
         change_conf(base, tunnel.id, tunnel_expiration_time="1000")
         found, failed = doctor(lab, "--base-dir", base, tunnel.id)
-        assert {"time left", "launch"} <= set(failed) and "environment update" in found["time left"][1]
-        lab.cli("environment", "update", "--base-dir", base, tunnel.id)
-        assert not {"time left", "launch"} & set(doctor(lab, "--base-dir", base, tunnel.id)[1])
+        assert found["time left"][0] == "warning" and "environment update" in found["time left"][1]
+        assert found["launch"][0] == "ok" and not {"time left", "launch"} & set(failed)
+    lab.cli("tunnel", "stop", "--wait", tunnel.id)
+    for base in (tunnel.initiator, tunnel.listener):
+        change_conf(base, tunnel.id, tunnel_expiration_time="1000")
+        assert {"launch", "tunnel"} <= set(doctor(lab, "--base-dir", base, tunnel.id)[1])
 
 
 def test_a_listener_that_transfer_has_elsewhere(lab, tunnel):

@@ -273,6 +273,7 @@ def test_cleanup(cli, far):
     assert "no environment" in cli.run("environment", "cleanup", far.tunnel()).failed(2)
     assert cli.run("environment", "cleanup", "--all").status == 2 and len(far.secrets) == 1
     expire(cli, tunnel)
+    far.tunnels[tunnel]["data"]["attributes"]["state"] = "STOPPED"
     cli.run("environment", "cleanup", tunnel).ok()
     assert cli.files() == {} and far.secrets == {}
     assert [p.name for p in cli.base.iterdir() if p.name != "tokens.json" and p.name != "tokens.json.lock"] == []
@@ -296,6 +297,7 @@ def test_cleanup_of_all(cli, far):
         cli.run("environment", "initialize", tunnel).ok()
         renew(cli, tunnel)
     expire(cli, tunnels[1])
+    del far.tunnels[tunnels[1]]
     far.secrets.pop(cli.conf(tunnels[1])["lankey_id"])  # already gone
     result = cli.run("environment", "cleanup", "--all")
     assert result.status == 0 and tunnels[1] in result.out and tunnels[0] not in result.out
