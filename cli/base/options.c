@@ -231,6 +231,8 @@ void options_print(const struct option_spec *specs, FILE *out)
 {
 	for (const struct option_spec *spec = specs; !is_end(spec); spec++) {
 		char head[128];
+		if (!spec->help)
+			continue;
 		const char *value = spec->metavar ? spec->metavar : "";
 		const char *join = "";
 		if (spec->metavar)

@@ -39,6 +39,11 @@ void say_setup(bool verbose)
 	say.colour = colour_wanted(STDERR_FILENO);
 }
 
+bool say_is_verbose(void)
+{
+	return say.verbose;
+}
+
 bool say_colours_stdout(void)
 {
 	return colour_wanted(STDOUT_FILENO);

@@ -20,6 +20,9 @@ void say_waiting(const char *what);
 void say_tick(void);
 bool say_is_waiting(void);
 
+/* Whether -v was given. */
+bool say_is_verbose(void);
+
 /* To be called while waiting for another process's lock; false: a signal asks to end. */
 bool say_lock_tick(void);
 

@@ -42,7 +42,7 @@ static void offer_options(const struct option_spec *const *tables, const char *p
 {
 	for (; *tables; tables++)
 		for (const struct option_spec *spec = *tables; !is_end(spec); spec++)
-			if (spec->name)
+			if (spec->name && spec->help)
 				offer(prefix, "--", spec->name, spec->help);
 }
 
