@@ -8,6 +8,16 @@
 #include "cli/service/output.h"
 #include "cli/service/tokens.h"
 
+struct values {
+	bool yes;
+};
+
+static const struct option_spec options[] = {
+	{0, "yes", NULL, "accepted for scripts: nothing is asked anyway", OPTION_FLAG,
+	 offsetof(struct values, yes)},
+	{0},
+};
+
 static int revoke_token(struct cli *cli, const struct credentials *credentials, const char *token)
 {
 	const char *pairs[] = {"token", token, "client_id",
@@ -36,13 +46,13 @@ static int revoke_all(struct cli *cli, const struct credentials *credentials, co
 /* Revoke our tokens and take them out of the cache, whose lock is held: how many entries, or -1. */
 static int forget(struct cli *cli, const struct credentials *credentials, const char *issuer)
 {
-	cJSON *list = tokens_load(&cli->failure);
+	cJSON *list = tokens_load(cli->profile, &cli->failure);
 	if (!list)
 		return -1;
 	cJSON *taken = tokens_take(list, issuer, credentials->client, !credentials->secret);
 	int count = cJSON_GetArraySize(taken);
-	if (count &&
-	    (revoke_all(cli, credentials, taken) < 0 || tokens_save(list, &cli->failure) < 0))
+	if (count && (revoke_all(cli, credentials, taken) < 0 ||
+		      tokens_save(cli->profile, list, &cli->failure) < 0))
 		count = -1;
 	json_wipe(taken);
 	json_wipe(list);
@@ -56,7 +66,7 @@ static int run(struct cli *cli, const void *values, char **words)
 		return -1;
 	int waited;
 	cleanup_free char *issuer = cli_service_url(cli, "AUTH");
-	cleanup_fd int lock = issuer ? tokens_lock(&waited, &cli->failure) : -1;
+	cleanup_fd int lock = issuer ? tokens_lock(cli->profile, &waited, &cli->failure) : -1;
 	int count = lock < 0 ? -1 : forget(cli, &credentials, issuer);
 	if (count < 0)
 		return -1;
@@ -74,5 +84,8 @@ static int run(struct cli *cli, const void *values, char **words)
 const struct command logout_command = {
 	.name = "logout",
 	.summary = "revoke and delete the tokens stored on this machine",
+	.about = "Those of the profile and the client in use. The client id stays remembered.",
+	.options = options,
+	.values_size = sizeof(struct values),
 	.run = run,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/base/cleanup.h"
+#include "cli/base/profile.h"
 #include "cli/base/say.h"
 #include "cli/base/suggest.h"
 #include "cli/base/text.h"
@@ -17,7 +18,7 @@
 /* Options that every command takes. */
 struct common {
 	bool help, verbose, version;
-	const char *format;
+	const char *format, *profile;
 };
 
 static const struct option_spec common_options[] = {
@@ -25,6 +26,8 @@ static const struct option_spec common_options[] = {
 	 offsetof(struct common, format)},
 	{'v', "verbose", NULL, "log each step to stderr", OPTION_FLAG,
 	 offsetof(struct common, verbose)},
+	{0, "profile", "NAME", "use this set of tokens", OPTION_TEXT,
+	 offsetof(struct common, profile)},
 	{'h', "help", NULL, "show this help", OPTION_FLAG, offsetof(struct common, help)},
 	{'V', "version", NULL, "show the version", OPTION_FLAG, offsetof(struct common, version)},
 	{0},
@@ -199,10 +202,20 @@ static int check_words(struct cli *cli, const struct place *place, size_t count,
 	return 0;
 }
 
+/* --profile, else GLOBUS_PROFILE, which is checked when tokens are needed. */
+static int choose_profile(struct cli *cli, const char *given)
+{
+	const char *usual = getenv("GLOBUS_PROFILE");
+	cli->profile = given ? given : usual && *usual ? usual : NULL;
+	return given ? profile_check(given, "--profile", &cli->failure) : 0;
+}
+
 static int apply_common(struct cli *cli, const struct common *common)
 {
 	say_setup(common->verbose);
-	cli->asking = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+	cli->asking = isatty(STDERR_FILENO);
+	if (choose_profile(cli, common->profile) < 0)
+		return -1;
 	if (!common->format || strcmp(common->format, "text") == 0)
 		return 0;
 	if (strcmp(common->format, "json") != 0)

@@ -1,10 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/base/cleanup.h"
 #include "cli/base/conf_file.h"
+#include "cli/base/patience.h"
 #include "cli/base/say.h"
+#include "cli/base/terminal.h"
 #include "cli/command/command.h"
 #include "cli/command/environment.h"
 #include "cli/environment/environment_expiry.h"
@@ -145,14 +148,24 @@ static int clean_id(struct cli *cli, struct sweep *sweep, const char *id)
 	return done;
 }
 
+static bool may_wait(void)
+{
+	return !patience_gives_up(0);
+}
+
 static bool is_sure(struct cli *cli)
 {
 	char answer[16] = "";
-	if (!cli->asking)
+	struct terminal terminal;
+	/* A script with a stdin of its own is not asked. */
+	if (!cli->asking || !isatty(STDIN_FILENO) || terminal_open(&terminal) < 0)
 		return true;
-	fprintf(stderr, "Delete all environments, including those of tunnels that have not "
-			"expired? [y/N] ");
-	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
+	fprintf(terminal.out, "Delete all environments, including those of tunnels that have not "
+			      "expired? [y/N] ");
+	fflush(terminal.out);
+	int err = terminal_read_line(&terminal, answer, sizeof(answer), may_wait);
+	terminal_close(&terminal);
+	return !err && (*answer == 'y' || *answer == 'Y');
 }
 
 static int clean_all(struct cli *cli, struct sweep *sweep)

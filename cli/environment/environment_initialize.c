@@ -42,7 +42,7 @@ static const struct option_spec options[] = {
 	 offsetof(struct values, listener_contact)},
 	{0, "listener", NULL, "keep the tunnel's listener contact (listener side)", OPTION_FLAG,
 	 offsetof(struct values, listener)},
-	{0, "globus-contact", "HOST:PORT", "also route HOST:PORT through the tunnel (repeatable)",
+	{0, "globus-contact", "HOST:PORT", "route HOST:PORT through the tunnel (repeatable)",
 	 OPTION_LIST, offsetof(struct values, globus_contacts)},
 	{0, "cs-ttl", "SECONDS", "use a stored contact for SECONDS (default 10)", OPTION_NUMBER,
 	 offsetof(struct values, ttl), 0, CONTACT_TTL_MAX},

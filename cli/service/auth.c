@@ -9,15 +9,13 @@
 #include "cli/base/cleanup.h"
 #include "cli/base/say.h"
 #include "cli/service/answer.h"
+#include "cli/service/client.h"
 #include "cli/service/json.h"
 #include "cli/service/tokens.h"
 
 #define EARLY_S    60 /* a token is renewed this long before it ends */
 #define TOKEN_MAX  16384
 #define OTHERS_MAX 100 /* further tokens in an answer */
-
-#define LOGIN_HINT                                                                                 \
-	"run: globus-streams login (or set GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET)"
 
 static const char *environment(const char *name)
 {
@@ -35,15 +33,8 @@ int auth_credentials(struct cli *cli, struct credentials *credentials)
 				   "both or neither",
 				   client ? "ID" : "SECRET", client ? "SECRET" : "ID");
 	if (!client)
-		client = environment("GLOBUS_STREAMS_CLIENT_ID");
-	if (!client && GS_CLIENT_ID[0])
-		client = GS_CLIENT_ID;
-	if (!client)
-		return failure_set(&cli->failure, STATUS_LOGIN,
-				   "not logged in, and no client is configured; set "
-				   "GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET, or set "
-				   "GLOBUS_STREAMS_CLIENT_ID and run: globus-streams login");
-	*credentials = (struct credentials){client, secret};
+		return client_choose(cli, credentials);
+	*credentials = (struct credentials){client, secret, "GLOBUS_CLI_CLIENT_ID"};
 	return 0;
 }
 
@@ -67,7 +58,8 @@ static int refused(struct cli *cli, const struct credentials *credentials, long 
 			    status, said);
 	else if (error && strcmp(error, "invalid_grant") == 0)
 		failure_set(&cli->failure, STATUS_LOGIN,
-			    "the login is no longer valid (%s); run: globus-streams login", said);
+			    "the login is no longer valid (%s); run: %s --force", said,
+			    cli_login_command(cli));
 	else
 		failure_set(&cli->failure, STATUS_FAILED, "Auth answered HTTP %ld: %s%s", status,
 			    said, status >= 500 ? "; try again later" : "");
@@ -178,9 +170,8 @@ static int keep_one(struct cli *cli, const struct credentials *credentials, cons
 	return tokens_set(list, &name, &token, &cli->failure);
 }
 
-/* Put every token of a token answer into the list. */
-static int take_all(struct cli *cli, const struct credentials *credentials, cJSON *list,
-		    const cJSON *answer)
+int auth_take(struct cli *cli, const struct credentials *credentials, cJSON *list,
+	      const cJSON *answer)
 {
 	cleanup_free char *issuer = cli_service_url(cli, "AUTH");
 	if (!issuer || keep_one(cli, credentials, issuer, list, answer) < 0)
@@ -200,23 +191,13 @@ static int take_all(struct cli *cli, const struct credentials *credentials, cJSO
 	return 0;
 }
 
-/* A cache that cannot be written only costs time. */
-static void save(const cJSON *list)
+void auth_save(const struct cli *cli, const cJSON *list)
 {
 	struct failure saving = {0};
-	if (tokens_save(list, &saving) < 0) {
+	if (tokens_save(cli->profile, list, &saving) < 0) {
 		say_warning("the token is not stored: %s", saving.text);
 		failure_finish(&saving);
 	}
-}
-
-int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *list,
-	      const cJSON *answer)
-{
-	if (take_all(cli, credentials, list, answer) < 0)
-		return -1;
-	save(list);
-	return 0;
 }
 
 /* Whether scopes has that one word. */
@@ -249,16 +230,33 @@ static char *valid(const cJSON *list, const struct token_name *name, const char 
 	return strdup(token.access);
 }
 
-static int login_needed(struct cli *cli, const char *server, const char *scope, bool logged_in)
+static int login_needed(struct cli *cli, const char *client, const char *server, const char *scope,
+			bool known)
 {
-	if (strcmp(server, TRANSFER_SERVER) == 0)
-		return failure_set(&cli->failure, STATUS_LOGIN, "%s; " LOGIN_HINT,
-				   logged_in ? "the login does not cover Transfer"
-					     : "not logged in");
+	const char *login = cli_login_command(cli);
+	bool transfer = strcmp(server, TRANSFER_SERVER) == 0,
+	     auth = strcmp(server, AUTH_SERVER) == 0;
+	/* Every login covers these two. */
+	if (!known && (transfer || auth))
+		return failure_set(&cli->failure, STATUS_LOGIN,
+				   "not logged in (client %s, %s%s); run: %s (or set "
+				   "GLOBUS_CLI_CLIENT_ID and GLOBUS_CLI_CLIENT_SECRET)",
+				   client, cli->profile ? "profile " : "default profile",
+				   cli->profile ? cli->profile : "", login);
+	if (transfer)
+		return failure_set(&cli->failure, STATUS_LOGIN,
+				   "the login does not cover Transfer; run: %s --force", login);
+	if (auth && strncmp(scope, AUTH_SCOPES " ", strlen(AUTH_SCOPES " ")) == 0)
+		scope += strlen(AUTH_SCOPES " ");
+	if (auth)
+		return failure_set(
+			&cli->failure, STATUS_LOGIN,
+			"the login lacks the consent that this needs; run: %s --scope '%s'", login,
+			scope);
 	return failure_set(&cli->failure, STATUS_LOGIN,
-			   "the login does not cover the GCS Manager of endpoint %s; run: "
-			   "globus-streams login --scope '%s'",
-			   server, scope);
+			   "the login does not cover the GCS Manager of endpoint %s; run: %s "
+			   "--scope '%s'",
+			   server, login, scope);
 }
 
 /* Ask Auth for a new token. list: the cache as it is. */
@@ -269,7 +267,7 @@ static int ask_anew(struct cli *cli, const struct credentials *credentials,
 	struct token old = {0};
 	bool known = tokens_find(list, name, &old) == 0;
 	if (!credentials->secret && (!known || !old.refresh || !has_scope(old.scope, scope)))
-		return login_needed(cli, name->server, scope, known);
+		return login_needed(cli, credentials->client, name->server, scope, known);
 	const char *by_secret[] = {"grant_type", "client_credentials", "scope", scope, NULL};
 	const char *by_login[] = {"grant_type", "refresh_token", "refresh_token",
 				  old.refresh,  "client_id",     credentials->client,
@@ -282,10 +280,10 @@ static int keep_anew(struct cli *cli, const struct credentials *credentials,
 		     const struct token_name *name, const cJSON *answer, char **token)
 {
 	struct token fresh;
-	cJSON *list = tokens_load(&cli->failure);
+	cJSON *list = tokens_load(cli->profile, &cli->failure);
 	if (!list)
 		return -1;
-	int err = take_all(cli, credentials, list, answer);
+	int err = auth_take(cli, credentials, list, answer);
 	/* An expired token is the old one: the answer had none for this server. */
 	if (!err && tokens_find(list, name, &fresh) == 0 && fresh.expires > (int64_t)time(NULL))
 		*token = strdup(fresh.access);
@@ -293,7 +291,7 @@ static int keep_anew(struct cli *cli, const struct credentials *credentials,
 		err = failure_set(&cli->failure, STATUS_FAILED, "Auth returned no token for %s",
 				  name->server);
 	if (!err)
-		save(list);
+		auth_save(cli, list);
 	json_wipe(list);
 	return err;
 }
@@ -303,8 +301,8 @@ static int renew(struct cli *cli, const struct credentials *credentials,
 		 char **token)
 {
 	int waited, again;
-	int lock = tokens_lock(&waited, &cli->failure);
-	cJSON *list = lock < 0 ? NULL : tokens_load(&cli->failure), *answer = NULL;
+	int lock = tokens_lock(cli->profile, &waited, &cli->failure);
+	cJSON *list = lock < 0 ? NULL : tokens_load(cli->profile, &cli->failure), *answer = NULL;
 	int err = list ? 0 : -1;
 	/* Another process may have renewed it already. */
 	if (!err)
@@ -316,7 +314,7 @@ static int renew(struct cli *cli, const struct credentials *credentials,
 			close(lock);
 		err = ask_anew(cli, credentials, name, scope, list, &answer);
 		if (waited)
-			lock = tokens_lock(&again, &cli->failure);
+			lock = tokens_lock(cli->profile, &again, &cli->failure);
 		if (!err)
 			err = lock < 0 ? -1 : keep_anew(cli, credentials, name, answer, token);
 	}
@@ -335,7 +333,7 @@ int auth_token(struct cli *cli, const char *server, const char *scope, const cha
 	if (auth_credentials(cli, &credentials) < 0)
 		return -1;
 	cleanup_free char *issuer = cli_service_url(cli, "AUTH");
-	cJSON *list = issuer ? tokens_load(&cli->failure) : NULL;
+	cJSON *list = issuer ? tokens_load(cli->profile, &cli->failure) : NULL;
 	if (!list)
 		return -1;
 	struct token_name name = {server, issuer, credentials.client, !credentials.secret};

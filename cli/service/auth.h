@@ -13,14 +13,18 @@
 #define AUTH_SERVER "auth.globus.org"
 #define AUTH_SCOPES "openid profile email"
 
-/* Our identity towards Auth. Texts belong to the environment. */
+/* What Auth needs besides, to list the identities that are linked to the user's. */
+#define IDENTITIES_SCOPE "urn:globus:auth:scope:auth.globus.org:view_identity_set"
+
+/* Our identity towards Auth. Texts belong to the environment and to cli. */
 struct credentials {
 	const char *client;
 	const char *secret; /* NULL: a user's login */
+	const char *source; /* what named the client: "GLOBUS_STREAMS_CLIENT_ID" */
 };
 
-/* GLOBUS_CLI_CLIENT_ID and _SECRET take precedence over the client for logins. 0, or -1 with
- * cli->failure: one without the other, or no client. */
+/* GLOBUS_CLI_CLIENT_ID and _SECRET take precedence over the client for logins (client.h). 0, or -1
+ * with cli->failure: one without the other, or no client. */
 int auth_credentials(struct cli *cli, struct credentials *credentials);
 
 /* The scope for an endpoint's GCS Manager. Free it. */
@@ -37,8 +41,12 @@ int auth_token(struct cli *cli, const char *server, const char *scope, const cha
 int auth_request(struct cli *cli, const struct credentials *credentials, const char *path,
 		 const char *const *pairs, cJSON **answer);
 
-/* Put every token of a token answer into the cache, under its lock, which the caller holds. */
-int auth_keep(struct cli *cli, const struct credentials *credentials, cJSON *list,
+/* Put every token of a token answer into the list. */
+int auth_take(struct cli *cli, const struct credentials *credentials, cJSON *list,
 	      const cJSON *answer);
+
+/* Make the list the cache, under its lock, which the caller holds. If that is not possible, there
+ * is a warning: a cache that cannot be written only costs time. */
+void auth_save(const struct cli *cli, const cJSON *list);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cli/base/cleanup.h"
 #include "cli/base/proxy.h"
 #include "cli/base/say.h"
+#include "cli/base/terminal.h"
 #include "cli/service/answer.h"
 #include "cli/service/auth.h"
 #include "cli/service/json.h"
@@ -62,13 +63,15 @@ static int demanded(struct cli *cli, const struct call *call, const struct deman
 		return failure_memory(&cli->failure);
 	struct credentials credentials;
 	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
-	failure_set(&cli->failure, STATUS_LOGIN, "%s requires a new login (%s); %s%s%s%s%s%s",
-		    call->service, demands->message ? demands->message : "no reason given",
+	failure_set(&cli->failure, STATUS_LOGIN,
+		    "%s requires a new login (%s); %srun: %s --force%s%s%s%s%s", call->service,
+		    demands->message ? demands->message : "no reason given",
 		    client ? "client credentials cannot do that: ask its administrator to allow "
 			     "the client, or unset GLOBUS_CLI_CLIENT_ID and "
-			     "GLOBUS_CLI_CLIENT_SECRET and run: globus-streams login --force"
-			   : "run: globus-streams login --force",
-		    scopes, identities, policies, domains, demands->mfa ? " --mfa" : "");
+			     "GLOBUS_CLI_CLIENT_SECRET and "
+			   : "",
+		    cli_login_command(cli), scopes, identities, policies, domains,
+		    demands->mfa ? " --mfa" : "");
 	return -1;
 }
 
@@ -80,10 +83,11 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
 	if (status == 401 && call->scope)
 		failure_set(&cli->failure, client ? STATUS_FAILED : STATUS_LOGIN,
-			    "%s rejected the token (HTTP 401: %s); %s", call->service, said,
+			    "%s rejected the token (HTTP 401: %s); %s%s%s", call->service, said,
 			    client ? "check GLOBUS_CLI_CLIENT_ID, and that Auth and the service "
 				     "belong to the same Globus environment"
-				   : "run: globus-streams login");
+				   : "run: ",
+			    client ? "" : cli_login_command(cli), client ? "" : " --force");
 	else if (status == 403)
 		failure_set(&cli->failure, STATUS_FAILED,
 			    "%s denies access to %s (HTTP 403: %s); ask its owner, or use another "
@@ -189,13 +193,15 @@ static int judge(struct cli *cli, const struct call *call, long status,
 static int ask_login(struct cli *cli, const struct call *call, const struct demands *demands)
 {
 	struct credentials credentials;
+	struct terminal terminal = {.in = -1};
 	struct failure reason = cli->failure;
 	cleanup_free char *scopes = NULL;
 	cli->failure = (struct failure){0};
 	if (!cli->asking || cli->asked || auth_credentials(cli, &credentials) < 0 ||
 	    credentials.secret ||
 	    asprintf(&scopes, "%s %s%s%s", LOGIN_SCOPES, call->scope, demands->scopes ? " " : "",
-		     demands->scopes ? demands->scopes : "") < 0) {
+		     demands->scopes ? demands->scopes : "") < 0 ||
+	    terminal_open(&terminal) < 0) {
 		failure_finish(&cli->failure);
 		cli->failure = reason;
 		return -1;
@@ -204,8 +210,13 @@ static int ask_login(struct cli *cli, const struct call *call, const struct dema
 	say_note("%s requires a login%s%s", call->service, demands->message ? ": " : "",
 		 demands->message ? demands->message : "");
 	failure_finish(&reason);
-	struct login_wish wish = {scopes, demands, login_flow_has_browser(), stderr};
-	return login_flow(cli, &credentials, &wish);
+	struct login_wish wish = {.scopes = scopes,
+				  .demands = demands,
+				  .browser = login_flow_has_browser(),
+				  .terminal = &terminal};
+	int err = login_flow(cli, &credentials, &wish);
+	terminal_close(&terminal);
+	return err;
 }
 
 static int attempt(struct cli *cli, const struct call *call, const char *body,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/base/profile.h"
 #include "cli/base/text.h"
 #include "protocol/contact.h"
 
@@ -88,6 +89,14 @@ int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37])
 				   where_listed(what));
 	uuid_format(bytes, id);
 	return 0;
+}
+
+const char *cli_login_command(const struct cli *cli)
+{
+	static char command[sizeof("globus-streams login --profile ") + PROFILE_NAME_MAX];
+	snprintf(command, sizeof(command), "globus-streams login%s%s",
+		 cli->profile ? " --profile " : "", cli->profile ? cli->profile : "");
+	return command;
 }
 
 void cli_finish(struct cli *cli)

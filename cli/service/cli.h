@@ -11,8 +11,11 @@
 
 struct cli {
 	bool json;   /* --format json */
-	bool asking; /* stdin and stderr are terminals: the user can be asked */
+	bool asking; /* stderr is a terminal: the user may be asked, on the controlling one */
 	bool asked;  /* asked for a login, at most once per run */
+	const char *profile;       /* whose tokens are used; NULL: the default one */
+	char client[37];           /* the client for logins (client.c) */
+	const char *client_source; /* what named it; NULL: not looked for yet */
 	struct failure failure;
 	struct http *http; /* NULL until cli_http() */
 	int tries;         /* that the last call took */
@@ -34,6 +37,10 @@ char *cli_service_url(struct cli *cli, const char *name);
 /* A UUID from the command line in lower case into id; what says which. 0, or -1 with cli->failure
  * (wrong usage). */
 int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37]);
+
+/* The command to log in with: "globus-streams login", with the profile in use. Valid until the
+ * next call. */
+const char *cli_login_command(const struct cli *cli);
 
 void cli_finish(struct cli *cli);
 

@@ -3,7 +3,6 @@
 #include <cjson/cJSON.h>
 #include <ctype.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "cli/base/cleanup.h"
 #include "cli/base/patience.h"
 #include "cli/base/say.h"
+#include "cli/service/client.h"
 #include "cli/service/json.h"
 #include "cli/service/loopback.h"
 #include "cli/service/pkce.h"
@@ -122,30 +122,38 @@ static bool open_browser(const char *address)
 	       (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static int read_code(struct cli *cli, struct flow *flow, FILE *out)
+/* Whether to go on waiting for the user. */
+static bool may_wait(void)
 {
-	fprintf(out, "Enter the code: ");
-	fflush(out);
-	/* A signal that comes just before read() would not interrupt it. */
-	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-	while (poll(&input, 1, 100) <= 0) {
-		if (patience_gives_up(0))
-			return patience_fail(&cli->failure, "");
-		if (!patience_left_ms(1))
-			return failure_set(
-				&cli->failure, STATUS_LOGIN,
-				"no code was entered in time; run: globus-streams login");
-	}
-	if (!fgets(flow->code, sizeof(flow->code), stdin))
-		flow->code[0] = '\0';
-	char *start = flow->code + strspn(flow->code, " \t\r\n");
-	size_t len = strcspn(start, " \t\r\n");
+	return !patience_gives_up(0) && patience_left_ms(1);
+}
+
+static int not_read(struct cli *cli, const struct terminal *terminal, int err)
+{
+	/* What comes next belongs on a line of its own. */
+	fputc('\n', terminal->out);
+	fflush(terminal->out);
+	if (err == -EINTR && patience_gives_up(0))
+		return patience_fail(&cli->failure, "");
+	const char *why = err == -EINTR     ? "no code was entered in time"
+			  : err == -ENODATA ? "no code was entered"
+					    : "the code cannot be read";
+	return failure_set(&cli->failure, STATUS_LOGIN, "%s; run on a terminal: %s", why,
+			   cli_login_command(cli));
+}
+
+static int read_code(struct cli *cli, struct flow *flow, const struct terminal *terminal)
+{
+	fprintf(terminal->out, "Enter the code: ");
+	fflush(terminal->out);
+	int err = terminal_read_line(terminal, flow->code, sizeof(flow->code), may_wait);
+	if (err)
+		return not_read(cli, terminal, err);
+	char *start = flow->code + strspn(flow->code, " \t\r");
+	size_t len = strcspn(start, " \t\r");
 	memmove(flow->code, start, len);
 	flow->code[len] = '\0';
-	if (len == 0)
-		return failure_set(&cli->failure, STATUS_LOGIN,
-				   "no code was entered; run: globus-streams login");
-	return 0;
+	return len ? 0 : not_read(cli, terminal, -ENODATA);
 }
 
 static int catch_code(struct cli *cli, struct flow *flow)
@@ -158,13 +166,23 @@ static int catch_code(struct cli *cli, struct flow *flow)
 				   flow->code);
 	if (err)
 		return failure_set(&cli->failure, STATUS_LOGIN,
-				   "the browser did not return a login (%s); try: globus-streams "
-				   "login --no-browser",
-				   strerror(-err));
+				   "the browser did not return a login (%s); try: %s --no-browser",
+				   strerror(-err), cli_login_command(cli));
 	return 0;
 }
 
-static int redeem(struct cli *cli, struct flow *flow, const struct credentials *credentials)
+/* An id that cannot be stored only has to be given again. */
+static void remember(const struct cli *cli, const struct flow *flow,
+		     const struct credentials *credentials)
+{
+	struct failure saving = {0};
+	if (client_remember(cli, flow->issuer, credentials->client, &saving) < 0)
+		say_warning("the client id is not stored: %s", saving.text);
+	failure_finish(&saving);
+}
+
+static int redeem(struct cli *cli, struct flow *flow, const struct credentials *credentials,
+		  bool remembers)
 {
 	const char *pairs[] = {
 		"grant_type",    "authorization_code", "code",      flow->code,
@@ -180,9 +198,14 @@ static int redeem(struct cli *cli, struct flow *flow, const struct credentials *
 				    "too old; log in again to get a new one");
 		return -1;
 	}
-	cleanup_fd int lock = tokens_lock(&waited, &cli->failure);
-	cJSON *list = lock < 0 ? NULL : tokens_load(&cli->failure);
-	int err = list ? auth_keep(cli, credentials, list, answer) : -1;
+	cleanup_fd int lock = tokens_lock(cli->profile, &waited, &cli->failure);
+	cJSON *list = lock < 0 ? NULL : tokens_load(cli->profile, &cli->failure);
+	int err = list ? auth_take(cli, credentials, list, answer) : -1;
+	/* before the tokens: without its client a login cannot be used */
+	if (!err && remembers)
+		remember(cli, flow, credentials);
+	if (!err)
+		auth_save(cli, list);
 	json_wipe(list);
 	json_wipe(answer);
 	return err;
@@ -241,16 +264,18 @@ static int perform(struct cli *cli, struct flow *flow, const struct credentials 
 	if (prepare(cli, flow, credentials, wish, wish->browser) < 0)
 		return -1;
 	bool paste = flow->listener < 0;
-	fprintf(wish->out, "%s\n\n    %s\n\n",
+	FILE *out = wish->terminal->out;
+	/* The address alone on its line, however long: it has to be copied whole. */
+	fprintf(out, "%s\n\n%s\n\n",
 		paste ? "Log in at this address, and paste the code that its page shows:"
 		      : "Log in with the browser. If it has not opened, go to:",
 		flow->address);
 	/* If the address cannot be shown, no login is possible. */
-	if (fflush(wish->out) != 0)
+	if (fflush(out) != 0)
 		return failure_set(&cli->failure, STATUS_FAILED,
 				   "cannot print the login address: %s", strerror(errno));
-	err = paste ? read_code(cli, flow, wish->out) : catch_code(cli, flow);
-	return err ? err : redeem(cli, flow, credentials);
+	err = paste ? read_code(cli, flow, wish->terminal) : catch_code(cli, flow);
+	return err ? err : redeem(cli, flow, credentials, wish->remember);
 }
 
 int login_flow(struct cli *cli, const struct credentials *credentials,

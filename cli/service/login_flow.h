@@ -4,18 +4,19 @@
 /* A user's login: authorization code with PKCE. */
 
 #include <stdbool.h>
-#include <stdio.h>
 
+#include "cli/base/terminal.h"
 #include "cli/service/answer.h"
 #include "cli/service/auth.h"
 
 #define LOGIN_SCOPES AUTH_SCOPES " " TRANSFER_SCOPE
 
 struct login_wish {
-	const char *scopes;            /* separated by spaces */
-	const struct demands *demands; /* requirements for the login; NULL: none */
-	bool browser;                  /* open one and catch the redirect, if possible */
-	FILE *out;                     /* where the address is printed */
+	const char *scopes;              /* separated by spaces */
+	const struct demands *demands;   /* requirements for the login; NULL: none */
+	bool browser;                    /* open one and catch the redirect, if possible */
+	const struct terminal *terminal; /* where the address is printed and the code read */
+	bool remember;                   /* the client id, for later logins and commands */
 };
 
 /* Whether this is a desktop whose browser reaches our loopback. */

@@ -8,9 +8,9 @@
 #include <time.h>
 
 #include "cli/base/cleanup.h"
-#include "cli/base/conf_file.h"
 #include "cli/base/file.h"
 #include "cli/base/patience.h"
+#include "cli/base/profile.h"
 #include "cli/base/say.h"
 #include "cli/service/json.h"
 
@@ -42,23 +42,6 @@ static int read_entry(const cJSON *item, struct entry *entry)
 			 &at);
 }
 
-/* "<folder>/tokens.json" and tail; *folder too, unless NULL. */
-static char *path_of(const char *tail, char **folder, struct failure *failure)
-{
-	char *base = conf_file_base(NULL), *path = NULL;
-	if (!base)
-		failure_set(failure, STATUS_FAILED, "cannot find the home folder: %s; set HOME",
-			    strerror(errno));
-	else if (asprintf(&path, "%s/" FILE_NAME "%s", base, tail) < 0)
-		path = NULL;
-	if (base && !path)
-		failure_memory(failure);
-	if (folder && path)
-		*folder = steal_pointer(base);
-	free(base);
-	return path;
-}
-
 static cJSON *parse(const char *path, const char *text, size_t len)
 {
 	cJSON *document = json_parse(text, len);
@@ -74,9 +57,9 @@ static cJSON *parse(const char *path, const char *text, size_t len)
 	return cJSON_CreateArray();
 }
 
-cJSON *tokens_load(struct failure *failure)
+cJSON *tokens_load(const char *profile, struct failure *failure)
 {
-	cleanup_free char *path = path_of("", NULL, failure);
+	cleanup_free char *path = profile_path(profile, FILE_NAME, NULL, failure);
 	if (!path)
 		return NULL;
 	char *text = NULL;
@@ -186,9 +169,10 @@ static char *format(const cJSON *list)
 	return text;
 }
 
-int tokens_save(const cJSON *list, struct failure *failure)
+int tokens_save(const char *profile, const cJSON *list, struct failure *failure)
 {
-	cleanup_free char *folder = NULL, *path = path_of("", &folder, failure);
+	cleanup_free char *folder = NULL;
+	cleanup_free char *path = profile_path(profile, FILE_NAME, &folder, failure);
 	if (!path)
 		return -1;
 	char *text = format(list);
@@ -207,9 +191,10 @@ int tokens_save(const cJSON *list, struct failure *failure)
 	return 0;
 }
 
-int tokens_lock(int *waited, struct failure *failure)
+int tokens_lock(const char *profile, int *waited, struct failure *failure)
 {
-	cleanup_free char *folder = NULL, *path = path_of(".lock", &folder, failure);
+	cleanup_free char *folder = NULL;
+	cleanup_free char *path = profile_path(profile, FILE_NAME ".lock", &folder, failure);
 	if (!path)
 		return -1;
 	int fd = file_make_folder(folder);

@@ -8,6 +8,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -314,8 +315,19 @@ static void remove_folder(void)
 	rmdir(world.folder);
 }
 
+/* A terminal that the tests are run from is not asked. */
+static void detach(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0)
+		ioctl(fd, TIOCNOTTY);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void make_folder(void)
 {
+	detach();
 	snprintf(world.folder, sizeof(world.folder), "%s/gs-services-XXXXXX",
 		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(world.folder));

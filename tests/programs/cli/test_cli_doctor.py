@@ -7,6 +7,8 @@ import shutil
 from lab import CLI, RUN, change_conf, free_port, wait_listening
 from odd_gateways import OddGateway, closes_at_once, refuses
 
+CLIENT = "22222222-2222-4222-8222-222222222222"
+
 
 def doctor(lab, *words, env=None):
     """The verdict and the message of each check."""
@@ -136,10 +138,10 @@ def test_the_token_for_the_manager(lab, tunnel):
     tokens = lab.home / ".globus" / "streams" / "tokens.json"
     document = json.loads(tokens.read_text())
     for entry in document["tokens"]:
-        entry.update(kind="login", client_id="x", refresh_token="r")
+        entry.update(kind="login", client_id=CLIENT, refresh_token="r")
     document["tokens"] = [e for e in document["tokens"] if e["resource_server"] == "transfer.api.globus.org"]
     tokens.write_text(json.dumps(document))
-    login = {"GLOBUS_CLI_CLIENT_ID": None, "GLOBUS_CLI_CLIENT_SECRET": None, "GLOBUS_STREAMS_CLIENT_ID": "x"}
+    login = {"GLOBUS_CLI_CLIENT_ID": None, "GLOBUS_CLI_CLIENT_SECRET": None, "GLOBUS_STREAMS_CLIENT_ID": CLIENT}
     found, failed = doctor(lab, *where, env=login)
     assert found["login"][0] == "ok" and found["GCS Manager"][0] == "warning" and "launch" not in failed
     assert "globus-streams login --scope" in found["GCS Manager"][1]

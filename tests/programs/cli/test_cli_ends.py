@@ -186,7 +186,7 @@ def test_an_ignored_signal_stays_ignored(cli, far):
 
 def run_into(cli, stdout, *words):
     done = subprocess.run([str(PROGRAM), *words], env=cli.environment, stdout=stdout, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, text=True, timeout=20)
+                          stdin=subprocess.DEVNULL, text=True, timeout=20, start_new_session=True)
     return Result(done.returncode, "", done.stderr)
 
 

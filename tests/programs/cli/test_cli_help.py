@@ -38,6 +38,11 @@ def options(*path):
     return set(re.findall(r"^  (?:-\w, |    )?--([a-z-]+)", text, re.M))
 
 
+def aliases(*path):
+    """Further names of options, which the help only mentions."""
+    return set(re.findall(r"\(or --([a-z-]+)\)", output(*path, "--help")))
+
+
 ALL = list(commands())
 
 
@@ -73,7 +78,7 @@ def test_man_page_has_every_command_and_option_and_no_others():
         section = section_of(path)
         assert section, f"the man page lacks {' '.join(path)}"
         said = set(re.findall(r"\*--([a-z-]+)\*", section)) - {"format"}
-        assert said == options(*path) - common, path
+        assert said == (options(*path) | aliases(*path)) - common, path
 
 
 def test_completions_offer_what_help_shows():

@@ -112,7 +112,6 @@ def test_not_logged_in(cli, far):
     tunnel = far.active()
     for words in (("tunnel", "show", tunnel), ("environment", "initialize", tunnel), ("whoami",)):
         assert "globus-streams login" in cli.run(*words).failed(4)
-    assert "GLOBUS_STREAMS_CLIENT_ID" in cli.run("login", env={"GLOBUS_STREAMS_CLIENT_ID": None}).failed(4)
 
 
 def test_a_login_that_is_missing_is_started(cli, far):

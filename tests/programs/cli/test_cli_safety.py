@@ -27,7 +27,8 @@ def traced(cli, options, *words, typed=""):
     """Run under strace: its status, stdout, stderr, and the trace."""
     trace = cli.home / "trace"
     done = subprocess.run(["strace", "-f", "-o", str(trace), *options, str(PROGRAM),
-                           *map(str, words)], env=cli.environment, capture_output=True, text=True, input=typed)
+                           *map(str, words)], env=cli.environment, capture_output=True, text=True, input=typed,
+                          start_new_session=True)
     text = trace.read_text(errors="replace")
     trace.unlink()
     return done, text
@@ -124,6 +125,24 @@ def test_a_login_is_the_old_or_the_new_one(cli, far):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         seen.add(path.read_bytes() == old)
     assert seen == {True, False}
+
+
+@pytest.mark.limit(300)
+def test_a_login_is_never_without_its_client(cli, far):
+    for name in ("GLOBUS_CLI_CLIENT_ID", "GLOBUS_CLI_CLIENT_SECRET"):
+        cli.environment.pop(name)
+    far.rule("POST", "/v2/oauth2/token", lambda request, usual: Answer(200, far.new_token(
+        far_side.TRANSFER, far_side.TRANSFER_SCOPE, "refresh-1")))
+    tokens, client, seen = cli.base / "tokens.json", cli.base / "client.json", set()
+
+    def reset():
+        shutil.rmtree(cli.base, ignore_errors=True)
+
+    for _ in killed_at_each(cli, reset, "login", "--no-browser", "--client-id", far_side.CLIENT_ID, typed="code\n"):
+        seen.add((client.exists(), tokens.exists()))
+        if client.exists():
+            assert json.loads(client.read_text())["clients"] == {far.url: far_side.CLIENT_ID}
+    assert seen == {(False, False), (True, False), (True, True)}
 
 
 def test_what_is_renamed_is_on_the_disk(cli, far):

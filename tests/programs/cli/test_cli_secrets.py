@@ -83,7 +83,8 @@ def test_every_command(cli, far, tmp_path):
     def run(*words, env=None, status=0, code=None):
         trace = Trace(tmp_path / "trace")
         process = subprocess.Popen([*trace.wrapper, str(CLI), "-v", *words], env={**cli.environment, **(env or {})},
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   start_new_session=True)
         said = ""
         if code:
             while "authorize?" not in said:
