@@ -50,7 +50,7 @@ int limit_set(struct limits *limits, const char *text, const char **why)
 		char *end;
 		if (strlen(name) != len || strncmp(name, text, len) != 0)
 			continue;
-		*why = "write NAME=N, with N from 1 to the maximum in globus-streams-run(1), LIMITS";
+		*why = "write NAME=N, N from 1 to its maximum (LIMITS in globus-streams-run(1))";
 		if (text[len] != '=' || text[len + 1] < '0' || text[len + 1] > '9')
 			return -EINVAL;
 		errno = 0;
