@@ -233,17 +233,19 @@ void options_print(const struct option_spec *specs, FILE *out)
 		char head[128];
 		if (!spec->help)
 			continue;
+		bool twice = spec[1].name && !spec[1].help;
 		const char *value = spec->metavar ? spec->metavar : "";
 		const char *join = "";
 		if (spec->metavar)
 			join = spec->kind == OPTION_MAYBE ? "[=" : spec->name ? "=" : " ";
 		char letter[] = {'-', spec->letter, '\0'};
-		snprintf(head, sizeof(head), "  %s%s%s%s%s%s%s", spec->letter ? letter : "  ",
+		snprintf(head, sizeof(head), "  %s%s%s%s%s%s%s%s", spec->letter ? letter : "  ",
 			 !spec->name    ? ""
 			 : spec->letter ? ", --"
 					: "  --",
-			 spec->name ? spec->name : "", join, value,
-			 spec->kind == OPTION_MAYBE ? "]" : "", "");
+			 spec->name ? spec->name : "", twice ? ", --" : "",
+			 twice ? spec[1].name : "", join, value,
+			 spec->kind == OPTION_MAYBE ? "]" : "");
 		if (strlen(head) > HELP_COLUMN - 2)
 			fprintf(out, "%s\n%*s", head, HELP_COLUMN, "");
 		else

@@ -45,7 +45,7 @@ struct option_spec {
 	char letter;         /* 0: none */
 	const char *name;    /* without "--"; NULL: none */
 	const char *metavar; /* NULL: takes no value */
-	const char *help;    /* NULL: another name for the row before, which is not shown */
+	const char *help;    /* NULL: another name of the row before, whose line shows it */
 	enum option_kind kind;
 	size_t offset;
 	long long low, high; /* OPTION_NUMBER, OPTION_MAYBE */

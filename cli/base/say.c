@@ -20,7 +20,8 @@
 #define PLAIN          "\033[0m"
 
 static struct {
-	bool verbose, terminal, colour;
+	enum say_level level;
+	bool terminal, colour;
 	char waiting[96]; /* empty: nothing is waited for */
 	bool drawn;
 	long long since_ms, drawn_ms;
@@ -32,16 +33,16 @@ static bool colour_wanted(int fd)
 	return isatty(fd) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
 
-void say_setup(bool verbose)
+void say_setup(enum say_level level)
 {
-	say.verbose = verbose;
+	say.level = level;
 	say.terminal = isatty(STDERR_FILENO);
 	say.colour = colour_wanted(STDERR_FILENO);
 }
 
 bool say_is_verbose(void)
 {
-	return say.verbose;
+	return say.level >= SAY_VERBOSE;
 }
 
 bool say_colours_stdout(void)
@@ -87,18 +88,26 @@ void say_error(const char *format, ...)
 
 void say_warning(const char *format, ...)
 {
-	SAY_LINE(YELLOW, "warning: ");
+	if (say.level > SAY_QUIET)
+		SAY_LINE(YELLOW, "warning: ");
 }
 
 void say_note(const char *format, ...)
 {
-	SAY_LINE("", "");
+	if (say.level > SAY_QUIET)
+		SAY_LINE("", "");
 }
 
 void say_verbose(const char *format, ...)
 {
-	if (say.verbose)
+	if (say.level >= SAY_VERBOSE)
 		SAY_LINE("", "");
+}
+
+void say_debug(const char *format, ...)
+{
+	if (say.level >= SAY_DEBUG)
+		SAY_LINE("", "debug: ");
 }
 
 void say_waiting(const char *what)
@@ -140,7 +149,7 @@ static int room(void)
 void say_tick(void)
 {
 	static const char turn[] = {'|', '/', '-', '\\'};
-	if (!say.terminal || !say.waiting[0])
+	if (!say.terminal || !say.waiting[0] || say.level == SAY_QUIET)
 		return;
 	long long now = clock_ms();
 	/* Short waits draw nothing, so that nothing flickers. */

@@ -6,13 +6,22 @@
 
 #include <stdbool.h>
 
-void say_setup(bool verbose);
+enum say_level {
+	SAY_QUIET, /* errors alone: no notes, warnings and progress */
+	SAY_NORMAL,
+	SAY_VERBOSE,
+	SAY_DEBUG,
+};
+
+void say_setup(enum say_level level);
 
 #define SAY_FORMAT __attribute__((format(printf, 1, 2)))
 SAY_FORMAT void say_error(const char *format, ...);
 SAY_FORMAT void say_warning(const char *format, ...);
 SAY_FORMAT void say_note(const char *format, ...);
-SAY_FORMAT void say_verbose(const char *format, ...); /* with -v only; never a secret or token */
+/* With -v only, and with --debug only; never a secret or token. */
+SAY_FORMAT void say_verbose(const char *format, ...);
+SAY_FORMAT void say_debug(const char *format, ...);
 
 /* Show a progress line while waiting for something; NULL: remove it. Any message removes it too.
  * say_tick() updates it; call it as often as you like. */

@@ -11,21 +11,32 @@
 #include "cli/base/suggest.h"
 #include "cli/base/text.h"
 #include "cli/command/completion.h"
+#include "cli/command/report.h"
+#include "cli/command/shape.h"
 #include "cli/service/output.h"
 
 #define PATH_MAX_LEN 128
 
 /* Options that every command takes. */
 struct common {
-	bool help, verbose, version;
+	bool help, verbose, version, quiet, debug;
 	const char *format, *profile;
+	struct option_list expressions, statuses;
 };
 
 static const struct option_spec common_options[] = {
-	{'F', "format", "FORMAT", "print text (default) or json", OPTION_TEXT,
+	{'F', "format", "FORMAT", "print text (default), json or unix", OPTION_TEXT,
 	 offsetof(struct common, format)},
+	{0, "jq", "EXPR", "print what a JMESPath expression finds", OPTION_LIST,
+	 offsetof(struct common, expressions)},
+	{0, "jmespath", "EXPR", NULL, OPTION_LIST, offsetof(struct common, expressions)},
+	{0, "map-http-status", "MAP", "exit so on HTTP errors: 404=50,...", OPTION_LIST,
+	 offsetof(struct common, statuses)},
+	{'q', "quiet", NULL, "log errors only", OPTION_FLAG, offsetof(struct common, quiet)},
 	{'v', "verbose", NULL, "log each step to stderr", OPTION_FLAG,
 	 offsetof(struct common, verbose)},
+	{0, "debug", NULL, "log each HTTP request as well", OPTION_FLAG,
+	 offsetof(struct common, debug)},
 	{0, "profile", "NAME", "use this set of tokens", OPTION_TEXT,
 	 offsetof(struct common, profile)},
 	{'h', "help", NULL, "show this help", OPTION_FLAG, offsetof(struct common, help)},
@@ -35,8 +46,14 @@ static const struct option_spec common_options[] = {
 
 /* The current position in the tree. */
 struct place {
-	const struct command *command;
+	const struct command *root, *command;
 	char path[PATH_MAX_LEN]; /* "globus-streams environment initialize" */
+};
+
+/* How the run prints and ends, from the common options. */
+struct ways {
+	struct shape shape;
+	struct status_map statuses;
 };
 
 static void print_children(const struct command *group)
@@ -44,6 +61,22 @@ static void print_children(const struct command *group)
 	printf("\nCommands:\n");
 	for (const struct command *const *child = group->children; *child; child++)
 		printf("  %-16s %s\n", (*child)->name, (*child)->summary);
+}
+
+/* The common options' names in one or two lines: a command's own options need the screen. */
+static void print_common(const char *root)
+{
+	char line[256] = "Common options:";
+	for (const struct option_spec *spec = common_options; spec->name; spec++) {
+		size_t len = strlen(line);
+		if (spec->help && spec->letter)
+			snprintf(line + len, sizeof(line) - len, " -%c,", spec->letter);
+		else if (spec->help)
+			snprintf(line + len, sizeof(line) - len, " --%s,", spec->name);
+	}
+	snprintf(line + strlen(line) - 1, sizeof(line) - strlen(line), "; see %s --help", root);
+	putchar('\n');
+	options_wrap(line, 0, stdout);
 }
 
 static int print_help(const struct place *place)
@@ -58,10 +91,14 @@ static int print_help(const struct place *place)
 	}
 	if (command->children)
 		print_children(command);
-	printf("\nOptions:\n");
+	if (command->options || command == place->root)
+		printf("\nOptions:\n");
 	if (command->options)
 		options_print(command->options, stdout);
-	options_print(common_options, stdout);
+	if (command == place->root)
+		options_print(common_options, stdout);
+	else
+		print_common(place->root->name);
 	return 0;
 }
 
@@ -210,23 +247,22 @@ static int choose_profile(struct cli *cli, const char *given)
 	return given ? profile_check(given, "--profile", &cli->failure) : 0;
 }
 
-static int apply_common(struct cli *cli, const struct common *common)
+static int apply_common(struct cli *cli, const struct common *common, struct ways *ways)
 {
-	say_setup(common->verbose);
+	say_setup(common->quiet     ? SAY_QUIET
+		  : common->debug   ? SAY_DEBUG
+		  : common->verbose ? SAY_VERBOSE
+				    : SAY_NORMAL);
 	cli->asking = isatty(STDERR_FILENO);
 	if (choose_profile(cli, common->profile) < 0)
 		return -1;
-	if (!common->format || strcmp(common->format, "text") == 0)
-		return 0;
-	if (strcmp(common->format, "json") != 0)
-		return failure_set(&cli->failure, STATUS_USAGE,
-				   "--format takes text or json, not '" TEXT_WORD "'",
-				   common->format);
-	cli->json = true;
-	return 0;
+	if (shape_init(&ways->shape, cli, common->format, &common->expressions) < 0)
+		return -1;
+	return status_map_init(&ways->statuses, cli, &common->statuses);
 }
 
-static int run(struct cli *cli, const struct place *place, int argc, char **argv, void *values)
+static int run(struct cli *cli, const struct place *place, int argc, char **argv, void *values,
+	       struct ways *ways)
 {
 	static const struct option_spec none[] = {{0}};
 	const struct command *command = place->command;
@@ -236,7 +272,10 @@ static int run(struct cli *cli, const struct place *place, int argc, char **argv
 				    {0}};
 	cleanup_free char *why = NULL;
 	int words;
-	if (options_parse(sets, false, argc, argv, &words, NULL, &why) < 0)
+	int err = options_parse(sets, false, argc, argv, &words, NULL, &why);
+	/* Also if that failed: the message is in the format that was given before. */
+	int wrong = apply_common(cli, &common, ways);
+	if (err < 0)
 		return failure_set(&cli->failure, STATUS_USAGE, "%s; see: %s --help",
 				   why ? why : "out of memory", place->path);
 	argv[words] = NULL;
@@ -244,7 +283,7 @@ static int run(struct cli *cli, const struct place *place, int argc, char **argv
 		return print_help(place);
 	if (common.version)
 		return printf("globus-streams %s\n", GS_VERSION) < 0 ? STATUS_FAILED : 0;
-	if (apply_common(cli, &common) < 0)
+	if (wrong < 0)
 		return -1;
 	if (command->children)
 		return failure_set(&cli->failure, STATUS_USAGE,
@@ -252,47 +291,63 @@ static int run(struct cli *cli, const struct place *place, int argc, char **argv
 				   place->path);
 	if (check_words(cli, place, (size_t)words, argv) < 0)
 		return -1;
+	say_debug("running %s", place->path);
 	return command->run(cli, values, argv);
 }
 
-static int finish(struct cli *cli, int status)
+/* Say what failed. The exit status. */
+static int explain(const struct cli *cli, const struct status_map *statuses)
 {
-	bool said = status < 0;
-	say_waiting(NULL);
-	if (said) {
-		status = cli->failure.status;
+	int status = status_map_apply(statuses, cli);
+	if (cli->json_errors)
+		report_json(cli, status);
+	else
 		say_error("%s", cli->failure.text ? cli->failure.text : "out of memory");
-	}
+	return status;
+}
+
+static int finish(struct cli *cli, int status, const struct status_map *statuses)
+{
 	struct failure unwritten = {0};
-	if (output_flush(&unwritten) < 0 && !said) {
-		say_error("%s", unwritten.text ? unwritten.text : "cannot write to stdout");
-		status = status ? status : STATUS_FAILED;
+	say_waiting(NULL);
+	if (status < 0)
+		status = explain(cli, statuses);
+	else if (output_flush(&unwritten) < 0) {
+		/* A status that the command gave stays. */
+		failure_finish(&cli->failure);
+		cli->failure = unwritten;
+		int unwritten_status = explain(cli, statuses);
+		return status ? status : unwritten_status;
 	}
-	failure_finish(&unwritten);
+	output_flush(NULL);
 	return status;
 }
 
 int command_main(const struct command *root, int argc, char **argv)
 {
 	struct cli cli = {0};
-	struct place place = {.command = root};
+	struct place place = {.root = root, .command = root};
+	struct ways ways = {0};
+	memset(&ways.statuses, -1, sizeof(ways.statuses));
 	snprintf(place.path, sizeof(place.path), "%s", root->name);
-	say_setup(false);
+	say_setup(SAY_NORMAL);
 	argc = argc > 0 ? argc - 1 : 0;
 	argv++;
 	if (argc > 0 && strcmp(argv[0], "__complete") == 0)
-		return finish(&cli, completion_print(root, common_options, argc - 1, argv + 1));
+		return finish(&cli, completion_print(root, common_options, argc - 1, argv + 1),
+			      &ways.statuses);
 	void *values = NULL;
 	int status = find(&cli, &place, &argc, argv);
 	if (status == 0) {
 		values = calloc(1, place.command->values_size + 1);
 		if (values && place.command->defaults)
 			memcpy(values, place.command->defaults, place.command->values_size);
-		status = values ? run(&cli, &place, argc, argv, values)
+		status = values ? run(&cli, &place, argc, argv, values, &ways)
 				: failure_memory(&cli.failure);
 	}
 	free(values);
-	status = finish(&cli, status);
+	status = finish(&cli, status, &ways.statuses);
+	shape_finish(&ways.shape);
 	cli_finish(&cli);
 	return status;
 }

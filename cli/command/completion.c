@@ -42,8 +42,9 @@ static void offer_options(const struct option_spec *const *tables, const char *p
 {
 	for (; *tables; tables++)
 		for (const struct option_spec *spec = *tables; !is_end(spec); spec++)
-			if (spec->name && spec->help)
-				offer(prefix, "--", spec->name, spec->help);
+			if (spec->name)
+				offer(prefix, "--", spec->name,
+				      spec->help ? spec->help : spec[-1].help);
 }
 
 /* The tunnels that have an environment in a folder; NULL: in the usual one. */
@@ -100,6 +101,7 @@ static void offer_value(const struct option_spec *spec, const char *prefix, cons
 		return;
 	offer(prefix, head, "text", "for people");
 	offer(prefix, head, "json", "for programs");
+	offer(prefix, head, "unix", "for awk and grep");
 }
 
 /* "--name=" and the beginning of a value. */

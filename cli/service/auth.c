@@ -63,7 +63,7 @@ static int refused(struct cli *cli, const struct credentials *credentials, long 
 	else
 		failure_set(&cli->failure, STATUS_FAILED, "Auth answered HTTP %ld: %s%s", status,
 			    said, status >= 500 ? "; try again later" : "");
-	cli->failure.http = status;
+	cli_refused(cli, status, answer);
 	return -1;
 }
 

@@ -53,7 +53,8 @@ static char *option(const char *name, const char *text)
 }
 
 /* 401 or 403 with requirements for a new login. */
-static int demanded(struct cli *cli, const struct call *call, const struct demands *demands)
+static int demanded(struct cli *cli, const struct call *call, long status,
+		    const struct demands *demands, const cJSON *answer)
 {
 	cleanup_free char *scopes = option("--scope", demands->scopes);
 	cleanup_free char *identities = option("--identity", demands->identities);
@@ -72,6 +73,7 @@ static int demanded(struct cli *cli, const struct call *call, const struct deman
 			   : "",
 		    cli_login_command(cli), scopes, identities, policies, domains,
 		    demands->mfa ? " --mfa" : "");
+	cli_refused(cli, status, answer);
 	return -1;
 }
 
@@ -112,7 +114,7 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 			    call->what, status, said,
 			    status == 409 ? "check its state, and try again"
 					  : "check what this command was given");
-	cli->failure.http = status;
+	cli_refused(cli, status, answer);
 	return -1;
 }
 
@@ -178,7 +180,7 @@ static int judge(struct cli *cli, const struct call *call, long status,
 		 const struct demands *demands, const cJSON *answer)
 {
 	if (demands->any)
-		return demanded(cli, call, demands);
+		return demanded(cli, call, status, demands, answer);
 	if (status >= 200 && status <= 299) {
 		/* A successful DELETE may have no body: 204, or an empty 200. */
 		bool silent = !cli->received && strcmp(call->method, "DELETE") == 0;

@@ -8,6 +8,7 @@
 
 #include "cli/base/profile.h"
 #include "cli/base/text.h"
+#include "cli/service/json.h"
 #include "protocol/contact.h"
 
 struct http *cli_http(struct cli *cli)
@@ -99,8 +100,16 @@ const char *cli_login_command(const struct cli *cli)
 	return command;
 }
 
+void cli_refused(struct cli *cli, long status, const cJSON *answer)
+{
+	json_wipe(cli->refusal);
+	cli->refusal = answer ? cJSON_Duplicate(answer, true) : NULL;
+	cli->failure.http = status;
+}
+
 void cli_finish(struct cli *cli)
 {
+	json_wipe(cli->refusal);
 	free(cli->manager.url);
 	http_destroy(cli->http);
 	failure_finish(&cli->failure);

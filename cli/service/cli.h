@@ -3,6 +3,7 @@
 
 /* One run of globus-streams: passed to every subcommand. */
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,7 +11,8 @@
 #include "cli/service/http.h"
 
 struct cli {
-	bool json;   /* --format json */
+	bool json; /* --format json or unix, or --jq: JSON goes to stdout, as output_as() says */
+	bool json_errors;
 	bool asking; /* stderr is a terminal: the user may be asked, on the controlling one */
 	bool asked;  /* asked for a login, at most once per run */
 	const char *profile;       /* whose tokens are used; NULL: the default one */
@@ -18,6 +20,7 @@ struct cli {
 	const char *client_source; /* what named it; NULL: not looked for yet */
 	struct failure failure;
 	struct http *http; /* NULL until cli_http() */
+	cJSON *refusal;    /* the answer that failure.http came with; NULL: no JSON */
 	int tries;         /* that the last call took */
 	size_t received;   /* bytes of the last answer */
 	struct {
@@ -41,6 +44,8 @@ int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37]);
 /* The command to log in with: "globus-streams login", with the profile in use. Valid until the
  * next call. */
 const char *cli_login_command(const struct cli *cli);
+/* cli->failure came with an HTTP status, and with an answer, which is copied; NULL: no JSON. */
+void cli_refused(struct cli *cli, long status, const cJSON *answer);
 
 void cli_finish(struct cli *cli);
 

@@ -92,9 +92,28 @@ void output_line(const char *format, ...)
 	}
 }
 
+/* How JSON is printed, if in another way, and that this failed. */
+static struct {
+	output_printer *print;
+	void *user;
+	struct failure failure;
+} other;
+
+void output_as(output_printer *print, void *user)
+{
+	other.print = print;
+	other.user = user;
+}
+
 int output_flush(struct failure *failure)
 {
 	static int why;
+	if (other.failure.status) {
+		if (failure)
+			failure_set(failure, other.failure.status, "%s",
+				    other.failure.text ? other.failure.text : "out of memory");
+		return -1;
+	}
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
@@ -120,8 +139,22 @@ void output_json_list(const cJSON *list)
 	cJSON_Delete(document);
 }
 
+static void print_json(const cJSON *document, bool pretty)
+{
+	if (other.print && !other.failure.status) {
+		other.print(document, pretty, other.user, &other.failure);
+	} else if (!other.print) {
+		json_print(document, pretty, stdout);
+		putchar('\n');
+	}
+}
+
 void output_json(const cJSON *document)
 {
-	json_print(document, true, stdout);
-	putchar('\n');
+	print_json(document, true);
+}
+
+void output_json_line(const cJSON *document)
+{
+	print_json(document, false);
 }

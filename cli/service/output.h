@@ -33,7 +33,14 @@ int output_flush(struct failure *failure);
 /* Whether stdout is a pipe or a terminal whose other end is gone. */
 bool output_gone(void);
 
-/* JSON, two spaces a level, and a newline. */
+/* JSON, two spaces a level, and a newline. What output_as() set prints it in its own way. */
 void output_json(const cJSON *document);
+
+/* The same in one line, for one of many. */
+void output_json_line(const cJSON *document);
+
+/* Have these two call print: 0, or -1 with failure, which output_flush() gives. */
+typedef int output_printer(const cJSON *document, bool pretty, void *user, struct failure *failure);
+void output_as(output_printer *print, void *user);
 
 #endif

@@ -10,10 +10,12 @@ static int run(struct cli *cli, const void *values, char **words)
 	if (cli_uuid(cli, "a tunnel's", words[0], id) < 0)
 		return -1;
 	if (transfer_delete(cli, id) < 0) {
-		if (cli->failure.http == 409)
+		long http = cli->failure.http;
+		if (http == 409)
 			failure_set(&cli->failure, STATUS_FAILED,
 				    "%s; stop it first: globus-streams tunnel stop --wait %s",
 				    cli->failure.text, id);
+		cli->failure.http = http;
 		return -1;
 	}
 	if (cli->json) {
@@ -22,7 +24,7 @@ static int run(struct cli *cli, const void *values, char **words)
 		output_json(object);
 		cJSON_Delete(object);
 	} else {
-		printf("Tunnel %s is deleted\n", id);
+		printf("Tunnel deleted successfully\n");
 	}
 	return 0;
 }

@@ -101,16 +101,14 @@ static int print_table(struct cli *cli, const cJSON *events)
 /* One line per event, for --follow. */
 static void print_line(const struct cli *cli, const struct event *event, const cJSON *item)
 {
-	if (cli->json) {
-		json_print(item, false, stdout);
-		putchar('\n');
-	} else {
+	if (cli->json)
+		output_json_line(item);
+	else
 		output_line("%s  %s%s  %s", event->time ? event->time : "-", event->code,
 			    event->is_error ? " (error)" : "",
 			    event->details       ? event->details
 			    : event->description ? event->description
 						 : "");
-	}
 }
 
 struct entry {
