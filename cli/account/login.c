@@ -22,12 +22,11 @@ struct values {
 static const struct option_spec options[] = {
 	{0, "client-id", "ID", "log in with this client id, and remember it", OPTION_TEXT,
 	 offsetof(struct values, client_id)},
-	{0, "no-browser", NULL, "paste a code (or --no-local-server)", OPTION_FLAG,
-	 offsetof(struct values, no_browser)},
+	{0, "no-browser", NULL, "paste a code", OPTION_FLAG, offsetof(struct values, no_browser)},
 	{0, "no-local-server", NULL, NULL, OPTION_FLAG, offsetof(struct values, no_browser)},
 	{0, "force", NULL, "log in again even if already logged in", OPTION_FLAG,
 	 offsetof(struct values, force)},
-	{0, "endpoint", "ID", "also the GCS Manager of an endpoint (or --gcs)", OPTION_LIST,
+	{0, "endpoint", "ID", "also the GCS Manager of an endpoint", OPTION_LIST,
 	 offsetof(struct values, endpoints)},
 	{0, "gcs", "ID", NULL, OPTION_LIST, offsetof(struct values, endpoints)},
 	{0, "scope", "SCOPES", "also request these scopes, as named by a service", OPTION_LIST,
@@ -81,14 +80,15 @@ static int is_logged_in(struct cli *cli, const struct credentials *credentials)
 	return there;
 }
 
-static void print(const struct cli *cli, const char *text)
+/* idle: there was nothing to do, which --quiet does not want to hear. */
+static void print(const struct cli *cli, bool idle, const char *text)
 {
 	if (cli->json) {
 		cJSON *object = cJSON_CreateObject();
 		cJSON_AddTrueToObject(object, "logged_in");
 		output_json(object);
 		cJSON_Delete(object);
-	} else {
+	} else if (!idle || !cli->quiet) {
 		printf("%s\n", text);
 	}
 }
@@ -186,7 +186,8 @@ static int run(struct cli *cli, const void *given, char **words)
 	if (auth_credentials(cli, &credentials) < 0)
 		return explain(cli);
 	if (credentials.secret) {
-		print(cli, "Client credentials from the environment are used; no login is needed.");
+		print(cli, true,
+		      "Client credentials from the environment are used; no login is needed.");
 		return 0;
 	}
 	int there = is_logged_in(cli, &credentials);
@@ -197,12 +198,12 @@ static int run(struct cli *cli, const void *given, char **words)
 	if (there && !asks) {
 		if (values->client_id && remember(cli, &credentials) < 0)
 			return -1;
-		print(cli, "You are already logged in; to log in again, use --force.");
+		print(cli, true, "You are already logged in; to log in again, use --force.");
 		return 0;
 	}
 	if (log_in(cli, &credentials, values) < 0)
 		return -1;
-	print(cli, "You are logged in.");
+	print(cli, false, "You are logged in.");
 	return 0;
 }
 

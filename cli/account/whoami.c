@@ -10,6 +10,7 @@
 #include "cli/service/call.h"
 #include "cli/service/json.h"
 #include "cli/service/output.h"
+#include "cli/service/table.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -104,7 +105,7 @@ static int print_table(struct cli *cli, const cJSON *identities)
 		memcpy(cells + row++ * COUNT(heads), cell, sizeof(cell));
 	}
 	if (say_is_verbose())
-		output_table(heads, COUNT(heads), cells, rows);
+		table_print(heads, COUNT(heads), cells, rows);
 	else
 		for (size_t i = 0; i < rows; i++)
 			output_line("%s", cells[i * COUNT(heads)]);

@@ -253,6 +253,7 @@ static int apply_common(struct cli *cli, const struct common *common, struct way
 		  : common->debug   ? SAY_DEBUG
 		  : common->verbose ? SAY_VERBOSE
 				    : SAY_NORMAL);
+	cli->quiet = common->quiet;
 	cli->asking = isatty(STDERR_FILENO);
 	if (choose_profile(cli, common->profile) < 0)
 		return -1;

@@ -71,6 +71,7 @@ int environment_read(struct environment *environment, struct cli *cli)
 {
 	cleanup_free char *why = NULL;
 	conf_finish(&environment->conf);
+	say_debug("reading %s/%s.conf", environment->base, environment->id);
 	if (conf_file_read(environment->base, environment->id, &environment->conf, &why) == 0)
 		return 0;
 	return failure_set(&cli->failure, STATUS_FAILED, "%s", why ? why : "out of memory");

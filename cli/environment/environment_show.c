@@ -9,6 +9,7 @@
 #include "cli/command/environment.h"
 #include "cli/service/json.h"
 #include "cli/service/output.h"
+#include "cli/service/table.h"
 
 /* environment show and list: the conf files without their secrets. */
 
@@ -200,7 +201,7 @@ static int run_list(struct cli *cli, const void *given, char **words)
 	if (cli->json)
 		output_json_list(list);
 	else
-		output_table(heads, COLUMNS, (const char *const *)cells, rows);
+		table_print(heads, COLUMNS, (const char *const *)cells, rows);
 	for (size_t i = 0; i < rows * COLUMNS; i++)
 		free(cells[i]);
 	free(cells);

@@ -6,6 +6,8 @@
 
 #include "cli/query/query.h"
 
+#define ITEM_STEPS 16 /* what takes memory counts for more than what is looked at */
+
 void run_init(struct run *run, struct failure *failure)
 {
 	*run = (struct run){.failure = failure, .steps = QUERY_STEPS_MAX};
@@ -56,7 +58,7 @@ cJSON *run_keep(struct run *run, cJSON *item)
 		return NULL;
 	}
 	run->made[run->count++] = item;
-	return run_spend(run, 1) ? item : NULL;
+	return run_spend(run, ITEM_STEPS) ? item : NULL;
 }
 
 const cJSON *run_null(struct run *run)
@@ -99,7 +101,7 @@ cJSON *run_object(struct run *run)
 
 bool run_append(struct run *run, cJSON *array, const cJSON *value)
 {
-	if (!run_spend(run, 1))
+	if (!run_spend(run, ITEM_STEPS))
 		return false;
 	if (cJSON_AddItemReferenceToArray(array, (cJSON *)value))
 		return true;
@@ -111,7 +113,7 @@ bool run_set(struct run *run, cJSON *object, const char *name, const cJSON *valu
 {
 	cJSON *old = cJSON_GetObjectItemCaseSensitive(object, name);
 	/* As in the languages of the other implementations, a member keeps its first place. */
-	if (!run_spend(run, 1 + (size_t)cJSON_GetArraySize(object)))
+	if (!run_spend(run, ITEM_STEPS + (size_t)cJSON_GetArraySize(object)))
 		return false;
 	cJSON *reference = old ? cJSON_CreateNull() : NULL;
 	if (old && reference) {

@@ -339,6 +339,7 @@ int auth_token(struct cli *cli, const char *server, const char *scope, const cha
 	struct token_name name = {server, issuer, credentials.client, !credentials.secret};
 	*token = valid(list, &name, scope, rejected);
 	json_wipe(list);
+	say_debug("%s token for %s", *token ? "using the stored" : "asking Auth for a", server);
 	if (*token)
 		return 0;
 	return renew(cli, &credentials, &name, scope, rejected, token);

@@ -78,6 +78,8 @@ static const char *where_listed(const char *what)
 		return "ids (not labels) are listed by: globus-streams tunnel list";
 	if (strstr(what, "access point"))
 		return "ids (not names) are listed by: globus-streams access-point list";
+	if (strstr(what, "client"))
+		return "it is shown with the app at https://app.globus.org/settings/developers";
 	return "an access point's endpoint is shown by: globus-streams -F json access-point show";
 }
 

@@ -13,6 +13,7 @@
 struct cli {
 	bool json; /* --format json or unix, or --jq: JSON goes to stdout, as output_as() says */
 	bool json_errors;
+	bool quiet;  /* --quiet */
 	bool asking; /* stderr is a terminal: the user may be asked, on the controlling one */
 	bool asked;  /* asked for a login, at most once per run */
 	const char *profile;       /* whose tokens are used; NULL: the default one */

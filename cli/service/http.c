@@ -328,12 +328,45 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 			   proxy, counted, cause, next_step(code, *proxy));
 }
 
+/* With --debug: what is sent. Never the body, a header or a token, which may be secret. */
+static void trace_request(const struct http_request *request, int n)
+{
+	const char *how = request->bearer ? "with a token"
+			  : request->user ? "with client credentials"
+					  : "without a token";
+	if (request->body)
+		say_debug("try %d: %s %s, %s, %zu bytes of %s", n + 1, request->method,
+			  request->url, how, strlen(request->body),
+			  request->type ? request->type : "text");
+	else
+		say_debug("try %d: %s %s, %s", n + 1, request->method, request->url, how);
+}
+
+/* And what came back. */
+static void trace_response(struct http *http, const struct http_response *response, CURLcode code)
+{
+	char *type = NULL, *address = NULL;
+	double seconds = 0;
+	http->lib->easy_getinfo(http->easy, CURLINFO_CONTENT_TYPE, &type);
+	http->lib->easy_getinfo(http->easy, CURLINFO_PRIMARY_IP, &address);
+	http->lib->easy_getinfo(http->easy, CURLINFO_TOTAL_TIME, &seconds);
+	if (code == CURLE_OK)
+		say_debug("HTTP %ld, %zu bytes of %s from %s after %.0f ms", response->status,
+			  response->len, type ? type : "an unnamed type", address ? address : "?",
+			  seconds * 1000);
+	else
+		say_debug("no answer after %.0f ms: %s", seconds * 1000,
+			  http->error[0] ? http->error : http->lib->easy_strerror(code));
+}
+
 static int perform(struct http *http, const struct http_request *request,
 		   struct http_response *response, struct failure *failure)
 {
 	for (int n = 0;; n++) {
 		bool too_long;
+		trace_request(request, n);
 		CURLcode code = try(http, request, response, &too_long);
+		trace_response(http, response, code);
 		response->tries = n + 1;
 		say_verbose("%s %s: %ld%s", request->method, request->url, response->status,
 			    code == CURLE_OK ? "" : " (no answer)");

@@ -12,24 +12,12 @@
 #include "cli/base/text.h"
 #include "cli/service/json.h"
 
-#define COLUMNS_MAX 16
-#define WIDTH_MAX   60 /* longer texts exceed their column instead of widening all rows */
-
 static char *clean(const char *value)
 {
 	char *text = strdup(value ? value : "None");
 	if (text)
 		text_clean(text);
 	return text;
-}
-
-/* Columns that a text takes: its UTF-8 characters. */
-static size_t width(const char *text)
-{
-	size_t count = 0;
-	for (; *text; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
 }
 
 void output_record(const struct output_field *fields, size_t count)
@@ -43,39 +31,6 @@ void output_record(const struct output_field *fields, size_t count)
 		printf("%s:%*s %s\n", fields[i].label, (int)(widest - strlen(fields[i].label)), "",
 		       value ? value : "");
 	}
-}
-
-static void print_row(const char *const *cells, const size_t *widths, size_t columns)
-{
-	for (size_t i = 0; i < columns; i++) {
-		cleanup_free char *text = clean(cells[i]);
-		const char *shown = text ? text : "";
-		size_t taken = width(shown);
-		int pad = i + 1 < columns && taken < widths[i] ? (int)(widths[i] - taken) : 0;
-		printf("%s%s%*s", i ? " | " : "", shown, pad, "");
-	}
-	putchar('\n');
-}
-
-void output_table(const char *const *heads, size_t columns, const char *const *cells, size_t rows)
-{
-	size_t widths[COLUMNS_MAX] = {0};
-	for (size_t i = 0; i < columns; i++)
-		widths[i] = width(heads[i]);
-	for (size_t i = 0; i < rows * columns; i++) {
-		cleanup_free char *text = clean(cells[i]);
-		if (text && width(text) > widths[i % columns])
-			widths[i % columns] = width(text) < WIDTH_MAX ? width(text) : WIDTH_MAX;
-	}
-	print_row(heads, widths, columns);
-	for (size_t i = 0; i < columns; i++) {
-		printf("%s", i ? " | " : "");
-		for (size_t j = 0; j < widths[i]; j++)
-			putchar('-');
-	}
-	putchar('\n');
-	for (size_t i = 0; i < rows; i++)
-		print_row(cells + i * columns, widths, columns);
 }
 
 void output_line(const char *format, ...)

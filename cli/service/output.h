@@ -1,7 +1,7 @@
 #ifndef GS_OUTPUT_H
 #define GS_OUTPUT_H
 
-/* What commands print on stdout: records ("Label: value" lines), tables, JSON. Texts from elsewhere
+/* What commands print on stdout: records ("Label: value" lines), lines, JSON. Texts from elsewhere
  * cannot add lines or move the cursor. */
 
 #include <cjson/cJSON.h>
@@ -16,9 +16,6 @@ struct output_field {
 
 /* One line a field, the values in one column. */
 void output_record(const struct output_field *fields, size_t count);
-
-/* A table of rows × columns of texts (NULL: None), under heads. */
-void output_table(const char *const *heads, size_t columns, const char *const *cells, size_t rows);
 
 /* One line. */
 __attribute__((format(printf, 1, 2))) void output_line(const char *format, ...);

@@ -5,6 +5,7 @@
 #include "cli/service/call.h"
 #include "cli/service/json.h"
 #include "cli/service/output.h"
+#include "cli/service/table.h"
 #include "cli/service/transfer.h"
 
 #define COLUMNS 3
@@ -63,7 +64,7 @@ static int print_table(struct cli *cli, const cJSON *list)
 		cell[1] = row.name;
 		cell[2] = row.organization;
 	}
-	output_table(heads, COLUMNS, cells, rows);
+	table_print(heads, COLUMNS, cells, rows);
 	free(cells);
 	return 0;
 }

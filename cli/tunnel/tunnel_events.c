@@ -11,6 +11,7 @@
 #include "cli/service/json.h"
 #include "cli/service/output.h"
 #include "cli/service/standing.h"
+#include "cli/service/table.h"
 #include "cli/tunnel/tunnel_wait.h"
 
 #define COLUMNS 4
@@ -93,7 +94,7 @@ static int print_table(struct cli *cli, const cJSON *events)
 		row[3] = event.time;
 	}
 	if (!err)
-		output_table(heads, COLUMNS, cells, rows);
+		table_print(heads, COLUMNS, cells, rows);
 	free(cells);
 	return err;
 }

@@ -5,6 +5,7 @@
 #include "cli/service/call.h"
 #include "cli/service/json.h"
 #include "cli/service/output.h"
+#include "cli/service/table.h"
 #include "cli/service/transfer.h"
 
 #define COLUMNS 4
@@ -51,7 +52,7 @@ static int print(struct cli *cli, const cJSON *list)
 	if (cli->json)
 		output_json_list(list);
 	else
-		output_table(heads, COLUMNS, cells, rows);
+		table_print(heads, COLUMNS, cells, rows);
 	return 0;
 }
 

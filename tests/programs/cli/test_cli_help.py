@@ -29,18 +29,23 @@ def commands(*path):
     yield path
     text = output(*path, "--help")
     if "\nCommands:\n" in text:
-        for name in re.findall(r"^  (\S+) ", text.split("\nCommands:\n")[1].split("\nOptions:\n")[0], re.M):
+        for name in re.findall(r"^  (\S+) ", text.split("\nCommands:\n")[1].split("\nOptions:\n")[0].split("\nCommon")[0], re.M):
             yield from commands(*path, name)
 
 
 def options(*path):
-    text = output(*path, "--help").split("\nOptions:\n")[1]
-    return set(re.findall(r"^  (?:-\w, |    )?--([a-z-]+)", text, re.M))
+    """Those of a command; with no words, the common ones, which commands show in short."""
+    text = output(*path, "--help").partition("\nOptions:\n")[2].split("\nCommon options:")[0]
+    return {name for head in re.findall(r"^  (?:-\w, |    )?(--[a-z-]+(?:, --[a-z-]+)*)", text, re.M)
+            for name in re.findall(r"--([a-z-]+)", head)}
 
 
-def aliases(*path):
-    """Further names of options, which the help only mentions."""
-    return set(re.findall(r"\(or --([a-z-]+)\)", output(*path, "--help")))
+def test_common_options_are_in_every_help():
+    assert options() >= {"format", "jq", "jmespath", "map-http-status", "quiet", "verbose", "debug", "help", "version"}
+    short = " ".join(output("tunnel", "list", "--help").split("\nCommon options: ")[1].split())
+    assert short == "-F, --jq, --map-http-status, -q, -v, --debug, --profile, -h, -V; see globus-streams --help"
+    for path in ALL:
+        assert not path or " ".join(output(*path, "--help").split()).endswith("Common options: " + short), path
 
 
 ALL = list(commands())
@@ -78,13 +83,13 @@ def test_man_page_has_every_command_and_option_and_no_others():
         section = section_of(path)
         assert section, f"the man page lacks {' '.join(path)}"
         said = set(re.findall(r"\*--([a-z-]+)\*", section)) - {"format"}
-        assert said == (options(*path) | aliases(*path)) - common, path
+        assert said == options(*path), path
 
 
 def test_completions_offer_what_help_shows():
     for path in ALL:
         offered = {line.split("\t")[0] for line in output("__complete", *path, "--").splitlines()}
-        assert offered == {"--" + name for name in options(*path)}, path
+        assert offered == {"--" + name for name in options(*path) | options()}, path
         if path and path != ("environment",):
             parent = {line.split("\t")[0] for line in output("__complete", *path[:-1], path[-1][:2]).splitlines()}
             assert path[-1] in parent
