@@ -29,7 +29,8 @@ def commands(*path):
     yield path
     text = output(*path, "--help")
     if "\nCommands:\n" in text:
-        for name in re.findall(r"^  (\S+) ", text.split("\nCommands:\n")[1].split("\nOptions:\n")[0].split("\nCommon")[0], re.M):
+        listed = re.split(r"\n(?:Options|Common options):", text.split("\nCommands:\n")[1])[0]
+        for name in re.findall(r"^  (\S+) ", listed, re.M):
             yield from commands(*path, name)
 
 
@@ -41,11 +42,31 @@ def options(*path):
 
 
 def test_common_options_are_in_every_help():
-    assert options() >= {"format", "jq", "jmespath", "map-http-status", "quiet", "verbose", "debug", "help", "version"}
-    short = " ".join(output("tunnel", "list", "--help").split("\nCommon options: ")[1].split())
-    assert short == "-F, --jq, --map-http-status, -q, -v, --debug, --profile, -h, -V; see globus-streams --help"
+    assert options() >= {"format", "jq", "jmespath", "map-http-status", "quiet", "verbose", "debug", "help"}
+    names = re.findall(r"^  (?:(-\w),|    (--[a-z-]+))", output("--help").split("\nOptions:\n")[1], re.M)
+    short = f"Common options: {', '.join(letter or name for letter, name in names)}; see globus-streams --help"
+    assert len(names) >= 8
     for path in ALL:
-        assert not path or " ".join(output(*path, "--help").split()).endswith("Common options: " + short), path
+        assert not path or " ".join(output(*path, "--help").split()).endswith(short), path
+
+
+def compatibility():
+    """(command, options and words, whether taken) of the man page's table."""
+    table = MAN.read_text().split("# COMPATIBILITY\n")[1].split("\n# ")[0]
+    for row in table.split("\n|  ")[1:]:
+        command, words, here = re.split(r"\n:  ", row.split("\n\n")[0])
+        yield command, words, here.startswith("taken")
+
+
+@pytest.mark.parametrize("command, words, taken", compatibility())
+def test_the_table_of_compatibility_is_true(command, words, taken):
+    path = tuple(command.split()) if command not in ("all", "environment variables") else ()
+    if path != ("session",):
+        assert path in ALL, path
+        known = options(*path) | options()
+        assert all((name in known) == taken for name in re.findall(r"--([a-z-]+)", words)), (command, words)
+        if taken and "TUNNEL_ID" in words:
+            assert "TUNNEL_ID" in output(*path, "--help").splitlines()[0]
 
 
 ALL = list(commands())
