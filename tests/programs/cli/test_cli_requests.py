@@ -111,13 +111,12 @@ def test_every_request(lab, recorder):
     _, asked, exchanges = ask("environment", "initialize", "--listener-contact-string", f"127.0.0.1:{port}", tunnel)
     assert asked == ("GET tunnels GET stream_access_points GET endpoint GET info POST token POST lan_secrets PATCH tunnels")
     endpoint = exchanges[2].path.rsplit("/", 1)[1]
-    assert f"urn:globus:auth:scope:{endpoint}:manage_collections" in exchanges[3].form()["scope"].split()
-    assert exchanges[4].json() == {"DATA_TYPE": "lan_secret_create#1.0.0", "tunnel_id": tunnel,
+    assert f"urn:globus:auth:scope:{endpoint}:manage_collections" in exchanges[4].form()["scope"].split()
+    assert exchanges[5].json() == {"DATA_TYPE": "lan_secret_create#1.0.0", "tunnel_id": tunnel,
                                    "stream_access_point_id": two}
-    assert exchanges[5].json()["data"]["attributes"] == {"listener_ip_address": "127.0.0.1", "listener_port": port}
+    assert exchanges[6].json()["data"]["attributes"] == {"listener_ip_address": "127.0.0.1", "listener_port": port}
     _, asked, exchanges = ask("environment", "initialize", "--force", "--listener", tunnel)
-    assert asked == ("GET tunnels GET stream_access_points GET endpoint POST lan_secrets GET endpoint "
-                     "DELETE lan_secrets")
+    assert asked == "GET tunnels GET stream_access_points GET endpoint GET info POST lan_secrets DELETE lan_secrets"
     _, asked, exchanges = ask("environment", "update", "--listener-contact-string", f"127.0.0.1:{port + 1}", tunnel)
     assert asked == "PATCH tunnels"
     assert exchanges[0].json()["data"]["attributes"]["listener_port"] == port + 1
