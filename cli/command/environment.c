@@ -17,6 +17,7 @@
 #include "cli/base/patience.h"
 #include "cli/base/say.h"
 #include "cli/base/text.h"
+#include "cli/command/interface.h"
 
 #define LOCK_MS 120000
 
@@ -388,10 +389,30 @@ static bool is_loopback(const char *host)
 	return loopback;
 }
 
-void environment_warn_listener(const struct contact *contact)
+bool environment_warn_loopback(const struct contact *contact)
 {
-	if (is_loopback(contact->host))
+	bool loopback = is_loopback(contact->host);
+	if (loopback)
 		say_warning("%s is a loopback address: only an access point on this same machine "
 			    "can reach the listener",
+			    contact->host);
+	return loopback;
+}
+
+void environment_warn_listener(const struct contact *contact)
+{
+	if (environment_warn_loopback(contact))
+		return;
+	say_waiting("resolving a name");
+	int here = interface_has(contact->host);
+	say_waiting(NULL);
+	if (here < 0)
+		say_warning("%s cannot be resolved on this machine: %s; check that the access "
+			    "point can resolve it, or give an address",
+			    contact->host, gai_strerror(here));
+	else if (!here)
+		say_warning("%s is on no network interface of this machine; unless it is forwarded "
+			    "here (NAT), correct it with: globus-streams environment update "
+			    "--listener-contact-string HOST:PORT",
 			    contact->host);
 }

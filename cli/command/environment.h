@@ -85,7 +85,10 @@ int environment_contact(struct cli *cli, const char *option, const char *text,
 /* The same for a listener: the address must also be one to which others can connect. */
 int environment_listener(struct cli *cli, const char *text, struct contact *contact);
 
-/* Warn of an address that works only for an access point on this machine. */
+/* Warn of an address that works only for an access point on this machine: whether it is one. */
+bool environment_warn_loopback(const struct contact *contact);
+
+/* The same, and of one that is not this machine's, where the listener is. */
 void environment_warn_listener(const struct contact *contact);
 
 #endif

@@ -155,6 +155,12 @@ static bool add_relation(cJSON *relations, const char *name, const char *id)
 	       cJSON_AddStringToObject(data, "id", id);
 }
 
+static bool add_listener(cJSON *attributes, const char *host, uint16_t port)
+{
+	return cJSON_AddStringToObject(attributes, "listener_ip_address", host) &&
+	       cJSON_AddNumberToObject(attributes, "listener_port", port);
+}
+
 static bool fill(cJSON *body, const struct tunnel_wish *wish)
 {
 	char submission[UUID_TEXT + 1];
@@ -169,6 +175,8 @@ static bool fill(cJSON *body, const struct tunnel_wish *wish)
 						   (double)wish->lifetime_mins);
 	if (wish->restartable)
 		ok = ok && cJSON_AddTrueToObject(attributes, "restartable");
+	if (wish->listener)
+		ok = ok && add_listener(attributes, wish->listener->host, wish->listener->port);
 	cJSON *relations = cJSON_AddObjectToObject(data, "relationships");
 	return ok && add_relation(relations, "initiator", wish->initiator_ap) &&
 	       add_relation(relations, "listener", wish->listener_ap);
@@ -242,8 +250,7 @@ int transfer_manager_url(struct cli *cli, const char *endpoint, char **url)
 cJSON *transfer_listener(const char *host, uint16_t port)
 {
 	cJSON *attributes = cJSON_CreateObject();
-	if (cJSON_AddStringToObject(attributes, "listener_ip_address", host) &&
-	    cJSON_AddNumberToObject(attributes, "listener_port", port))
+	if (add_listener(attributes, host, port))
 		return attributes;
 	cJSON_Delete(attributes);
 	return NULL;

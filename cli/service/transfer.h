@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cli/service/cli.h"
+#include "protocol/contact.h"
 
 /* A tunnel as the service shows it. Texts belong to document; NULL or 0: not known (yet). */
 struct tunnel {
@@ -24,6 +25,7 @@ struct tunnel_wish {
 	const char *label;       /* NULL: none */
 	long long lifetime_mins; /* 0: the default of the service */
 	bool restartable;
+	const struct contact *listener; /* NULL: not known yet */
 };
 
 struct access_point {
@@ -48,6 +50,10 @@ int transfer_delete(struct cli *cli, const char *id);
 /* All elements of a list, from all its pages: an array to be deleted. what: for messages. A list
  * without an end, or with a page elsewhere, is a failure, since it could not be read completely. */
 int transfer_list(struct cli *cli, const char *path, const char *what, cJSON **list);
+
+/* The same with filters for its query, as http_form() takes them. */
+int transfer_find(struct cli *cli, const char *path, const char *const *filters, const char *what,
+		  cJSON **list);
 
 void tunnel_finish(struct tunnel *tunnel);
 

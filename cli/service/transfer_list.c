@@ -103,10 +103,25 @@ static int fetch(struct pages *pages)
 	return more;
 }
 
-int transfer_list(struct cli *cli, const char *path, const char *what, cJSON **list)
+/* Push the first page. */
+static int begin(struct pages *pages, const char *path, const char *const *filters)
+{
+	cleanup_free char *query = NULL, *whole = NULL;
+	if (!cli_http(pages->cli))
+		return -1;
+	query = http_form(pages->cli->http, filters);
+	if (!query || asprintf(&whole, "%s%s%s", path, *query ? "?" : "", query) < 0) {
+		whole = NULL;
+		return failure_memory(&pages->cli->failure);
+	}
+	return push(pages, whole);
+}
+
+int transfer_find(struct cli *cli, const char *path, const char *const *filters, const char *what,
+		  cJSON **list)
 {
 	struct pages pages = {.cli = cli, .what = what, .list = cJSON_CreateArray()};
-	int more = push(&pages, path) < 0 ? -1 : 1;
+	int more = begin(&pages, path, filters) < 0 ? -1 : 1;
 	while (more > 0)
 		more = fetch(&pages);
 	for (size_t i = 0; i < pages.count; i++)
@@ -117,4 +132,10 @@ int transfer_list(struct cli *cli, const char *path, const char *what, cJSON **l
 		*list = NULL;
 	}
 	return more;
+}
+
+int transfer_list(struct cli *cli, const char *path, const char *what, cJSON **list)
+{
+	static const char *const none[] = {NULL};
+	return transfer_find(cli, path, none, what, list);
 }

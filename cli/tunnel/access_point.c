@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/command/command.h"
 #include "cli/service/call.h"
@@ -9,6 +8,19 @@
 #include "cli/service/transfer.h"
 
 #define COLUMNS 3
+
+struct values {
+	const char *text;
+	bool admin;
+};
+
+static const struct option_spec options[] = {
+	{0, "filter-fulltext", "TEXT", "the same as TEXT", OPTION_TEXT,
+	 offsetof(struct values, text)},
+	{0, "filter-endpoint-admin", NULL, "only those of endpoints that you administer",
+	 OPTION_FLAG, offsetof(struct values, admin)},
+	{0},
+};
 
 struct row {
 	const char *id, *name, *organization;
@@ -29,19 +41,15 @@ static int read_row(struct cli *cli, const cJSON *item, struct row *row)
 	return 0;
 }
 
-/* Remove those without text in their name, organization or id, ignoring case. */
-static int keep_matching(struct cli *cli, cJSON *list, const char *text)
+/* Check that all are complete, whatever the output format. */
+static int check(struct cli *cli, const cJSON *list)
 {
-	cJSON *next;
-	for (cJSON *item = list->child; item; item = next) {
+	const cJSON *item;
+	cJSON_ArrayForEach(item, list)
+	{
 		struct row row;
-		next = item->next;
 		if (read_row(cli, item, &row) < 0)
 			return -1;
-		if (text && !strcasestr(row.id, text) &&
-		    !(row.name && strcasestr(row.name, text)) &&
-		    !(row.organization && strcasestr(row.organization, text)))
-			cJSON_Delete(cJSON_DetachItemViaPointer(list, item));
 	}
 	return 0;
 }
@@ -69,12 +77,19 @@ static int print_table(struct cli *cli, const cJSON *list)
 	return 0;
 }
 
-static int run_list(struct cli *cli, const void *values, char **words)
+static int run_list(struct cli *cli, const void *given, char **words)
 {
+	const struct values *values = given;
 	cJSON *list;
-	if (transfer_list(cli, "/v2/stream_access_points", "the access points", &list) < 0)
+	if (words[0] && values->text)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "TEXT and --filter-fulltext are the same; give one of them");
+	const char *const filters[] = {"filter%5Bfulltext%5D", words[0] ? words[0] : values->text,
+				       "filter%5Bendpoint_admin%5D", values->admin ? "true" : NULL,
+				       NULL};
+	if (transfer_find(cli, "/v2/stream_access_points", filters, "the access points", &list) < 0)
 		return -1;
-	int err = keep_matching(cli, list, words[0]);
+	int err = check(cli, list);
 	if (!err && cli->json)
 		output_json_list(list);
 	else if (!err)
@@ -113,7 +128,11 @@ const struct command access_point_list_command = {
 	.name = "list",
 	.words = "[TEXT]",
 	.summary = "list access points; with TEXT, only those that match",
+	.about =
+		"TEXT is searched for in what an access point says of itself, or is the id of one.",
 	.words_max = 1,
+	.options = options,
+	.values_size = sizeof(struct values),
 	.run = run_list,
 };
 

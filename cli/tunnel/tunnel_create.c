@@ -1,5 +1,6 @@
 #include "cli/base/say.h"
 #include "cli/command/command.h"
+#include "cli/command/environment.h"
 #include "cli/service/output.h"
 #include "cli/tunnel/tunnel_record.h"
 #include "cli/tunnel/tunnel_wait.h"
@@ -8,6 +9,7 @@ struct values {
 	const char *label;
 	long long lifetime;
 	bool restartable;
+	const char *listener_contact;
 	struct option_maybe wait;
 };
 
@@ -16,6 +18,9 @@ static const struct option_spec options[] = {
 	 offsetof(struct values, label)},
 	{0, "lifetime-minutes", "N", "end the tunnel after N minutes (default 360)", OPTION_NUMBER,
 	 offsetof(struct values, lifetime), 1, 5256000},
+	{0, "listener-contact-string", "HOST:PORT",
+	 "address of the listening program: the tunnel is active at once", OPTION_TEXT,
+	 offsetof(struct values, listener_contact)},
 	{0, "restartable", NULL, "restart the tunnel after an error", OPTION_FLAG,
 	 offsetof(struct values, restartable)},
 	OPTION_WAIT(struct values, "wait until the tunnel is active"),
@@ -27,13 +32,21 @@ static int run(struct cli *cli, const void *given, char **words)
 	const struct values *values = given;
 	char initiator[37], listener[37], id[37] = "";
 	struct tunnel tunnel;
+	struct contact contact;
 	if (cli_uuid(cli, "an access point's", words[0], initiator) < 0 ||
 	    cli_uuid(cli, "an access point's", words[1], listener) < 0)
 		return -1;
-	struct tunnel_wish wish = {initiator, listener, values->label, values->lifetime,
-				   values->restartable};
+	if (values->listener_contact &&
+	    environment_listener(cli, values->listener_contact, &contact) < 0)
+		return -1;
+	struct tunnel_wish wish = {initiator,           listener,
+				   values->label,       values->lifetime,
+				   values->restartable, values->listener_contact ? &contact : NULL};
 	if (transfer_create(cli, &wish, &tunnel) < 0)
 		return -1;
+	/* It need not be this machine that listens. */
+	if (values->listener_contact)
+		environment_warn_loopback(&contact);
 	if (values->wait.given) {
 		int bad = cli_uuid(cli, "a tunnel's", tunnel.id, id);
 		tunnel_finish(&tunnel);

@@ -17,15 +17,21 @@
 #define COLUMNS 4
 
 struct values {
-	bool follow;
+	bool follow, errors;
+	const char *code;
 };
 
 static const struct option_spec options[] = {
 	{'f', "follow", NULL, "keep printing new events until the tunnel has stopped", OPTION_FLAG,
 	 offsetof(struct values, follow)},
+	{0, "filter-code", "NAME", "only events with this code, such as TUNNEL_ACTIVE", OPTION_TEXT,
+	 offsetof(struct values, code)},
+	{0, "filter-errors", NULL, "only events that are errors", OPTION_FLAG,
+	 offsetof(struct values, errors)},
 	{0},
 };
 
+/* All but the id may be missing: attributes may be null. */
 struct event {
 	int64_t id;
 	const char *code, *details, *description, *time;
@@ -34,7 +40,7 @@ struct event {
 
 static const struct json_field fields[] = {
 	{"id", JSON_INTEGER, true, offsetof(struct event, id)},
-	{"attributes.code", JSON_TEXT, true, offsetof(struct event, code)},
+	{"attributes.code", JSON_TEXT, false, offsetof(struct event, code)},
 	{"attributes.is_error", JSON_BOOLEAN, false, offsetof(struct event, is_error)},
 	{"attributes.details", JSON_TEXT, false, offsetof(struct event, details)},
 	{"attributes.description", JSON_TEXT, false, offsetof(struct event, description)},
@@ -50,12 +56,14 @@ static int read_event(struct cli *cli, const cJSON *item, struct event *event)
 	return 0;
 }
 
-static int list(struct cli *cli, const char *id, cJSON **events)
+static int list(struct cli *cli, const char *id, const struct values *values, cJSON **events)
 {
 	char path[128], what[64];
+	const char *const filters[] = {"code_name", values->code, "is_error",
+				       values->errors ? "true" : NULL, NULL};
 	snprintf(path, sizeof(path), "/v2/tunnels/%s/events", id);
 	snprintf(what, sizeof(what), "tunnel %s", id);
-	return transfer_list(cli, path, what, events);
+	return transfer_find(cli, path, filters, what, events);
 }
 
 /* Check that all events are complete, whatever the output format. */
@@ -89,7 +97,9 @@ static int print_table(struct cli *cli, const cJSON *events)
 			break;
 		const char **row = cells + rows++ * COLUMNS;
 		row[0] = event.code;
-		row[1] = event.is_error ? "True" : "False";
+		row[1] = !json_at(item, "attributes.is_error") ? NULL
+			 : event.is_error                      ? "True"
+							       : "False";
 		row[2] = event.details ? event.details : event.description;
 		row[3] = event.time;
 	}
@@ -105,8 +115,8 @@ static void print_line(const struct cli *cli, const struct event *event, const c
 	if (cli->json)
 		output_json_line(item);
 	else
-		output_line("%s  %s%s  %s", event->time ? event->time : "-", event->code,
-			    event->is_error ? " (error)" : "",
+		output_line("%s  %s%s  %s", event->time ? event->time : "-",
+			    event->code ? event->code : "None", event->is_error ? " (error)" : "",
 			    event->details       ? event->details
 			    : event->description ? event->description
 						 : "");
@@ -149,7 +159,7 @@ static int print_new(struct cli *cli, const cJSON *events, int64_t *last)
 	return output_flush(&cli->failure);
 }
 
-static int follow(struct cli *cli, const char *id)
+static int follow(struct cli *cli, const char *id, const struct values *values)
 {
 	int64_t last = INT64_MIN;
 	long long start = clock_ms();
@@ -162,7 +172,7 @@ static int follow(struct cli *cli, const char *id)
 			return -1;
 		ended = tunnel_wait_is_stopped(&tunnel);
 		tunnel_finish(&tunnel);
-		if (list(cli, id, &events) < 0)
+		if (list(cli, id, values, &events) < 0)
 			return -1;
 		say_waiting(NULL);
 		int err = print_new(cli, events, &last);
@@ -183,9 +193,13 @@ static int run(struct cli *cli, const void *given, char **words)
 	cJSON *events;
 	if (cli_uuid(cli, "a tunnel's", words[0], id) < 0)
 		return -1;
+	if (values->code && values->errors)
+		return failure_set(&cli->failure, STATUS_USAGE,
+				   "--filter-code and --filter-errors cannot be used together; "
+				   "give one of them");
 	if (values->follow)
-		return follow(cli, id);
-	if (list(cli, id, &events) < 0)
+		return follow(cli, id, values);
+	if (list(cli, id, values, &events) < 0)
 		return -1;
 	int err = check(cli, events);
 	if (!err && cli->json)

@@ -3,6 +3,8 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -84,6 +86,26 @@ ssize_t getrandom(void *buffer, size_t len, unsigned flags)
 	(void)flags;
 	memset(buffer, 7, len);
 	return (ssize_t)len;
+}
+
+/* The listener's address is always this machine's. */
+int getifaddrs(struct ifaddrs **list)
+{
+	static struct sockaddr_in addresses[2];
+	static struct ifaddrs interfaces[2];
+	for (uint32_t i = 0; i < 2; i++) {
+		addresses[i].sin_family = AF_INET;
+		addresses[i].sin_addr.s_addr = htonl(0x0a0002a4 + i); /* 10.0.2.164, 165 */
+		interfaces[i].ifa_addr = (struct sockaddr *)&addresses[i];
+	}
+	interfaces[0].ifa_next = &interfaces[1];
+	*list = interfaces;
+	return 0;
+}
+
+void freeifaddrs(struct ifaddrs *list)
+{
+	(void)list;
 }
 
 int nanosleep(const struct timespec *wanted, struct timespec *left)

@@ -72,7 +72,7 @@ static const struct field events[] = {
 	{"data", 'l', true},
 	{"data.0", 'e', false},
 	{"data.0.id", 'i', true},
-	{"data.0.attributes.code", 't', true},
+	{"data.0.attributes.code", 't', false},
 	{"data.0.attributes.is_error", 'b', false},
 	{"data.0.attributes.description", 't', false},
 	{"data.0.attributes.details", 't', false},

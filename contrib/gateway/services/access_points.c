@@ -66,7 +66,9 @@ struct answer access_points_list(struct gateway *gateway, const struct request *
 	struct answer answer;
 	cJSON *data;
 
-	if (!page_read(request, &page, &answer))
+	/* whoever may ask administers both endpoints */
+	if (!page_read(request, &page, &answer) ||
+	    !filter_check(request, "filter[endpoint_admin]", &answer))
 		return answer;
 	data = cJSON_CreateArray();
 	for (size_t i = 0; i < STORE_APS; i++) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "contrib/gateway/services/answer.h"
 #include "contrib/gateway/services/body.h"
@@ -36,6 +37,17 @@ bool page_read(const struct request *request, struct page *page, struct answer *
 	*page = (struct page){.limit = PAGE_DEFAULT};
 	return read_number(request, "page[limit]", 1, PAGE_MAX, &page->limit, answer) &&
 	       read_number(request, "page[marker]", 0, STORE_TUNNELS_MAX, &page->skip, answer);
+}
+
+bool filter_check(const struct request *request, const char *name, struct answer *answer)
+{
+	const char *text = request_query(request, name);
+
+	if (!text || strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0)
+		return true;
+	*answer = body_answer_elsewhere("query", name, "bool_parsing",
+					"Input should be a valid boolean");
+	return false;
 }
 
 /* The filters of this request, so that the next page has them too. */

@@ -15,6 +15,9 @@ struct page {
 /* Read what the query says: true, or false with a 422 answer. */
 bool page_read(const struct request *request, struct page *page, struct answer *answer);
 
+/* Whether a filter of the query is a boolean, or is not there: true, or false with a 422 answer. */
+bool filter_check(const struct request *request, const char *name, struct answer *answer);
+
 /* {"data": […], "links": {"next": …} or null, "meta": …}. data is all that there is, page by page:
  * what does not belong to the page is taken out; it is the answer's. */
 struct answer page_answer(const struct gateway *gateway, const struct request *request,

@@ -200,8 +200,11 @@ struct answer tunnels_events(struct gateway *gateway, const struct request *requ
 
 	if (!tunnel)
 		return not_found(request);
-	if (!page_read(request, &page, &answer))
+	if (!page_read(request, &page, &answer) || !filter_check(request, "is_error", &answer))
 		return answer;
+	if (request_query(request, "code_name") && request_query(request, "is_error"))
+		return body_answer_elsewhere("query", "is_error", "value_error",
+					     "It cannot be used with code_name");
 	data = cJSON_CreateArray();
 	for (const struct event *event = tunnel->events; event; event = event->next) {
 		if (is_wanted(request, event))

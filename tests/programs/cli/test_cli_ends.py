@@ -112,7 +112,7 @@ def test_an_initialize_that_was_nearly_done_is_done(cli, far):
     """The listener's contact is stored already: the conf file that belongs to it is written."""
     tunnel = far.tunnel()
     run = Interrupted(cli, far, "PATCH", "/v2/tunnels/.*")
-    run.run("environment", "initialize", "--listener-contact-string", "10.0.0.1:80", tunnel).ok()
+    run.run("environment", "initialize", "--listener-contact-string", "10.0.0.1:80", tunnel).warned()
     assert cli.conf(tunnel)["lankey_id"] in far.secrets
 
 

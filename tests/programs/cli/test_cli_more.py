@@ -167,7 +167,7 @@ def test_create_tells_the_id_before_it_waits(cli, far):
     line = run.stderr.readline()
     tunnel = next(iter(far.tunnels))
     assert tunnel in line and run.poll() is None
-    cli.run("environment", "initialize", "--listener-contact-string", "10.0.0.1:80", tunnel).ok()
+    cli.run("environment", "initialize", "--listener-contact-string", "10.0.0.1:80", tunnel).warned()
     activate(far, tunnel)
     assert run.communicate(timeout=30)[0].startswith("ID: ") and run.returncode == 0
 
@@ -234,9 +234,9 @@ def test_access_points(cli, far):
 
 def test_update_of_the_listener(cli, far):
     tunnel = far.tunnel()
-    cli.run("environment", "initialize", "--listener-contact-string", "10.0.2.164:8888", tunnel).ok()
+    cli.run("environment", "initialize", "--listener-contact-string", "10.0.2.164:8888", tunnel).warned()
     old = cli.conf(tunnel)
-    out = cli.run("environment", "update", "--listener-contact-string", "10.0.2.165:8889", tunnel).ok()
+    out = cli.run("environment", "update", "--listener-contact-string", "10.0.2.165:8889", tunnel).warned()
     assert out.splitlines() == [
         f"Updating the environment for tunnel: {tunnel}",
         f"Updating the application listener on the Tunnel: {tunnel} to: 10.0.2.165:8889"]
@@ -340,7 +340,7 @@ def test_a_conf_tells_its_side(cli, far, known):
         for each in (tunnel, other):
             activate(far, each)
             cli.run("environment", "update", each).ok()
-    cli.run(*update, other).ok()
+    cli.run(*update, other).warned()
     assert cli.conf(other)["listener_contact_string"] == "10.0.0.1:80"
 
 
@@ -348,7 +348,7 @@ def test_update_of_a_conf_of_another_program(cli, far):
     """It does not tell its side, so the user's word counts."""
     tunnel = far.tunnel()
     lab.write_conf(cli.base, tunnel, fake_port=1000)
-    cli.run("environment", "update", "--listener-contact-string", "10.0.0.1:80", tunnel).ok()
+    cli.run("environment", "update", "--listener-contact-string", "10.0.0.1:80", tunnel).warned()
 
 
 @pytest.mark.parametrize("contact", ["127.0.0.1:1", "[::1]:1", "127.1.2.3:1", "localhost:1", "[::ffff:127.0.0.1]:1"])

@@ -25,6 +25,8 @@ def test_access_points(gateway):
         assert len(gateway.call("GET", f"/v2/stream_access_points?{query}")[1]["data"]) == count
     status, answer = gateway.call("GET", "/v2/stream_access_points?filter[fulltext]=lab+access&page[limit]=1")
     following = answer["links"]["next"][len(gateway.url):]
+    assert len(gateway.call("GET", "/v2/stream_access_points?filter[endpoint_admin]=true")[1]["data"]) == 2
+    assert gateway.call("GET", "/v2/stream_access_points?filter[endpoint_admin]=both")[0] == 422
     assert [ap["id"] for ap in gateway.call("GET", following)[1]["data"]] == [gateway.listener_ap]
     assert gateway.call("GET", f"/v2/stream_access_points/{NOBODY}")[0] == 404
 

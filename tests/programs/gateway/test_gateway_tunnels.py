@@ -190,6 +190,16 @@ def test_events(gateway):
     only = gateway.call("GET", f"/v2/tunnels/{tunnel}/events?code_name=TUNNEL_ACTIVE")[1]["data"]
     assert only == answer["data"][1:2]
     assert gateway.call("GET", f"/v2/tunnels/{tunnel}/events?is_error=true")[1]["data"] == []
+    assert gateway.call("GET", f"/v2/tunnels/{tunnel}/events?is_error=false")[1]["data"] == answer["data"]
+    for query in ("is_error=perhaps", "is_error=true&code_name=STARTED"):
+        status, refusal = gateway.call("GET", f"/v2/tunnels/{tunnel}/events?{query}")
+        assert status == 422 and refusal["detail"][0]["loc"] == ["query", "is_error"]
+    seen, path = [], f"/v2/tunnels/{tunnel}/events?is_error=false&page[limit]=2"
+    while path:
+        page = gateway.call("GET", path)[1]
+        seen.append([e["id"] for e in page["data"]])
+        path = page["links"] and page["links"]["next"][len(gateway.url):]
+    assert [len(ids) for ids in seen] == [2, 1] and sum(seen, []) == [e["id"] for e in answer["data"]]
 
 
 def test_list_pages(gateway):
