@@ -164,6 +164,7 @@ static int log_in(struct cli *cli, const struct credentials *credentials,
 	struct demands demands = {.identities = (char *)values->identity,
 				  .policies = (char *)values->policy,
 				  .domains = (char *)values->domain,
+				  .prompt = (char *)(values->force ? "login" : NULL),
 				  .mfa = values->mfa};
 	struct login_wish wish = {.scopes = scopes,
 				  .demands = &demands,

@@ -52,7 +52,7 @@ static const char *expiry_text(const struct environment *environment, char text[
 	if (!time_text(environment, CONF_EXPIRATION, when))
 		return NULL;
 	if (left <= 0)
-		snprintf(text, 80, "%s (expired)", when);
+		snprintf(text, 80, "%s (passed)", when); /* only Transfer knows if it ended */
 	else
 		snprintf(text, 80, "%s (in %lld h %02lld min)", when, left / 3600, left / 60 % 60);
 	return text;

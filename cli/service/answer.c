@@ -182,6 +182,28 @@ static void take_parameters(struct demands *demands, const cJSON *parameters)
 	demands->mfa = demands->mfa || cJSON_IsTrue(json_at(parameters, "session_required_mfa"));
 }
 
+static bool is_type(const cJSON *object, const char *type)
+{
+	const char *found = json_text(object, "DATA_TYPE");
+	return found && strncmp(found, type, strlen(type)) == 0;
+}
+
+/* The detail of a GCS Manager that gives no authorization_parameters: the last login is older than
+ * the gateway's authentication_timeout_mins, or not from one of its allowed_domains. */
+static void take_detail(struct demands *demands, const cJSON *detail)
+{
+	if (is_type(detail, "authentication_timeout#")) {
+		demands->any = true;
+		add_list(&demands->identities, json_at(detail, "identities"), ',');
+		demands->mfa = cJSON_IsTrue(json_at(detail, "require_mfa"));
+		if (!demands->prompt)
+			demands->prompt = strdup("login");
+	} else if (is_type(detail, "not_from_allowed_domain#")) {
+		demands->any = true;
+		add_list(&demands->domains, json_at(detail, "allowed_domains"), ',');
+	}
+}
+
 /* {"code":"ConsentRequired","required_scopes":[…]}, or "required_scope":"…" in older services. */
 static void take_consent(struct demands *demands, const cJSON *object)
 {
@@ -222,6 +244,8 @@ void answer_demands(const cJSON *answer, struct demands *demands)
 		take_object(demands, json_at(item, "detail"));
 		take_object(demands, json_at(item, "extra"));
 	}
+	if (!demands->any)
+		take_detail(demands, json_at(answer, "detail"));
 	if (demands->any && !demands->message)
 		demands->message = answer_message(answer);
 }

@@ -26,7 +26,8 @@ struct demands {
 	bool mfa;
 };
 
-/* Find authorization_parameters or a ConsentRequired in any of their shapes. */
+/* Find authorization_parameters, a ConsentRequired in any of their shapes, or what a GCS Manager
+ * says in place of them. */
 void answer_demands(const cJSON *answer, struct demands *demands);
 void demands_finish(struct demands *demands);
 

@@ -52,15 +52,28 @@ static char *option(const char *name, const char *text)
 	return n < 0 ? NULL : out;
 }
 
+/* The scopes that the login has to be for, so that it renews the token of this call too; NULL: no
+ * memory. Free it. */
+static char *wanted_scopes(const struct call *call, const struct demands *demands)
+{
+	const char *own =
+		call->scope && strcmp(call->scope, TRANSFER_SCOPE) != 0 ? call->scope : "";
+	const char *more = demands->scopes ? demands->scopes : "";
+	char *scopes = NULL;
+	int n = asprintf(&scopes, "%s%s%s", own, *own && *more ? " " : "", more);
+	return n < 0 ? NULL : scopes;
+}
+
 /* 401 or 403 with requirements for a new login. */
 static int demanded(struct cli *cli, const struct call *call, long status,
 		    const struct demands *demands, const cJSON *answer)
 {
-	cleanup_free char *scopes = option("--scope", demands->scopes);
+	cleanup_free char *wanted = wanted_scopes(call, demands);
+	cleanup_free char *scopes = option("--scope", wanted && *wanted ? wanted : NULL);
 	cleanup_free char *identities = option("--identity", demands->identities);
 	cleanup_free char *policies = option("--policy", demands->policies);
 	cleanup_free char *domains = option("--domain", demands->domains);
-	if (!scopes || !identities || !policies || !domains)
+	if (!wanted || !scopes || !identities || !policies || !domains)
 		return failure_memory(&cli->failure);
 	struct credentials credentials;
 	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
@@ -75,6 +88,17 @@ static int demanded(struct cli *cli, const struct call *call, long status,
 		    demands->mfa ? " --mfa" : "");
 	cli_refused(cli, status, answer);
 	return -1;
+}
+
+/* What to do where a request is refused as wrong; "": it is not that. */
+static const char *advice(const struct call *call, long status)
+{
+	if (status != 400 && status != 415 && status != 422)
+		return "";
+	if (call->wrong)
+		return call->wrong;
+	return status == 422 ? "correct what it names, and try again"
+			     : "if this persists, install a newer globus-streams, or report it";
 }
 
 static int refused(struct cli *cli, const struct call *call, long status, const cJSON *answer)
@@ -110,10 +134,9 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 			    status, said);
 	else
 		failure_set(&cli->failure, STATUS_FAILED,
-			    "%s refused the request for %s (HTTP %ld: %s); %s", call->service,
-			    call->what, status, said,
-			    status == 409 ? "check its state, and try again"
-					  : "check what this command was given");
+			    "%s refused the request for %s (HTTP %ld: %s)%s%s", call->service,
+			    call->what, status, said, *advice(call, status) ? "; " : "",
+			    advice(call, status));
 	cli_refused(cli, status, answer);
 	return -1;
 }

@@ -16,6 +16,8 @@ struct call {
 	const char *next; /* what to do if it does not exist (404); NULL: nothing */
 	const char *url;
 	const cJSON *body; /* NULL: none */
+	const char
+		*wrong; /* what to do if it is refused as wrong (400, 415, 422); NULL: the usual */
 };
 
 /* Make the call. *answer is the JSON object of a 2xx; json_wipe() or cJSON_Delete() it. (NULL

@@ -38,9 +38,10 @@ static const char *manager_url(struct cli *cli, const char *endpoint)
 	return cli->manager.url;
 }
 
-/* Make a request to <manager>/api<path>, with a token unless the path is open to everybody. */
+/* Make a request to <manager>/api<path>, with a token unless the path is open to everybody. next:
+ * what to do if it is refused as wrong, or what it is about does not exist. */
 static int request(struct cli *cli, const char *endpoint, const char *method, const char *path,
-		   const cJSON *body, const char *what, bool open, cJSON **answer)
+		   const cJSON *body, const char *what, const char *next, bool open, cJSON **answer)
 {
 	cleanup_free char *url = NULL, *service = NULL, *scope = NULL;
 	const char *manager = manager_url(cli, endpoint);
@@ -50,7 +51,7 @@ static int request(struct cli *cli, const char *endpoint, const char *method, co
 	if ((!scope && !open) || asprintf(&url, "%s/api%s", manager, path) < 0 ||
 	    asprintf(&service, "the GCS Manager of endpoint %s", endpoint) < 0)
 		return failure_memory(&cli->failure);
-	struct call call = {service, endpoint, scope, method, what, NULL, url, body};
+	struct call call = {service, endpoint, scope, method, what, next, url, body, next};
 	return call_json(cli, &call, answer);
 }
 
@@ -83,11 +84,18 @@ int gcs_create_secret(struct cli *cli, const char *endpoint, const char *access_
 		      const char *tunnel, struct lan_secret *secret)
 {
 	cJSON *answer = NULL, *body = cJSON_CreateObject();
+	char what[160], next[256];
 	*secret = (struct lan_secret){0};
+	snprintf(what, sizeof(what), "a LAN secret for tunnel %s at access point %s", tunnel,
+		 access_point);
+	snprintf(next, sizeof(next),
+		 "check that this is the endpoint of the access point with: globus-streams "
+		 "access-point show %s",
+		 access_point);
 	bool made = cJSON_AddStringToObject(body, "DATA_TYPE", "lan_secret_create#1.0.0") &&
 		    cJSON_AddStringToObject(body, "tunnel_id", tunnel) &&
 		    cJSON_AddStringToObject(body, "stream_access_point_id", access_point);
-	int err = made ? request(cli, endpoint, "POST", "/lan_secrets", body, "a LAN secret", false,
+	int err = made ? request(cli, endpoint, "POST", "/lan_secrets", body, what, next, false,
 				 &answer)
 		       : failure_memory(&cli->failure);
 	cJSON_Delete(body);
@@ -103,7 +111,7 @@ int gcs_delete_secret(struct cli *cli, const char *endpoint, const char *id)
 	cJSON *answer = NULL;
 	snprintf(path, sizeof(path), "/lan_secrets/%s", id);
 	snprintf(what, sizeof(what), "LAN secret %s", id);
-	int err = request(cli, endpoint, "DELETE", path, NULL, what, false, &answer);
+	int err = request(cli, endpoint, "DELETE", path, NULL, what, NULL, false, &answer);
 	json_wipe(answer);
 	if (err && cli->failure.http == 404) {
 		failure_finish(&cli->failure);
@@ -190,7 +198,7 @@ int gcs_lan_kind(struct cli *cli, const char *endpoint, const char *access_point
 	bool ours = false;
 	*kind = LAN_UNKNOWN;
 	*why = NULL;
-	if (request(cli, endpoint, "GET", "/info", NULL, "information about itself", true,
+	if (request(cli, endpoint, "GET", "/info", NULL, "information about itself", NULL, true,
 		    &answer) < 0)
 		return -1;
 	int err = read_info(cli, endpoint, answer, &ours);
@@ -199,8 +207,8 @@ int gcs_lan_kind(struct cli *cli, const char *endpoint, const char *access_point
 		*kind = LAN_OURS;
 		return err;
 	}
-	if (request(cli, endpoint, "GET", "/stream_gateways", NULL, "its stream gateways", false,
-		    &answer) == 0) {
+	if (request(cli, endpoint, "GET", "/stream_gateways", NULL, "its stream gateways", NULL,
+		    false, &answer) == 0) {
 		*kind = required(json_at(answer, "data"), access_point);
 		json_wipe(answer);
 		if (*kind == LAN_UNKNOWN)

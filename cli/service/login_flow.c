@@ -68,7 +68,7 @@ static int make_address(struct cli *cli, struct flow *flow, const struct credent
 		"access_type",
 		"offline",
 		"session_message",
-		session ? demands->message : NULL,
+		session || demands->prompt ? demands->message : NULL,
 		"session_required_identities",
 		demands->identities,
 		"session_required_policies",

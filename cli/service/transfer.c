@@ -185,14 +185,17 @@ static bool fill(cJSON *body, const struct tunnel_wish *wish)
 int transfer_create(struct cli *cli, const struct tunnel_wish *wish, struct tunnel *tunnel)
 {
 	cJSON *answer, *body = cJSON_CreateObject();
+	char what[128];
 	*tunnel = (struct tunnel){0};
+	snprintf(what, sizeof(what), "a tunnel between access points %s and %s", wish->initiator_ap,
+		 wish->listener_ap);
 	if (!fill(body, wish)) {
 		cJSON_Delete(body);
 		return failure_memory(&cli->failure);
 	}
-	if (transfer_request(
-		    cli, "POST", "/v2/tunnels", body, "a tunnel between these access points",
-		    "check the access points with: globus-streams access-point list", &answer) < 0)
+	if (transfer_request(cli, "POST", "/v2/tunnels", body, what,
+			     "check the access points with: globus-streams access-point list",
+			     &answer) < 0)
 		return -1;
 	return take_tunnel(cli, answer, NULL, tunnel);
 }

@@ -148,6 +148,17 @@ static const struct {
 	{"{\"errors\":[{\"code\":\"ConsentRequired\",\"required_scopes\":[\"a\"]}]}", "a", NULL,
 	 true},
 	{"{\"error\":\"dependent_consent_required\"}", NULL, NULL, true},
+	{"{\"detail\":{\"DATA_TYPE\":\"not_from_allowed_domain#1.0.0\",\"allowed_domains\":[\"a\"]}"
+	 "}",
+	 NULL, "a", true},
+	/* What is in the parameters counts, and is not asked for twice. */
+	{"{\"authorization_parameters\":{\"session_required_single_domain\":[\"a\"]},\"detail\":{"
+	 "\"DATA_TYPE\":\"not_from_allowed_domain#1.0.0\",\"allowed_domains\":[\"a\"]}}",
+	 NULL, "a", true},
+	{"{\"detail\":{\"DATA_TYPE\":\"authentication_timeout#1.1.0\",\"identities\":7}}", NULL,
+	 NULL, true},
+	{"{\"detail\":{\"DATA_TYPE\":\"check_result#1.0.0\"}}", NULL, NULL, false},
+	{"{\"detail\":\"authentication_timeout#1.1.0\"}", NULL, NULL, false},
 	{"{\"authorization_parameters\":{\"required_scopes\":[\"a\"],"
 	 "\"session_required_single_domain\":[\"x.org\",\"y.org\"]}}",
 	 "a", "x.org,y.org", true},
