@@ -56,10 +56,11 @@ static char *option(const char *name, const char *text)
  * memory. Free it. */
 static char *wanted_scopes(const struct call *call, const struct demands *demands)
 {
-	const char *own =
-		call->scope && strcmp(call->scope, TRANSFER_SCOPE) != 0 ? call->scope : "";
 	const char *more = demands->scopes ? demands->scopes : "";
+	const char *own = call->scope ? call->scope : "";
 	char *scopes = NULL;
+	if (strstr(LOGIN_SCOPES, own) || strstr(more, own))
+		own = "";
 	int n = asprintf(&scopes, "%s%s%s", own, *own && *more ? " " : "", more);
 	return n < 0 ? NULL : scopes;
 }

@@ -38,7 +38,7 @@ static const struct {
 		     "\"urn:a\"]}")},
 	 ONCE,
 	 4,
-	 "--scope 'urn:a'"},
+	 "urn:a'"},
 	{{404, JSON_API("NOT_FOUND", "Not Found", "no such thing")}, ONCE, 1, "no such thing"},
 	{{409, JSON_API("CONFLICT", "Conflict", "in the way")}, ONCE, 1, "in the way"},
 	{{422, ERROR("{\"detail\":[{\"loc\":[\"body\",\"label\"],\"msg\":\"too "

@@ -9,9 +9,19 @@ import pytest
 import far_side
 from cli_program import Terminal, address_in
 from far_side import ENDPOINT, TRANSFER_SCOPE, Answer
-from test_cli_login import MANAGER_SCOPE, cli, log_in  # noqa: F401
+from test_cli_login import MANAGER_SCOPE, USER, log_in
 
 IDENTITY = "0e8a675b-6b84-4220-89e4-a6a7a0d823fb"
+
+
+@pytest.fixture
+def cli(cli):
+    """For users who log in."""
+    for name, value in USER.items():
+        cli.environment.pop(name, None)
+        if value:
+            cli.environment[name] = value
+    return cli
 
 
 def with_parameters(**parameters):
@@ -63,7 +73,7 @@ def expect_asked(asked, wanted):
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("kind", DEMANDS)
-def test_on_a_terminal(cli, far, kind, status):  # noqa: F811
+def test_on_a_terminal(cli, far, kind, status):
     """Asked once, and the command goes on."""
     said, wanted = DEMANDS[kind]
     tunnel = far.active()
@@ -82,7 +92,7 @@ def test_on_a_terminal(cli, far, kind, status):  # noqa: F811
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("kind", DEMANDS)
-def test_without_a_terminal(cli, far, kind, status):  # noqa: F811
+def test_without_a_terminal(cli, far, kind, status):
     """Exit status 4, nothing changed, and the command that the line names makes the next run work."""
     said, wanted = DEMANDS[kind]
     tunnel = far.active()
@@ -96,7 +106,7 @@ def test_without_a_terminal(cli, far, kind, status):  # noqa: F811
     cli.run("environment", "initialize", tunnel).ok()
 
 
-def test_a_login_that_does_not_help(cli, far):  # noqa: F811
+def test_a_login_that_does_not_help(cli, far):
     """Asked once, and not again and again."""
     tunnel = far.active()
     log_in(cli, far, "--endpoint", ENDPOINT)
@@ -110,7 +120,7 @@ def test_a_login_that_does_not_help(cli, far):  # noqa: F811
     assert cli.files() == {}
 
 
-def test_client_credentials_cannot(cli, far):  # noqa: F811
+def test_client_credentials_cannot(cli, far):
     as_client = {"GLOBUS_CLI_CLIENT_ID": far_side.CLIENT_ID, "GLOBUS_CLI_CLIENT_SECRET": far_side.CLIENT_SECRET}
     far.rule("POST", "/manager/api/lan_secrets", Answer(403, DEMANDS["timeout, in the detail"][0]))
     line = cli.run("environment", "initialize", far.active(), env=as_client).failed(4)
@@ -121,7 +131,7 @@ def test_client_credentials_cannot(cli, far):  # noqa: F811
 
 
 @pytest.mark.parametrize("status", [400, 415, 422])
-def test_a_secret_that_is_refused(cli, far, status):  # noqa: F811
+def test_a_secret_that_is_refused(cli, far, status):
     """The line names the tunnel and the access point, and what to look at."""
     tunnel = far.active()
     log_in(cli, far, "--endpoint", ENDPOINT)
@@ -133,7 +143,7 @@ def test_a_secret_that_is_refused(cli, far, status):  # noqa: F811
 
 
 @pytest.mark.parametrize("status", [400, 415, 422])
-def test_a_tunnel_that_is_refused(cli, far, status):  # noqa: F811
+def test_a_tunnel_that_is_refused(cli, far, status):
     tunnel = far.active()
     log_in(cli, far)
     answer = Answer(status, {"detail": [{"loc": ["body", "label"], "msg": "too long", "type": "t"}]})
@@ -147,7 +157,7 @@ def test_a_tunnel_that_is_refused(cli, far, status):  # noqa: F811
 
 
 @pytest.mark.parametrize("more", [{"identity_id": None, "username": None}, {"identity_id": IDENTITY, "username": "ada"}])
-def test_a_secret_with_the_users_name(cli, far, more):  # noqa: F811
+def test_a_secret_with_the_users_name(cli, far, more):
     tunnel = far.active()
     log_in(cli, far, "--endpoint", ENDPOINT)
 
