@@ -91,11 +91,13 @@ static int demanded(struct cli *cli, const struct call *call, long status,
 	return -1;
 }
 
-/* What to do where a request is refused as wrong; "": it is not that. */
+/* What to do where a request is refused. */
 static const char *advice(const struct call *call, long status)
 {
+	if (status == 409)
+		return "check its state, and try again";
 	if (status != 400 && status != 415 && status != 422)
-		return "";
+		return "check what this command was given";
 	if (call->wrong)
 		return call->wrong;
 	return status == 422 ? "correct what it names, and try again"
@@ -135,9 +137,8 @@ static int refused(struct cli *cli, const struct call *call, long status, const 
 			    status, said);
 	else
 		failure_set(&cli->failure, STATUS_FAILED,
-			    "%s refused the request for %s (HTTP %ld: %s)%s%s", call->service,
-			    call->what, status, said, *advice(call, status) ? "; " : "",
-			    advice(call, status));
+			    "%s refused the request for %s (HTTP %ld: %s); %s", call->service,
+			    call->what, status, said, advice(call, status));
 	cli_refused(cli, status, answer);
 	return -1;
 }
