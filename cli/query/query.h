@@ -11,7 +11,7 @@
 
 #define QUERY_LENGTH_MAX 8192               /* bytes of an expression */
 #define QUERY_DEPTH_MAX  100                /* parentheses, brackets, ... within each other */
-#define QUERY_STEPS_MAX  50000000           /* values looked at or made by one search */
+#define QUERY_STEPS_MAX  20000000           /* values looked at or made by one search */
 #define QUERY_TEXT_MAX   (16 * 1024 * 1024) /* bytes of a string that is made */
 #define QUERY_RESULT_MAX (64 * 1024 * 1024) /* bytes of a result, about as much as is printed */
 

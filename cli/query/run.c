@@ -201,9 +201,10 @@ const char *value_type(const cJSON *value)
 	}
 }
 
-bool value_fits(const cJSON *value, size_t *left)
+/* depth: how much is around it, which indents it. */
+static bool fits(const cJSON *value, size_t depth, size_t *left)
 {
-	size_t size = 8;
+	size_t size = 8 + 2 * depth;
 	if (value->string)
 		size += strlen(value->string);
 	if (cJSON_IsString(value))
@@ -212,7 +213,12 @@ bool value_fits(const cJSON *value, size_t *left)
 		return false;
 	*left -= size;
 	for (const cJSON *item = value->child; item; item = item->next)
-		if (!value_fits(item, left))
+		if (!fits(item, depth + 1, left))
 			return false;
 	return true;
+}
+
+bool value_fits(const cJSON *value, size_t *left)
+{
+	return fits(value, 0, left);
 }

@@ -8,7 +8,10 @@
 
 #include "cli/command/unix_lines.h"
 #include "cli/query/query.h"
+#include "cli/query/run.h"
 #include "cli/service/json.h"
+
+#define PRINTED_MAX 100000 /* more takes only time */
 
 static void print(const cJSON *result)
 {
@@ -37,7 +40,8 @@ static void search(const char *expression, const cJSON *document)
 	assert(query ? !failure.status : failure.status == STATUS_USAGE && failure.text);
 	const cJSON *result = query ? query_search(query, document, &failure) : NULL;
 	assert(!query || (result != NULL) == !failure.status);
-	if (result)
+	size_t left = PRINTED_MAX;
+	if (result && value_fits(result, &left))
 		print(result);
 	query_destroy(query);
 	failure_finish(&failure);
