@@ -1,5 +1,6 @@
 #include "cli/base/failure.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,19 +21,35 @@ int failure_set(struct failure *failure, int status, const char *format, ...)
 	return -1;
 }
 
-int failure_prefix(struct failure *failure, const char *format, ...)
+static int extend(struct failure *failure, bool before, const char *format, va_list args)
 {
 	cleanup_free char *words = NULL;
 	char *text = NULL;
-	va_list args;
-	va_start(args, format);
+	const char *old = failure->text ? failure->text : "";
 	if (vasprintf(&words, format, args) < 0)
 		words = NULL;
-	va_end(args);
-	if (words && asprintf(&text, "%s%s", words, failure->text ? failure->text : "") >= 0) {
+	if (words && asprintf(&text, "%s%s", before ? words : old, before ? old : words) >= 0) {
 		free(failure->text);
 		failure->text = text;
 	}
+	return -1;
+}
+
+int failure_prefix(struct failure *failure, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	extend(failure, true, format, args);
+	va_end(args);
+	return -1;
+}
+
+int failure_append(struct failure *failure, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	extend(failure, false, format, args);
+	va_end(args);
 	return -1;
 }
 
@@ -44,5 +61,6 @@ int failure_memory(struct failure *failure)
 void failure_finish(struct failure *failure)
 {
 	free(failure->text);
+	free(failure->answer);
 	*failure = (struct failure){0};
 }

@@ -16,6 +16,7 @@ struct failure {
 	int status; /* 0: nothing failed */
 	long http;  /* the HTTP status, if that was the reason; 0: none */
 	char *text;
+	char *answer; /* the JSON that http came with; NULL: none */
 };
 
 /* Set the message, replacing an earlier one. Always -1, to be returned. */
@@ -24,6 +25,10 @@ __attribute__((format(printf, 3, 4))) int failure_set(struct failure *failure, i
 
 /* Put words before the message. Always -1. */
 __attribute__((format(printf, 2, 3))) int failure_prefix(struct failure *failure,
+							 const char *format, ...);
+
+/* Put words after it. Always -1. */
+__attribute__((format(printf, 2, 3))) int failure_append(struct failure *failure,
 							 const char *format, ...);
 
 /* Out of memory: -1. */

@@ -74,8 +74,13 @@ static const char *name_of(const struct failure *failure)
 void report_json(const struct cli *cli, int exit_status)
 {
 	const struct failure *failure = &cli->failure;
-	bool theirs = failure->http && cJSON_IsObject(cli->refusal);
-	cJSON *document = theirs ? cJSON_Duplicate(cli->refusal, true) : cJSON_CreateObject();
+	const char *answer = failure->http ? failure->answer : NULL;
+	cJSON *document = answer ? json_parse(answer, strlen(answer)) : NULL;
+	bool theirs = cJSON_IsObject(document);
+	if (!theirs) {
+		cJSON_Delete(document);
+		document = cJSON_CreateObject();
+	}
 	cleanup_free char *message = strdup(failure->text ? failure->text : "out of memory");
 	if (message)
 		text_clean(message);

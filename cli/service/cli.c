@@ -104,14 +104,17 @@ const char *cli_login_command(const struct cli *cli)
 
 void cli_refused(struct cli *cli, long status, const cJSON *answer)
 {
-	json_wipe(cli->refusal);
-	cli->refusal = answer ? cJSON_Duplicate(answer, true) : NULL;
+	size_t len = 0;
+	FILE *out = answer && cli->json_errors ? open_memstream(&cli->failure.answer, &len) : NULL;
 	cli->failure.http = status;
+	if (!out)
+		return;
+	json_print(answer, false, out);
+	fclose(out);
 }
 
 void cli_finish(struct cli *cli)
 {
-	json_wipe(cli->refusal);
 	free(cli->manager.url);
 	http_destroy(cli->http);
 	failure_finish(&cli->failure);

@@ -21,7 +21,6 @@ struct cli {
 	const char *client_source; /* what named it; NULL: not looked for yet */
 	struct failure failure;
 	struct http *http; /* NULL until cli_http() */
-	cJSON *refusal;    /* the answer that failure.http came with; NULL: no JSON */
 	int tries;         /* that the last call took */
 	size_t received;   /* bytes of the last answer */
 	struct {
@@ -45,7 +44,9 @@ int cli_uuid(struct cli *cli, const char *what, const char *text, char id[37]);
 /* The command to log in with: "globus-streams login", with the profile in use. Valid until the
  * next call. */
 const char *cli_login_command(const struct cli *cli);
-/* cli->failure came with an HTTP status, and with an answer, which is copied; NULL: no JSON. */
+
+/* cli->failure came with an HTTP status, and with an answer, which is kept as text; NULL: no JSON.
+ */
 void cli_refused(struct cli *cli, long status, const cJSON *answer);
 
 void cli_finish(struct cli *cli);

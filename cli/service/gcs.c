@@ -215,7 +215,8 @@ int gcs_lan_kind(struct cli *cli, const char *endpoint, const char *access_point
 			*why = strdup("its stream gateways do not say it");
 	} else {
 		*why = cli->failure.text;
-		cli->failure = (struct failure){0};
+		cli->failure.text = NULL;
+		failure_finish(&cli->failure);
 	}
 	return *kind == LAN_UNKNOWN && !*why ? failure_memory(&cli->failure) : 0;
 }

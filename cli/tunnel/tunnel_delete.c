@@ -10,12 +10,9 @@ static int run(struct cli *cli, const void *values, char **words)
 	if (cli_uuid(cli, "a tunnel's", words[0], id) < 0)
 		return -1;
 	if (transfer_delete(cli, id) < 0) {
-		long http = cli->failure.http;
-		if (http == 409)
-			failure_set(&cli->failure, STATUS_FAILED,
-				    "%s; stop it first: globus-streams tunnel stop --wait %s",
-				    cli->failure.text, id);
-		cli->failure.http = http;
+		if (cli->failure.http == 409)
+			failure_append(&cli->failure,
+				       "; stop it first: globus-streams tunnel stop --wait %s", id);
 		return -1;
 	}
 	if (cli->json) {

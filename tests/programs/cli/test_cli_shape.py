@@ -180,6 +180,15 @@ def test_an_answer_of_another_failure_is_not_shown(cli, far):
     assert found["error_name"] == "CommandError" and found["globus_streams"]["http_status"] == 403
 
 
+def test_what_is_taken_back_does_not_hide_the_reason(cli, far):
+    far.rule("PATCH", ".*", Answer(422, {"detail": [{"loc": ["x"], "msg": "no", "type": "t"}]}))
+    far.rule("DELETE", "/manager/.*", far.envelope(403, "denied", "not the owner"))
+    result = cli.run("environment", "initialize", "--listener-contact-string", "10.0.0.1:80", far.tunnel(), "-Fjson")
+    assert result.status == 1 and far.count("DELETE", "/manager/.*") == 1
+    found = json.loads(result.err)
+    assert found["detail"][0]["msg"] == "no" and found["globus_streams"]["http_status"] == 422
+
+
 def test_quiet(cli, far):
     tunnel = far.tunnel()
     loud = cli.run("environment", "initialize", "--listener-contact-string", "127.0.0.1:8888", tunnel)
