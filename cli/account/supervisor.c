@@ -7,7 +7,6 @@
 
 #include "cli/base/cleanup.h"
 #include "cli/base/conf_file.h"
-#include "cli/base/say.h"
 #include "cli/command/command.h"
 #include "cli/service/control.h"
 #include "cli/service/output.h"
@@ -264,8 +263,8 @@ static int reload(struct cli *cli, int fd, const struct control_listed *tunnel)
 	struct control_tunnel message = {0};
 	cleanup_free char *why = NULL;
 	if (read_conf(tunnel, &message, &why) < 0) {
-		say_error("%s; the supervisor keeps what it read before",
-			  why ? why : "out of memory");
+		cli_report(cli, "%s; the supervisor keeps what it read before",
+			   why ? why : "out of memory");
 		return 1;
 	}
 	memcpy(message.id, tunnel->id, sizeof(message.id));
@@ -273,10 +272,10 @@ static int reload(struct cli *cli, int fd, const struct control_listed *tunnel)
 	int err = control_ask(cli, fd, CONTROL_TUNNEL, &message.header, sizeof(message), NULL, 0);
 	conf_view_wipe(&message.view);
 	if (err > 0)
-		say_error("%s/%s.conf: the supervisor refused it: %s", tunnel->base, tunnel->id,
-			  err == EDOM
-				  ? "it maps a HOST:PORT that already goes through another tunnel"
-				  : strerror(err));
+		cli_report(
+			cli, "%s/%s.conf: the supervisor refused it: %s", tunnel->base, tunnel->id,
+			err == EDOM ? "it maps a HOST:PORT that already goes through another tunnel"
+				    : strerror(err));
 	return err > 0 ? 1 : err;
 }
 

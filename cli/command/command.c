@@ -311,6 +311,10 @@ static int finish(struct cli *cli, int status, const struct status_map *statuses
 {
 	struct failure unwritten = {0};
 	say_waiting(NULL);
+	/* Errors that were kept for the document need one. */
+	if (status > 0 && cli->reported)
+		status = failure_set(&cli->failure, status, "%s",
+				     cJSON_GetStringValue(cli->reported->child));
 	if (status < 0)
 		status = explain(cli, statuses);
 	else if (output_flush(&unwritten) < 0) {

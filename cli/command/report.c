@@ -95,6 +95,8 @@ void report_json(const struct cli *cli, int exit_status)
 		cJSON_AddNumberToObject(ours, "http_status", (double)failure->http);
 	else
 		cJSON_AddNullToObject(ours, "http_status");
+	if (cli->reported)
+		cJSON_AddItemReferenceToObject(ours, "errors", cli->reported);
 	json_print(document, true, stderr);
 	putc('\n', stderr);
 	cJSON_Delete(document);

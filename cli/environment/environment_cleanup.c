@@ -186,7 +186,7 @@ static int clean_all(struct cli *cli, struct sweep *sweep)
 		if (done >= 0)
 			continue;
 		/* One that cannot be deleted does not stop the others. */
-		say_error("%s", cli->failure.text ? cli->failure.text : ids[i]);
+		cli_report(cli, "%s", cli->failure.text ? cli->failure.text : ids[i]);
 		failure_finish(&cli->failure);
 		failed = 1;
 	}

@@ -1,12 +1,15 @@
 #include "cli/service/cli.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "cli/base/cleanup.h"
 #include "cli/base/profile.h"
+#include "cli/base/say.h"
 #include "cli/base/text.h"
 #include "cli/service/json.h"
 #include "protocol/contact.h"
@@ -113,8 +116,29 @@ void cli_refused(struct cli *cli, long status, const cJSON *answer)
 	fclose(out);
 }
 
+void cli_report(struct cli *cli, const char *format, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list args;
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (!text)
+		return;
+	if (!cli->json_errors) {
+		say_error("%s", text);
+		return;
+	}
+	text_clean(text);
+	if (!cli->reported)
+		cli->reported = cJSON_CreateArray();
+	cJSON_AddItemToArray(cli->reported, cJSON_CreateString(text));
+}
+
 void cli_finish(struct cli *cli)
 {
+	cJSON_Delete(cli->reported);
 	free(cli->manager.url);
 	http_destroy(cli->http);
 	failure_finish(&cli->failure);

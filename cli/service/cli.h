@@ -20,6 +20,7 @@ struct cli {
 	char client[37];           /* the client for logins (client.c) */
 	const char *client_source; /* what named it; NULL: not looked for yet */
 	struct failure failure;
+	cJSON *reported;   /* cli_report()'s lines, where they are not printed; NULL: none */
 	struct http *http; /* NULL until cli_http() */
 	int tries;         /* that the last call took */
 	size_t received;   /* bytes of the last answer */
@@ -48,6 +49,10 @@ const char *cli_login_command(const struct cli *cli);
 /* cli->failure came with an HTTP status, and with an answer, which is kept as text; NULL: no JSON.
  */
 void cli_refused(struct cli *cli, long status, const cJSON *answer);
+
+/* An error that does not end the command yet: printed as a line, or with json_errors kept for the
+ * document at its end. */
+__attribute__((format(printf, 2, 3))) void cli_report(struct cli *cli, const char *format, ...);
 
 void cli_finish(struct cli *cli);
 
