@@ -37,6 +37,11 @@ def tokens_of(lab):
     return {entry["access_token"]: entry["resource_server"] for entry in json.loads(text)["tokens"]}
 
 
+# what may be in the query of a list
+FILTERS = {"GET events": {"code_name", "is_error"},
+           "GET stream_access_points": {"filter[fulltext]", "filter[endpoint_admin]"}}
+
+
 def basic(lab):
     pair = f"{lab.env['GLOBUS_CLI_CLIENT_ID']}:{lab.env['GLOBUS_CLI_CLIENT_SECRET']}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
@@ -61,7 +66,9 @@ def expect_contract(exchange, tokens, basic_header):
     headers = {name.lower(): value for name, value in exchange.headers.items()}
     form = who == contract.CLIENT
     assert headers["accept"] == "application/json" and re.match(r"globus-streams/\d", headers["user-agent"])
-    assert headers["host"].startswith("127.0.0.1:") and "expect" not in headers and exchange.query == ""
+    assert headers["host"].startswith("127.0.0.1:") and "expect" not in headers
+    filters = {name for name, _ in parse_qsl(exchange.query, strict_parsing=bool(exchange.query))}
+    assert filters <= FILTERS.get(f"{method} {exchange.path.rsplit('/', 1)[1]}", set()), exchange
     expect_authorization(exchange, who, tokens, basic_header)
     if body is None:
         assert exchange.body == b"" and "content-type" not in headers, exchange
@@ -127,7 +134,10 @@ def test_every_request(lab, recorder):
     assert ask("environment", "cleanup", "--force", tunnel)[1] == "GET endpoint DELETE lan_secrets"
     assert ask("environment", "initialize", "--wait=10", tunnel)[1].endswith("POST lan_secrets GET tunnels")
     assert ask("environment", "update", tunnel)[1] == "GET tunnels"
+    assert ask("environment", "update", "--expiry", tunnel)[1] == "GET tunnels"
     assert ask("tunnel", "events", tunnel)[1] == "GET events"
+    assert ask("tunnel", "events", "--filter-code", "STARTED", tunnel)[1] == "GET events"
+    assert ask("access-point", "list", "--filter-endpoint-admin", "lab")[1] == "GET stream_access_points"
     _, asked, exchanges = ask("tunnel", "stop", "--wait=10", tunnel)
     assert re.fullmatch("PATCH tunnels( GET tunnels)+", asked)
     assert exchanges[0].json()["data"]["attributes"] == {"state": "STOPPING"}
