@@ -171,8 +171,7 @@ def test_elements_of_lists_are_checked(cli, far, format):
             ("/v2/stream_access_points", ("access-point", "list"), {"id": INITIATOR_AP[:-1]})):
         far.rules.clear()
         far.rule("GET", path, Answer(200, {"data": [element]}))
-        result = cli.run(*words, "-F", format)
-        assert result.status == 1 and "has no valid" in result.err and result.out == ""
+        assert "has no valid" in cli.run(*words, "-F", format).failed(1)
     far.rule("GET", "/v2/tunnels", Answer(200, {"data": {}}))
     far.rules.reverse()
-    assert "has no valid 'data'" in cli.run("tunnel", "list", "-F", format).err
+    assert "has no valid 'data'" in cli.run("tunnel", "list", "-F", format).failed(1)
