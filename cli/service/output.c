@@ -56,6 +56,7 @@ static struct {
 
 void output_as(output_printer *print, void *user)
 {
+	failure_finish(&other.failure);
 	other.print = print;
 	other.user = user;
 }

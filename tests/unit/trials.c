@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/service/json.h"
 #include "tests/unit/suite.h"
 
 /* What commands take from the same kind of answer, and what differs between them. */
@@ -199,8 +200,20 @@ void trial_prepare(const struct trial *trial)
 	services_reset();
 }
 
+/* With -F json: one document, whose message is one line. */
+static bool is_one_document(const char *text)
+{
+	cJSON *document = json_parse(text, strlen(text));
+	const char *message = json_text(document, "globus_streams.message");
+	bool good = message && *message && !strchr(message, '\n');
+	cJSON_Delete(document);
+	return good;
+}
+
 bool trial_is_one_line(const char *text)
 {
+	if (*text == '{')
+		return is_one_document(text);
 	const char *end = strchr(text, '\n');
 	return !strncmp(text, "globus-streams: ", 16) && end && !end[1];
 }
