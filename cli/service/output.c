@@ -77,8 +77,14 @@ int output_flush(struct failure *failure)
 	why = why ? why : errno;
 	if (!failure)
 		return -1;
-	return failure_set(failure, STATUS_FAILED, "cannot write to stdout%s%s", why ? ": " : "",
-			   why ? strerror(why) : "");
+	if (why == EPIPE)
+		return failure_set(
+			failure, STATUS_FAILED,
+			"cannot write to stdout (Broken pipe): the program that reads it "
+			"ended first; have it read to the end, or print less with --jq");
+	return failure_set(failure, STATUS_FAILED, "cannot write to stdout: %s%s",
+			   why ? strerror(why) : "it is closed",
+			   why == ENOSPC ? "; make room, or write elsewhere" : "");
 }
 
 bool output_gone(void)
