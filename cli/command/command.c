@@ -27,10 +27,10 @@ struct common {
 static const struct option_spec common_options[] = {
 	{'F', "format", "FORMAT", "print text (default), json or unix", OPTION_TEXT,
 	 offsetof(struct common, format)},
-	{0, "jq", "EXPR", "print what a JMESPath expression finds", OPTION_LIST,
+	{0, "jq", "EXPR", "print the result of a JMESPath expression", OPTION_LIST,
 	 offsetof(struct common, expressions)},
 	{0, "jmespath", "EXPR", NULL, OPTION_LIST, offsetof(struct common, expressions)},
-	{0, "map-http-status", "MAP", "exit so on HTTP errors: 404=50,...", OPTION_LIST,
+	{0, "map-http-status", "MAP", "exit status by HTTP status: 404=50,...", OPTION_LIST,
 	 offsetof(struct common, statuses)},
 	{'q', "quiet", NULL, "log errors only", OPTION_FLAG, offsetof(struct common, quiet)},
 	{'v', "verbose", NULL, "log each step to stderr", OPTION_FLAG,

@@ -24,8 +24,8 @@ static int print_unix(const cJSON *document, struct failure *failure)
 	bool whole = fclose(out) == 0;
 	if (err)
 		failure_set(failure, STATUS_USAGE,
-			    "--format unix cannot print this result: %s; choose what to print with "
-			    "--jq, or use --format json",
+			    "--format unix cannot print this result: %s; select what to print "
+			    "with --jq, or use --format json",
 			    why);
 	else if (!whole)
 		err = failure_memory(failure);
@@ -75,7 +75,7 @@ int shape_init(struct shape *shape, struct cli *cli, const char *format,
 		return err;
 	if (expressions->count > 1)
 		return failure_set(&cli->failure, STATUS_USAGE,
-				   "--jq and --jmespath are one option, which can be given once");
+				   "--jq (or --jmespath) can be given only once");
 	if (!expressions->count)
 		return 0;
 	shape->query = query_create(expressions->items[0], &cli->failure);

@@ -155,7 +155,7 @@ static int emit_list(struct lines *lines, const cJSON *list, const char *tag)
 		lists += cJSON_IsArray(item);
 	}
 	if (objects && objects < count)
-		return refuse(lines, "a list has objects beside other values");
+		return refuse(lines, "a list mixes objects with other values");
 	if (objects)
 		return emit_objects(lines, list, tag);
 	emit_scalars(lines, list, lists ? NULL : tag);
@@ -175,8 +175,8 @@ static int emit_columns(struct lines *lines, const cJSON *object, const char *ta
 		const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, scalars->list[i]);
 		static const cJSON none = {.type = cJSON_NULL};
 		if (value && !is_scalar(value))
-			return refuse(lines, "a member is a list or an object in some objects of a "
-					     "list and a scalar in others");
+			return refuse(lines, "a member is a scalar in some objects of a list but "
+					     "not in others");
 		if (i)
 			putc('\t', lines->out);
 		emit_scalar(lines, value ? value : &none);

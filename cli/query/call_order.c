@@ -35,8 +35,8 @@ static bool check_key(struct run *run, const struct arguments *given, const cJSO
 	    (key->type & 0xff) == (first->type & 0xff))
 		return true;
 	failure_set(run->failure, STATUS_FAILED,
-		    "JMESPath function '%s' got a key that is %s here; all have to be numbers, or "
-		    "all strings",
+		    "JMESPath function '%s' cannot be applied: its keys must be all numbers or all "
+		    "strings, and one is of type %s",
 		    given->name, value_type(key));
 	return false;
 }

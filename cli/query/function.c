@@ -157,10 +157,11 @@ static bool check_type(struct run *run, const struct function *function, size_t 
 		strcat(wanted, type == types ? "" : " or ");
 		strcat(wanted, name_of(*type));
 	}
-	failure_set(run->failure, STATUS_FAILED,
-		    "argument %zu of JMESPath function '%s' is %s here, and has to be: %s", at + 1,
-		    function->name, cJSON_IsArray(value) ? "an array of others" : value_type(value),
-		    wanted);
+	failure_set(
+		run->failure, STATUS_FAILED,
+		"JMESPath function '%s' cannot be applied: argument %zu is of type %s%s, not %s",
+		function->name, at + 1, value_type(value),
+		cJSON_IsArray(value) && *types != 's' ? " with other elements" : "", wanted);
 	return false;
 }
 

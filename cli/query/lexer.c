@@ -16,12 +16,11 @@ int lexer_refuse(const struct lexer *lexer, size_t at, const char *why, struct f
 {
 	if (!lexer->expression[at])
 		return failure_set(failure, STATUS_USAGE,
-				   "the JMESPath expression '" TEXT_WORD
-				   "' is not complete: %s at its end",
+				   "incomplete JMESPath expression '" TEXT_WORD "': at its end, %s",
 				   lexer->expression, why);
 	return failure_set(failure, STATUS_USAGE,
-			   "the JMESPath expression '" TEXT_WORD
-			   "' is wrong at character %zu, '%.20s': %s",
+			   "invalid JMESPath expression '" TEXT_WORD
+			   "' at character %zu ('%.20s'): %s",
 			   lexer->expression, at + 1, lexer->expression + at, why);
 }
 
@@ -98,7 +97,7 @@ static int take_quoted(struct lexer *lexer, size_t at, struct failure *failure)
 	const char *from = lexer->expression + at;
 	long len = quoted(from);
 	if (len < 0)
-		return lexer_refuse(lexer, at, "the quote does not end", failure);
+		return lexer_refuse(lexer, at, "the closing quote is missing", failure);
 	struct token *token =
 		push(lexer, *from == '"' ? TOKEN_QUOTED : TOKEN_LITERAL, at, (size_t)len + 2);
 	cleanup_free char *inner = token ? unescaped(from + 1, (size_t)len, *from) : NULL;
@@ -115,7 +114,7 @@ static int take_quoted(struct lexer *lexer, size_t at, struct failure *failure)
 		cJSON_Delete(name);
 	}
 	if (!token->literal && !token->text)
-		return lexer_refuse(lexer, at, "it is no JSON", failure);
+		return lexer_refuse(lexer, at, "not valid JSON", failure);
 	return 0;
 }
 
@@ -124,7 +123,7 @@ static int take_number(struct lexer *lexer, size_t at, struct failure *failure)
 	const char *from = lexer->expression + at;
 	size_t sign = *from == '-', digits = strspn(from + sign, DIGITS);
 	if (!digits)
-		return lexer_refuse(lexer, at, "digits must follow", failure);
+		return lexer_refuse(lexer, at, "a digit is expected after it", failure);
 	struct token *token = push(lexer, TOKEN_NUMBER, at, sign + digits);
 	if (!token)
 		return failure_memory(failure);
@@ -168,7 +167,7 @@ static int take_sign(struct lexer *lexer, size_t at, struct failure *failure)
 		if (strncmp(lexer->expression + at, signs[i].text, len) == 0)
 			return push(lexer, signs[i].kind, at, len) ? 0 : failure_memory(failure);
 	}
-	return lexer_refuse(lexer, at, "it begins nothing that is known here", failure);
+	return lexer_refuse(lexer, at, "unexpected character", failure);
 }
 
 static int take(struct lexer *lexer, size_t at, struct failure *failure)

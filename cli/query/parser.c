@@ -139,7 +139,7 @@ static struct node *after_dot(struct parser *parser, int least)
 		step(parser);
 		return select_hash(parser);
 	}
-	return refuse(parser, "a name, *, [ or { must follow a dot");
+	return refuse(parser, "a name, *, [ or { is expected after a dot");
 }
 
 /* What is done with each element of a projection. */
@@ -153,7 +153,7 @@ static struct node *projected(struct parser *parser, int least)
 		step(parser);
 		return after_dot(parser, least);
 	}
-	return refuse(parser, "it cannot follow here");
+	return refuse(parser, "unexpected here");
 }
 
 static struct node *project(struct parser *parser, enum node_kind kind, struct node *left,
@@ -174,7 +174,7 @@ static struct node *slice(struct parser *parser)
 		bool number = is(parser, TOKEN_NUMBER);
 		if ((number && number_before) || (!number && !is(parser, TOKEN_COLON)) ||
 		    (!number && part == 2))
-			return refuse(parser, "a slice is [START:END:STEP]");
+			return refuse(parser, "a slice is written [START:END:STEP]");
 		number_before = number;
 		if (!number) {
 			part++;
@@ -206,7 +206,7 @@ static struct node *index_or_slice(struct parser *parser, struct node *left)
 	if (!node)
 		return NULL;
 	node->number = step(parser)->number;
-	if (!expect(parser, TOKEN_BRACKET_CLOSE, "] must follow an index"))
+	if (!expect(parser, TOKEN_BRACKET_CLOSE, "] is expected after an index"))
 		return NULL;
 	return join(parser, NODE_THEN, left, node);
 }
@@ -215,7 +215,7 @@ static struct node *index_or_slice(struct parser *parser, struct node *left)
 static struct node *filter(struct parser *parser, struct node *left)
 {
 	struct node *condition = expression(parser, 0);
-	if (!condition || !expect(parser, TOKEN_BRACKET_CLOSE, "] must follow a filter"))
+	if (!condition || !expect(parser, TOKEN_BRACKET_CLOSE, "] is expected after a filter"))
 		return NULL;
 	struct node *right = is(parser, TOKEN_FLATTEN) ? make(parser, NODE_CURRENT, NULL, NULL)
 						       : projected(parser, power(TOKEN_FILTER));
@@ -239,7 +239,8 @@ static struct node *select_list(struct parser *parser)
 			break;
 		step(parser);
 	}
-	return list && expect(parser, TOKEN_BRACKET_CLOSE, ", or ] must follow") ? list : NULL;
+	return list && expect(parser, TOKEN_BRACKET_CLOSE, "a comma or ] is expected") ? list
+										       : NULL;
 }
 
 /* The rest of {a: b, c: d}. */
@@ -248,9 +249,9 @@ static struct node *select_hash(struct parser *parser)
 	struct node *hash = make(parser, NODE_HASH, NULL, NULL);
 	while (hash) {
 		if (!is(parser, TOKEN_NAME) && !is(parser, TOKEN_QUOTED))
-			return refuse(parser, "a name must stand here");
+			return refuse(parser, "a name is expected");
 		const char *name = step(parser)->text;
-		if (!expect(parser, TOKEN_COLON, ": must follow a name"))
+		if (!expect(parser, TOKEN_COLON, "a colon is expected after a name"))
 			return NULL;
 		struct node *value = expression(parser, 0);
 		struct node *item = value ? make(parser, NODE_MEMBER, value, NULL) : NULL;
@@ -262,7 +263,7 @@ static struct node *select_hash(struct parser *parser)
 			break;
 		step(parser);
 	}
-	return hash && expect(parser, TOKEN_BRACE_CLOSE, ", or } must follow") ? hash : NULL;
+	return hash && expect(parser, TOKEN_BRACE_CLOSE, "a comma or } is expected") ? hash : NULL;
 }
 
 static struct node *argument(struct parser *parser)
@@ -298,7 +299,7 @@ static struct node *call(struct parser *parser, const char *name)
 		if (more)
 			step(parser);
 	}
-	if (!expect(parser, TOKEN_CLOSE, ", or ) must follow an argument") ||
+	if (!expect(parser, TOKEN_CLOSE, "a comma or ) is expected") ||
 	    function_check(node, parser->failure) < 0)
 		return NULL;
 	return node;
@@ -354,7 +355,7 @@ static struct node *flatten(struct parser *parser, struct node *left)
 static struct node *parentheses(struct parser *parser)
 {
 	struct node *inner = expression(parser, 0);
-	return inner && expect(parser, TOKEN_CLOSE, ") must follow") ? inner : NULL;
+	return inner && expect(parser, TOKEN_CLOSE, ") is expected") ? inner : NULL;
 }
 
 static struct node *begin(struct parser *parser)
@@ -387,8 +388,9 @@ static struct node *begin(struct parser *parser)
 		return node ? make(parser, NODE_NOT, node, NULL) : NULL;
 	default:
 		lexer_refuse(parser->lexer, token->at,
-			     token->kind == TOKEN_EXPREF ? "& can only begin an argument"
-							 : "an expression must stand here",
+			     token->kind == TOKEN_EXPREF
+				     ? "& is only allowed before an argument of a function"
+				     : "an expression is expected",
 			     parser->failure);
 		return NULL;
 	}
@@ -408,8 +410,8 @@ static struct node *bracket_of(struct parser *parser, struct node *left)
 {
 	if (is(parser, TOKEN_NUMBER) || is(parser, TOKEN_COLON))
 		return index_or_slice(parser, left);
-	if (!expect(parser, TOKEN_STAR, "a number, : or * must follow [") ||
-	    !expect(parser, TOKEN_BRACKET_CLOSE, "] must follow *"))
+	if (!expect(parser, TOKEN_STAR, "a number, : or * is expected after [") ||
+	    !expect(parser, TOKEN_BRACKET_CLOSE, "] is expected after *"))
 		return NULL;
 	return project(parser, NODE_PROJECT, left, power(TOKEN_STAR));
 }
@@ -426,7 +428,7 @@ static struct node *go_on(struct parser *parser, struct node *left)
 {
 	enum token_kind kind = peek(parser)->kind;
 	if (kind == TOKEN_STAR || kind == TOKEN_NOT || kind == TOKEN_BRACE || kind == TOKEN_OPEN)
-		return refuse(parser, "it cannot follow here");
+		return refuse(parser, "unexpected here");
 	step(parser);
 	switch (kind) {
 	case TOKEN_DOT:
@@ -452,7 +454,7 @@ static struct node *go_on(struct parser *parser, struct node *left)
 static struct node *expression(struct parser *parser, int least)
 {
 	if (parser->depth == QUERY_DEPTH_MAX)
-		return refuse(parser, "too much is within each other here");
+		return refuse(parser, "nested too deeply");
 	parser->depth++;
 	struct node *node = begin(parser);
 	while (node && power(peek(parser)->kind) > least)
@@ -466,7 +468,7 @@ struct node *parser_run(struct parser *parser, const struct lexer *lexer, struct
 	*parser = (struct parser){.lexer = lexer, .failure = failure};
 	struct node *node = expression(parser, 0);
 	if (node && !is(parser, TOKEN_END))
-		return refuse(parser, "it cannot follow here");
+		return refuse(parser, "unexpected here");
 	return node;
 }
 

@@ -18,9 +18,10 @@ struct query {
 static int compile(struct query *query, const char *expression, struct failure *failure)
 {
 	if (strlen(expression) > QUERY_LENGTH_MAX)
-		return failure_set(failure, STATUS_USAGE,
-				   "the JMESPath expression is longer than %d characters",
-				   QUERY_LENGTH_MAX);
+		return failure_set(
+			failure, STATUS_USAGE,
+			"the JMESPath expression is longer than %d bytes; use a shorter one",
+			QUERY_LENGTH_MAX);
 	query->expression = strdup(expression);
 	if (!query->expression)
 		return failure_memory(failure);

@@ -35,7 +35,7 @@ bool run_spend(struct run *run, size_t steps)
 const cJSON *run_too_much(struct run *run)
 {
 	failure_set(run->failure, STATUS_FAILED,
-		    "the JMESPath expression takes too long or its result is too large; choose "
+		    "the JMESPath expression takes too long or its result is too large; select "
 		    "less of the document");
 	return NULL;
 }
