@@ -130,7 +130,7 @@ static const cJSON *project(struct run *run, const struct node *node, const cJSO
 	return array;
 }
 
-static bool in_order(enum token_kind compare, double difference)
+static bool in_order(enum token_kind compare, int difference)
 {
 	switch (compare) {
 	case TOKEN_LT:
@@ -159,9 +159,10 @@ static const cJSON *compare(struct run *run, const struct node *node, const cJSO
 		double a = left->valuedouble, b = right->valuedouble;
 		return run_bool(run, in_order(node->compare, (a > b) - (a < b)));
 	}
-	if (cJSON_IsString(left) && cJSON_IsString(right))
-		return run_bool(run, in_order(node->compare,
-					      strcmp(left->valuestring, right->valuestring)));
+	if (cJSON_IsString(left) && cJSON_IsString(right)) {
+		int order = strcmp(left->valuestring, right->valuestring);
+		return run_bool(run, in_order(node->compare, order));
+	}
 	return run_null(run);
 }
 

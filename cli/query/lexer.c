@@ -110,7 +110,8 @@ static int take_quoted(struct lexer *lexer, size_t at, struct failure *failure)
 	} else {
 		cleanup_free char *whole = strndup(from, (size_t)len + 2);
 		cJSON *name = whole ? parse_json(whole) : NULL;
-		token->text = cJSON_IsString(name) ? strdup(name->valuestring) : NULL;
+		const char *text = cJSON_GetStringValue(name);
+		token->text = text ? strdup(text) : NULL;
 		cJSON_Delete(name);
 	}
 	if (!token->literal && !token->text)

@@ -13,6 +13,8 @@ if not os.environ.get("CI"):
     pytest.importorskip("jmespath")
 import jmespath  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # strings in backticks
+
 TUNNELS = {"data": [
     {"type": "Tunnel", "id": f"{i}0000000-0000-4000-8000-000000000000",
      "attributes": {"label": label, "state": state, "lifetime_mins": minutes, "listener_port": port,
