@@ -129,6 +129,7 @@ static void begin_relay(struct call *call)
 	loop_disarm(gateway->loop, &call->limit);
 	call->state = RELAYING;
 	log_detail("tunnel %s: connection established", call->port->tunnel->id);
+	tunnel_listener_reached(&gateway->store, call->port->tunnel);
 	relay_start(&call->relay, gateway->loop, gateway->pipes, call->legs[INITIATOR].fd,
 		    call->legs[LISTENER].fd, relay_over);
 }
@@ -217,7 +218,7 @@ static void try_next(struct call *call, int error)
 		if (!error)
 			return; /* writable, or broken, is an event */
 	}
-	log_end(call, "cannot connect to the listener", strerror(-error));
+	lan_port_failed(call->port, "cannot connect to the listener", strerror(-error));
 	reply(call, code_of(error));
 }
 
@@ -226,7 +227,7 @@ void call_resolved(struct call *call, const union address *addresses, size_t cou
 	if (call->state != RESOLVING)
 		return;
 	if (count == 0) {
-		log_end(call, "cannot resolve the listener's name", why);
+		lan_port_failed(call->port, "cannot resolve the listener's name", why);
 		reply(call, LAN_AUTH_UNREACHABLE);
 		return;
 	}
@@ -273,7 +274,8 @@ static void greet_listener(struct call *call)
 		return;
 	}
 	if (!secret || uuid_parse(secret->id, key_id) < 0) {
-		log_end(call, "cannot authenticate to the listener", "its LAN secret was deleted");
+		lan_port_failed(call->port, "the listener did not authenticate",
+				"its LAN secret was deleted");
 		reply(call, LAN_AUTH_UNREACHABLE);
 		return;
 	}
@@ -315,8 +317,9 @@ static void step_calling(struct call *call, enum handshake_need need)
 	} else if (need == HANDSHAKE_DONE) {
 		reply(call, LAN_AUTH_OK);
 	} else if (need == HANDSHAKE_FAILED || need == HANDSHAKE_GONE) {
-		log_end(call, "the listener did not authenticate",
-			need == HANDSHAKE_GONE ? "it closed the connection" : lan_auth_why(auth));
+		lan_port_failed(call->port, "the listener did not authenticate",
+				need == HANDSHAKE_GONE ? "it closed the connection"
+						       : lan_auth_why(auth));
 		reply(call, LAN_AUTH_UNREACHABLE);
 	}
 }
@@ -403,6 +406,7 @@ static void reach_limit(struct timer *timer)
 		return;
 	}
 	loop_arm(loop, &call->limit, loop_now(loop) + LISTENER_SPARE);
+	lan_port_failed(call->port, "the listener is silent", "it did not answer in time");
 	reply(call, LAN_AUTH_TIMED_OUT);
 }
 

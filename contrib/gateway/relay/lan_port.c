@@ -140,3 +140,9 @@ void lan_port_contact_changed(struct lan_port *port)
 	if (lan_port_resolve(port) < 0)
 		tell_calls(port, NULL, 0, "no thread for the lookup");
 }
+
+void lan_port_failed(struct lan_port *port, const char *what, const char *why)
+{
+	log_detail("tunnel %s: %s: %s", port->tunnel->id, what, why);
+	tunnel_listener_failed(&port->gateway->store, port->tunnel, what, why);
+}

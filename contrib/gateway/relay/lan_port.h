@@ -34,4 +34,7 @@ int lan_port_resolve(struct lan_port *port);
 /* The listener contact is another one now: a look-up that is under way starts over. */
 void lan_port_contact_changed(struct lan_port *port);
 
+/* A call could not use the listener: for the log, and for the tunnel's events. */
+void lan_port_failed(struct lan_port *port, const char *what, const char *why);
+
 #endif

@@ -97,23 +97,28 @@ const char *event_code_name(const struct event *event)
 {
 	static const char *const names[] = {[EVENT_STARTED] = "STARTED",
 					    [EVENT_ACTIVE] = "TUNNEL_ACTIVE",
-					    [EVENT_STOPPED] = "TUNNEL_STOPPED"};
+					    [EVENT_STOPPED] = "TUNNEL_STOPPED",
+					    [EVENT_LISTENER_FAILED] = "LISTENER_FAILED",
+					    [EVENT_LISTENER_REACHED] = "LISTENER_REACHED"};
 
 	return names[event->code];
 }
 
 cJSON *event_json(const struct event *event)
 {
-	static const char *const descriptions[] = {[EVENT_STARTED] = "started",
-						   [EVENT_ACTIVE] = "tunnel active",
-						   [EVENT_STOPPED] = "tunnel stopped"};
+	static const char *const descriptions[] = {
+		[EVENT_STARTED] = "started",
+		[EVENT_ACTIVE] = "tunnel active",
+		[EVENT_STOPPED] = "tunnel stopped",
+		[EVENT_LISTENER_FAILED] = "listener cannot be used",
+		[EVENT_LISTENER_REACHED] = "listener reached again"};
 	cJSON *json = cJSON_CreateObject(), *attributes;
 
 	cJSON_AddStringToObject(json, "type", "TunnelEvent");
 	cJSON_AddNumberToObject(json, "id", (double)event->id);
 	attributes = cJSON_AddObjectToObject(json, "attributes");
 	cJSON_AddStringToObject(attributes, "code", event_code_name(event));
-	cJSON_AddBoolToObject(attributes, "is_error", false);
+	cJSON_AddBoolToObject(attributes, "is_error", event->code == EVENT_LISTENER_FAILED);
 	cJSON_AddStringToObject(attributes, "description", descriptions[event->code]);
 	cJSON_AddStringToObject(attributes, "details", event->details);
 	add_time(attributes, "time", event->time);

@@ -188,7 +188,8 @@ static bool is_wanted(const struct request *request, const struct event *event)
 
 	if (code && strcmp(code, event_code_name(event)) != 0)
 		return false;
-	return !is_error || strcasecmp(is_error, "true") != 0; /* none of ours is an error */
+	return !is_error ||
+	       (strcasecmp(is_error, "true") == 0) == (event->code == EVENT_LISTENER_FAILED);
 }
 
 struct answer tunnels_events(struct gateway *gateway, const struct request *request)

@@ -177,6 +177,34 @@ void tunnel_add_event(struct store *store, struct tunnel *tunnel, enum event_cod
 	store->changed = true;
 }
 
+/* The newest event, where it is that the listener failed; else NULL. */
+static const struct event *last_failure(const struct tunnel *tunnel)
+{
+	const struct event *last = tunnel->events;
+
+	while (last && last->next)
+		last = last->next;
+	return last && last->code == EVENT_LISTENER_FAILED ? last : NULL;
+}
+
+void tunnel_listener_failed(struct store *store, struct tunnel *tunnel, const char *what,
+			    const char *why)
+{
+	const struct event *last = last_failure(tunnel);
+	char details[EVENT_DETAILS];
+
+	snprintf(details, sizeof(details), "%s: %s", what, why);
+	if (!last || strcmp(last->details, details) != 0)
+		tunnel_add_event(store, tunnel, EVENT_LISTENER_FAILED, epoch_now(), details);
+}
+
+void tunnel_listener_reached(struct store *store, struct tunnel *tunnel)
+{
+	if (last_failure(tunnel))
+		tunnel_add_event(store, tunnel, EVENT_LISTENER_REACHED, epoch_now(),
+				 "a connection was established");
+}
+
 /* --- LAN secrets --- */
 
 static bool expired(const struct secret *secret)

@@ -18,6 +18,7 @@
 #define STORE_TOKENS_MAX    4000 /* beyond that the oldest goes */
 #define STORE_SECRETS_MAX   64   /* of one tunnel */
 #define STORE_EVENTS_MAX    100  /* of one tunnel; beyond that the oldest goes */
+#define EVENT_DETAILS       96   /* bytes */
 #define STORE_APS           2
 #define RESOURCE_SERVER_MAX 63
 #define LABEL_MAX           255 /* bytes */
@@ -27,7 +28,13 @@ enum side { SIDE_INITIATOR, SIDE_LISTENER, SIDES };
 
 enum tunnel_state { TUNNEL_AWAITING_LISTENER, TUNNEL_ACTIVE, TUNNEL_STOPPED };
 
-enum event_code { EVENT_STARTED, EVENT_ACTIVE, EVENT_STOPPED };
+enum event_code {
+	EVENT_STARTED,
+	EVENT_ACTIVE,
+	EVENT_STOPPED,
+	EVENT_LISTENER_FAILED,
+	EVENT_LISTENER_REACHED,
+};
 
 struct identity {
 	uuid_text id;
@@ -52,7 +59,7 @@ struct secret {
 struct event {
 	int64_t id, time; /* time: epoch s */
 	enum event_code code;
-	char details[96];
+	char details[EVENT_DETAILS];
 	struct event *next;
 };
 
@@ -126,6 +133,11 @@ const char *tunnel_state_name(const struct tunnel *tunnel);
 /* Note that something happened to the tunnel. Failing for want of memory is no error. */
 void tunnel_add_event(struct store *store, struct tunnel *tunnel, enum event_code code,
 		      int64_t time, const char *details);
+
+/* Note how the last call of the listener ended. Only a change makes an event. */
+void tunnel_listener_failed(struct store *store, struct tunnel *tunnel, const char *what,
+			    const char *why);
+void tunnel_listener_reached(struct store *store, struct tunnel *tunnel);
 
 /* A new secret, first in the tunnel's list; NULL: the limit, or no memory. Those that expired go
  * first. */

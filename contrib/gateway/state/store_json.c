@@ -13,8 +13,11 @@
 static const char *const states[] = {[TUNNEL_AWAITING_LISTENER] = "AWAITING_LISTENER",
 				     [TUNNEL_ACTIVE] = "ACTIVE",
 				     [TUNNEL_STOPPED] = "STOPPED"};
-static const char *const codes[] = {
-	[EVENT_STARTED] = "STARTED", [EVENT_ACTIVE] = "ACTIVE", [EVENT_STOPPED] = "STOPPED"};
+static const char *const codes[] = {[EVENT_STARTED] = "STARTED",
+				    [EVENT_ACTIVE] = "ACTIVE",
+				    [EVENT_STOPPED] = "STOPPED",
+				    [EVENT_LISTENER_FAILED] = "LISTENER_FAILED",
+				    [EVENT_LISTENER_REACHED] = "LISTENER_REACHED"};
 static const char *const kinds[] = {[TOKEN_ACCESS] = "access", [TOKEN_REFRESH] = "refresh"};
 
 /* --- writing --- */

@@ -231,6 +231,34 @@ def bad_mac(sock):
 def test_listener_does_not_authenticate(gateway, listen, handle):
     tunnel = gateway.active(listen(handle).contact)
     assert refused(tunnel) == lab.UNREACHABLE
+    assert "the listener did not authenticate: " in errors(gateway, tunnel)[0]
+
+
+def errors(gateway, tunnel):
+    """What the tunnel's events say about its listener."""
+    events = gateway.call("GET", f"/v2/tunnels/{tunnel.id}/events?is_error=true")[1]["data"]
+    assert all(event["attributes"]["code"] == "LISTENER_FAILED" for event in events)
+    return [event["attributes"]["details"] for event in events]
+
+
+def test_a_listener_that_fails_is_an_event(gateway, listen):
+    """Each change is one; a restart in between is none."""
+    tunnel = gateway.active(("127.0.0.1", free_port()))
+    for _ in range(3):
+        assert refused(tunnel) == lab.UNREACHABLE
+    assert gateway.stop() == 0
+    gateway.start()
+    assert refused(tunnel) == lab.UNREACHABLE
+    assert errors(gateway, tunnel) == ["cannot connect to the listener: Connection refused"]
+    listener = listen(echo)
+    listener.secret = tunnel.listener
+    gateway.update(tunnel.id, listener_ip_address=listener.contact[0], listener_port=listener.contact[1])
+    for _ in range(2):
+        call(tunnel).close()
+    events = gateway.call("GET", f"/v2/tunnels/{tunnel.id}/events")[1]["data"]
+    assert [event["attributes"]["code"] for event in events][-2:] == ["LISTENER_FAILED", "LISTENER_REACHED"]
+    gateway.update(tunnel.id, listener_ip_address="127.0.0.1", listener_port=free_port())
+    assert refused(tunnel) == lab.UNREACHABLE and len(errors(gateway, tunnel)) == 2
 
 
 def test_listener_says_nothing(gateway, listen):
