@@ -51,3 +51,22 @@ int timestamp_parse(const char *text, int64_t *seconds)
 	*seconds = (int64_t)timegm(&tm) - offset;
 	return 0;
 }
+
+int timestamp_http(const char *text, int64_t *seconds)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	char month[4] = "", gmt[4] = "";
+	struct tm tm = {0};
+	if (sscanf(text, "%*3[A-Za-z], %2d %3s %4d %2d:%2d:%2d %3s", &tm.tm_mday, month,
+		   &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, gmt) != 7)
+		return -EINVAL;
+	const char *at = strstr(months, month);
+	if (strlen(month) != 3 || !at || (at - months) % 3 || strcmp(gmt, "GMT") != 0 ||
+	    tm.tm_year < 1970 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 ||
+	    tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
+		return -EINVAL;
+	tm.tm_mon = (int)(at - months) / 3;
+	tm.tm_year -= 1900;
+	*seconds = (int64_t)timegm(&tm);
+	return 0;
+}

@@ -168,6 +168,7 @@ static int request(struct cli *cli, const struct call *call, const char *token, 
 	*status = response.status;
 	cli->tries = response.tries;
 	cli->received = response.len;
+	cli->date = response.date;
 	*answer = json_parse(response.body, response.len);
 	if (*answer && !cJSON_IsObject(*answer)) {
 		json_wipe(*answer);

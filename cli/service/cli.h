@@ -24,6 +24,7 @@ struct cli {
 	struct http *http; /* NULL until cli_http() */
 	int tries;         /* that the last call took */
 	size_t received;   /* bytes of the last answer */
+	int64_t date;      /* of the last answer, by the service's clock, epoch s; 0: not known */
 	struct {
 		char endpoint[37];
 		char *url; /* NULL: not asked yet */

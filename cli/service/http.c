@@ -15,6 +15,7 @@
 #include "cli/base/proxy.h"
 #include "cli/base/say.h"
 #include "cli/base/text.h"
+#include "cli/base/timestamp.h"
 #include "cli/service/curl_lib.h"
 
 #define TIMEOUT_DEFAULT 60
@@ -138,6 +139,17 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *user)
 	return count;
 }
 
+static size_t on_header(char *bytes, size_t one, size_t count, void *user)
+{
+	struct http_response *response = user;
+	char text[64];
+	if (count > 6 && count - 6 < sizeof(text) && strncasecmp(bytes, "date: ", 6) == 0) {
+		snprintf(text, sizeof(text), "%.*s", (int)(count - 6), bytes + 6);
+		timestamp_http(text, &response->date);
+	}
+	return count;
+}
+
 static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	const struct http *http = user;
@@ -221,6 +233,8 @@ static CURLcode try(struct http *http, const struct http_request *request,
 	prepare(http, request);
 	http->lib->easy_setopt(http->easy, CURLOPT_HTTPHEADER, list);
 	http->lib->easy_setopt(http->easy, CURLOPT_WRITEDATA, &sink);
+	http->lib->easy_setopt(http->easy, CURLOPT_HEADERFUNCTION, on_header);
+	http->lib->easy_setopt(http->easy, CURLOPT_HEADERDATA, response);
 	CURLcode code = http->lib->easy_perform(http->easy);
 	headers_finish(http, list);
 	if (code == CURLE_OK && sink_grow(&sink, sink.len + 1) < 0)

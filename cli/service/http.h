@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cli/base/failure.h"
 
@@ -36,6 +37,7 @@ struct http_response {
 	char *body; /* NUL-terminated; may hold secrets */
 	size_t len;
 	int tries;
+	int64_t date; /* its Date, epoch s; 0: none */
 };
 
 /* Loads libcurl. NULL with failure. */

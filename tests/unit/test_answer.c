@@ -208,6 +208,26 @@ START_TEST(test_times)
 }
 END_TEST
 
+START_TEST(http_times)
+{
+	static const char *const bad[] = {
+		"",
+		"now",
+		"Sun Nov  6 08:49:37 1994",
+		"Sun, 06 Nov 1994 08:49:37",
+		"Sun, 06 ovD 1994 08:49:37 GMT",
+		"Sun, 06 Nov 1994 24:49:37 GMT",
+		"Sun, 06 Nov 1994 08:49:37 CET",
+		"Sun, 32 Nov 1994 08:49:37 GMT",
+	};
+	int64_t seconds = 0;
+	ck_assert_int_eq(timestamp_http("Sun, 06 Nov 1994 08:49:37 GMT\r\n", &seconds), 0);
+	ck_assert_int_eq(seconds, 784111777);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		ck_assert_int_lt(timestamp_http(bad[i], &seconds), 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("answer");
@@ -219,6 +239,7 @@ Suite *test_suite(void)
 	tcase_add_test(cases, test_long_message);
 	tcase_add_loop_test(cases, test_demands, 0, COUNT(demanded));
 	tcase_add_test(cases, test_times);
+	tcase_add_test(cases, http_times);
 	suite_add_tcase(suite, cases);
 	return suite;
 }
