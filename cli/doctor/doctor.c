@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "cli/base/cleanup.h"
+#include "cli/base/patience.h"
 #include "cli/base/say.h"
 #include "cli/base/text.h"
 #include "cli/command/command.h"
-#include "cli/service/auth.h"
 #include "cli/service/output.h"
 
 struct values {
@@ -64,31 +64,30 @@ void doctor_say_failure(struct doctor *doctor, enum verdict verdict, const char 
 	failure_finish(failure);
 }
 
-bool doctor_services(struct doctor *doctor)
+void doctor_ask(const char *what)
 {
-	struct cli *cli = doctor->cli;
-	cleanup_wipe char *token = NULL;
-	cJSON *list = NULL;
-	say_waiting("asking Auth");
-	if (auth_token(cli, TRANSFER_SERVER, TRANSFER_SCOPE, NULL, &token) < 0) {
-		doctor_say_failure(doctor, DOCTOR_FAILED, "login");
-		return false;
-	}
-	struct credentials credentials;
-	bool client = auth_credentials(cli, &credentials) == 0 && credentials.secret;
-	doctor_say(doctor, DOCTOR_OK, "login", "%s %s; the token covers Transfer",
-		   client ? "client credentials of" : "a login with client", credentials.client);
-	say_waiting("asking Transfer");
-	if (transfer_list(cli, "/v2/stream_access_points", "the access points", &list) < 0) {
-		doctor_say_failure(doctor, DOCTOR_FAILED, "Transfer");
-		return false;
-	}
-	cleanup_free char *url = cli_service_url(cli, "TRANSFER");
-	int known = cJSON_GetArraySize(list);
-	doctor_say(doctor, DOCTOR_OK, "Transfer", "%s answers and lists %d access point%s",
-		   url ? url : "it", known, known == 1 ? "" : "s");
-	cJSON_Delete(list);
-	return true;
+	patience_set(DOCTOR_SERVICE_S);
+	say_waiting(what);
+}
+
+static void examine(struct doctor *doctor, const char *base_dir, const char *id)
+{
+	doctor_place(doctor);
+	doctor_machine(doctor);
+	bool online = doctor_services(doctor);
+	if (id)
+		doctor_tunnel(doctor, base_dir, id, online);
+}
+
+static void print_sum(struct doctor *doctor)
+{
+	char sum[64];
+	snprintf(sum, sizeof(sum), "%u failed, %u warning%s", doctor->failures, doctor->warnings,
+		 doctor->warnings == 1 ? "" : "s");
+	if (doctor->report)
+		output_json_list(doctor->report);
+	else
+		puts(sum);
 }
 
 static int run(struct cli *cli, const void *given, char **words)
@@ -102,15 +101,8 @@ static int run(struct cli *cli, const void *given, char **words)
 	cli->asking = false;
 	if (cli->json)
 		doctor.report = cJSON_CreateArray();
-	doctor_machine(&doctor);
-	bool online = doctor_services(&doctor);
-	if (words[0])
-		doctor_tunnel(&doctor, values->base_dir, id, online);
-	if (doctor.report)
-		output_json_list(doctor.report);
-	else
-		printf("%u failed, %u warning%s\n", doctor.failures, doctor.warnings,
-		       doctor.warnings == 1 ? "" : "s");
+	examine(&doctor, values->base_dir, words[0] ? id : NULL);
+	print_sum(&doctor);
 	cJSON_Delete(doctor.report);
 	return doctor.failures ? STATUS_FAILED : 0;
 }

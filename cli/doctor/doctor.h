@@ -7,11 +7,15 @@
 #include "cli/service/cli.h"
 #include "cli/service/transfer.h"
 
+#define DOCTOR_SERVICE_S 10 /* for one question to a service, with its retries */
+#define DOCTOR_REACH_S   5  /* for a name, a connection and its handshake, all told */
+
 enum verdict { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_FAILED };
 
 struct doctor {
 	struct cli *cli;
 	cJSON *report; /* with --format json: an array */
+	bool inside;   /* this runs under globus-streams-run */
 	unsigned warnings, failures;
 };
 
@@ -22,21 +26,36 @@ __attribute__((format(printf, 4, 5))) void doctor_say(struct doctor *doctor, enu
 /* The same with the message of cli->failure, which is cleared. */
 void doctor_say_failure(struct doctor *doctor, enum verdict verdict, const char *what);
 
+/* Before a question to a service: it may take DOCTOR_SERVICE_S. */
+void doctor_ask(const char *what);
+
 /* This machine: kernel, rights, shim. */
 void doctor_machine(struct doctor *doctor);
+
+/* Where this process runs: in a launch, in a container, which programs are first in PATH. */
+void doctor_place(struct doctor *doctor);
 
 /* The launcher: part of doctor_machine(). */
 void doctor_launcher(struct doctor *doctor);
 
-/* Run a command that ends at once through the launcher, with a conf file. 0, its exit status or
- * -errno; *said: a line that came with it, to be freed, or NULL. */
-int doctor_try_launcher(const char *base, const char *id, char **said);
+/* Run this program with words (ended by NULL) through the launcher, with a conf file. 0, its exit
+ * status or -errno; *said: a line that came with it, to be freed, or NULL; out: where its stdout
+ * goes, -1: nowhere. */
+int doctor_try_launcher(const char *base, const char *id, const char *const *words, int out,
+			char **said);
 
 /* The full path of a file next to this program. Free it; NULL: it does not exist. */
 char *doctor_beside_us(const char *relative);
 
-/* The login, and whether Transfer answers. False: it does not. */
+/* Resolve names as any program does, and print a line for each: the name and its first address, or
+ * "-" and why there is none. What doctor runs through the launcher. The exit status. */
+int doctor_print_addresses(char *const *names);
+
+/* The login, whether Transfer answers, and its clock. False: it does not answer. */
 bool doctor_services(struct doctor *doctor);
+
+/* The proxy for a service's URL, if there is one. False: requests do not get through it. */
+bool doctor_proxy(struct doctor *doctor, const char *url);
 
 /* One tunnel's environment, from its conf file to the program that listens. online: Transfer
  * answers. */

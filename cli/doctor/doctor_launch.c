@@ -14,10 +14,11 @@
 #include "cli/base/say.h"
 #include "cli/doctor/doctor.h"
 
-/* doctor: tests the launcher with a command that ends at once (this program, --version). */
+/* doctor: tests the launcher with a command that ends at once (this program). */
 
 #define LIMIT_MS  10000
 #define SAID_MAX  1024
+#define WORDS_MAX (CONF_MAPPED_MAX + 3)
 #define INTERCEPT "GLOBUS_STREAMS_INTERCEPT_PORT_"
 #define NOBODY    "00000000-0000-4000-8000-000000000000" /* an invented tunnel, for the test */
 
@@ -50,16 +51,28 @@ static void drop_others(void)
 	}
 }
 
-static void become(const char *launcher, const char *base, const char *id, int said)
+/* LAUNCHER --base-dir BASE ID -- OWN WORD… */
+static void execute(const char *launcher, const char *base, const char *id, const char *own,
+		    const char *const *words)
+{
+	const char *argv[WORDS_MAX + 7] = {launcher, "--base-dir", base, id, "--", own};
+	for (size_t i = 0; words[i] && i < WORDS_MAX; i++)
+		argv[6 + i] = words[i];
+	execv(launcher, (char *const *)argv);
+}
+
+static void become(const char *launcher, const char *base, const char *id, const char *const *words,
+		   int out, int said)
 {
 	cleanup_free char *own = realpath("/proc/self/exe", NULL);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || !own || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0)
+	if (null < 0 || !own || dup2(null, 0) < 0 || dup2(out < 0 ? null : out, 1) < 0 ||
+	    dup2(said, 2) < 0)
 		_exit(126);
 	signal(SIGPIPE, SIG_DFL);
 	if (strcmp(id, NOBODY) == 0)
 		drop_others();
-	execl(launcher, launcher, "--base-dir", base, id, "--", own, "--version", (char *)NULL);
+	execute(launcher, base, id, own, words);
 	dprintf(2, "%s: %s\n", launcher, strerror(errno));
 	_exit(126);
 }
@@ -94,7 +107,8 @@ static char *first_line(int file)
 	return strdup(strncmp(text, name, strlen(name)) == 0 ? text + strlen(name) : text);
 }
 
-int doctor_try_launcher(const char *base, const char *id, char **said)
+int doctor_try_launcher(const char *base, const char *id, const char *const *words, int out,
+			char **said)
 {
 	cleanup_free char *launcher = doctor_beside_us("globus-streams-run");
 	cleanup_fd int file = memfd_create("said", MFD_CLOEXEC);
@@ -107,7 +121,7 @@ int doctor_try_launcher(const char *base, const char *id, char **said)
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0)
-		become(launcher, base, id, file);
+		become(launcher, base, id, words, out, file);
 	if (child < 0)
 		return -errno;
 	int status = wait_for(child);
@@ -127,7 +141,8 @@ static int try_with_conf(const char *base, char **said)
 		err = conf_file_write(base, NOBODY, &conf, said);
 	conf_finish(&conf);
 	if (!err)
-		err = doctor_try_launcher(base, NOBODY, said);
+		err = doctor_try_launcher(base, NOBODY, (const char *[]){"--version", NULL}, -1,
+					  said);
 	if (asprintf(&path, "%s/" NOBODY ".conf", base) < 0)
 		path = NULL;
 	else

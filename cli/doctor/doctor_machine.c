@@ -20,6 +20,9 @@
 
 #define SHIM "libglobus_streams_shim.so"
 
+/* What makes docker's and podman's filters allow what we need. */
+#define FILTER_ADVICE "--cap-add SYS_PTRACE, or --security-opt seccomp=unconfined (docker, podman)"
+
 /* Exit status of the child that tried to install a listener. */
 enum tried { TRIED_OK, TRIED_WITH_NNP, TRIED_NO_ADDFD, TRIED_BUSY, TRIED_REFUSED };
 
@@ -62,13 +65,39 @@ static enum tried try_in_child(void)
 	return (enum tried)WEXITSTATUS(status);
 }
 
+/* Read a number from a file, or from its line that begins with key. -1: not found. */
+static int read_number(const char *path, const char *key)
+{
+	char line[256];
+	int number = -1;
+	FILE *file = fopen(path, "re");
+	while (file && number < 0 && fgets(line, sizeof(line), file))
+		if (strncmp(line, key, strlen(key)) == 0)
+			number = atoi(line + strlen(key));
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* Filters of container engines say so, and kernels that do not know a call. */
+static bool is_filtered(int error)
+{
+	return (error == EPERM || error == ENOSYS) &&
+	       read_number("/proc/self/status", "Seccomp:") == 2;
+}
+
 /* Whether the launcher can install a listener. */
 static bool check_listener(struct doctor *doctor)
 {
 	struct utsname name = {0};
 	uname(&name);
 	enum tried tried = try_in_child();
-	if (tried == TRIED_BUSY)
+	if (tried == TRIED_BUSY && doctor->inside)
+		doctor_say(doctor, DOCTOR_OK, "kernel",
+			   "Linux %s provides a seccomp listener, which the launch around doctor "
+			   "uses",
+			   name.release);
+	else if (tried == TRIED_BUSY)
 		doctor_say(doctor, DOCTOR_FAILED, "kernel",
 			   "another seccomp listener already watches this process (a container "
 			   "engine, or another launcher); run this outside of it");
@@ -77,6 +106,11 @@ static bool check_listener(struct doctor *doctor)
 			   "Linux %s cannot hand over connections (no SECCOMP_IOCTL_NOTIF_ADDFD); "
 			   "use Linux 5.14 or newer",
 			   name.release);
+	else if (tried == TRIED_REFUSED && is_filtered(EPERM))
+		doctor_say(
+			doctor, DOCTOR_FAILED, "kernel",
+			"the seccomp filter of the container forbids seccomp listeners; start the "
+			"container with " FILTER_ADVICE);
 	else if (tried == TRIED_REFUSED)
 		doctor_say(doctor, DOCTOR_FAILED, "kernel",
 			   "Linux %s does not provide a seccomp listener; use Linux 5.14 or newer, "
@@ -95,29 +129,24 @@ static bool check_listener(struct doctor *doctor)
 static void check_pidfd(struct doctor *doctor)
 {
 	cleanup_fd int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int error = errno;
 	cleanup_fd int copy = self < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, self, self, 0);
+	const char *call = self < 0 ? "pidfd_open" : "pidfd_getfd";
+	if (self >= 0)
+		error = errno;
 	if (copy >= 0)
 		doctor_say(doctor, DOCTOR_OK, "pidfd",
 			   "descriptors of another process can be duplicated");
+	else if (is_filtered(error))
+		doctor_say(doctor, DOCTOR_FAILED, "pidfd",
+			   "%s() failed: %s: the seccomp filter of the container forbids it; start "
+			   "the container with " FILTER_ADVICE,
+			   call, strerror(error));
 	else
 		doctor_say(doctor, DOCTOR_FAILED, "pidfd",
-			   "pidfd_getfd() failed: %s; use Linux 5.14 or newer, and in a container "
-			   "a profile that allows it",
-			   strerror(errno));
-}
-
-/* Read a number from a file, or from its line that begins with key. -1: not found. */
-static int read_number(const char *path, const char *key)
-{
-	char line[256];
-	int number = -1;
-	FILE *file = fopen(path, "re");
-	while (file && number < 0 && fgets(line, sizeof(line), file))
-		if (strncmp(line, key, strlen(key)) == 0)
-			number = atoi(line + strlen(key));
-	if (file)
-		fclose(file);
-	return number;
+			   "%s() failed: %s; use Linux 5.14 or newer, and in a container a profile "
+			   "that allows it",
+			   call, strerror(error));
 }
 
 static bool has_ptrace_capability(void)
@@ -145,7 +174,9 @@ static void check_ptrace(struct doctor *doctor)
 
 static void check_filter(struct doctor *doctor)
 {
-	if (read_number("/proc/self/status", "Seccomp:") > 0)
+	if (doctor->inside)
+		doctor_say(doctor, DOCTOR_OK, "seccomp", "the filter of the launch is active");
+	else if (read_number("/proc/self/status", "Seccomp:") > 0)
 		doctor_say(doctor, DOCTOR_WARNING, "seccomp",
 			   "a filter is already active, as in containers: calls that it forbids "
 			   "stay forbidden");
@@ -153,34 +184,62 @@ static void check_filter(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_OK, "seccomp", "no filter is active");
 }
 
+/* What the dynamic loader says against it; "": nothing. In a child: once loaded, the shim takes
+ * part in every look-up of the process. */
+static void try_shim(const char *shim, char *said, size_t size)
+{
+	int pipe[2];
+	snprintf(said, size, "%s cannot be tried: %s", shim, strerror(errno));
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return;
+	fflush(NULL);
+	pid_t child = fork();
+	if (child == 0) {
+		const char *error = dlopen(shim, RTLD_NOW | RTLD_LOCAL) ? "" : dlerror();
+		size_t len = strlen(error);
+		_exit(write(pipe[1], error, len) == (ssize_t)len ? 0 : 1);
+	}
+	close(pipe[1]);
+	int status = 1;
+	if (child > 0) {
+		ssize_t len = read(pipe[0], said, size - 1);
+		said[len > 0 ? len : 0] = '\0';
+		waitpid(child, &status, 0);
+		if (!*said && status)
+			snprintf(said, size, "%s cannot be loaded (wait status %d)", shim, status);
+	}
+	close(pipe[0]);
+}
+
 static void check_shim(struct doctor *doctor)
 {
+	char said[512];
 	cleanup_free char *shim = doctor_beside_us("../shim/" SHIM);
 	if (!shim)
 		shim = doctor_beside_us(GS_LIBDIR_FROM_BINDIR "/" SHIM);
-	void *handle = shim ? dlopen(shim, RTLD_NOW | RTLD_LOCAL) : NULL;
-	if (!shim)
+	if (!shim) {
 		doctor_say(doctor, DOCTOR_FAILED, "shim",
 			   "%s is not installed with this program: dynamic programs cannot resolve "
 			   "the tunnels' names; reinstall the package",
 			   SHIM);
-	else if (!handle)
-		doctor_say(doctor, DOCTOR_FAILED, "shim", "%s; reinstall the package", dlerror());
+		return;
+	}
+	try_shim(shim, said, sizeof(said));
+	if (*said)
+		doctor_say(doctor, DOCTOR_FAILED, "shim", "%s; reinstall the package", said);
 	else
 		doctor_say(doctor, DOCTOR_OK, "shim", "%s can be loaded", shim);
-	if (handle)
-		dlclose(handle);
 }
 
 void doctor_machine(struct doctor *doctor)
 {
-	bool listener = check_listener(doctor);
+	bool listener = check_listener(doctor) && !doctor->inside;
 	check_pidfd(doctor);
 	check_ptrace(doctor);
 	check_filter(doctor);
 	if (listener)
 		doctor_launcher(doctor);
-	else
+	else if (!doctor->inside)
 		doctor_say(doctor, DOCTOR_WARNING, "launcher",
 			   "not tested: the kernel does not provide a seccomp listener");
 	check_shim(doctor);

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 
-from lab import CLI, RUN, change_conf, free_port, wait_listening
+from lab import CLI, PROGRAMS, RUN, change_conf, free_port, wait_listening
 from odd_gateways import OddGateway, closes_at_once, refuses
 
 CLIENT = "22222222-2222-4222-8222-222222222222"
@@ -185,9 +185,17 @@ def test_services_that_are_not_there(lab, tunnel):
     assert "Transfer" in failed
 
 
-def test_under_another_launcher(lab, tunnel):
-    """A second listener is refused: the doctor says so."""
+def test_under_a_launcher(lab, tunnel):
+    """Its own connections are those of a program in the tunnel: it says so, and does not test the launcher."""
     program = lab.start(RUN, "--base-dir", tunnel.initiator, tunnel.id, "--", CLI, "doctor")
+    assert program.ok().splitlines()[-1] == "0 failed, 1 warning"
+    assert re.search(r"^warning +inside a launch: .*run doctor outside", program.out, re.M)
+    assert not re.search("launcher:", program.out)
+
+
+def test_under_another_listener(lab):
+    """A second listener is refused: the doctor says so."""
+    program = lab.start(PROGRAMS / "box", "has-listener", CLI, "doctor")
     assert program.wait(60) == 1
     assert re.search(r"^failed +kernel: another seccomp listener", program.out, re.M)
     assert re.search(r"^warning +launcher: not tested", program.out, re.M)

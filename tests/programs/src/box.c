@@ -3,6 +3,7 @@
  *
  *     no-listener ERRNO   seccomp() refuses user notification with this error number
  *     has-listener        the command already has a filter with a listener, which someone holds
+ *     docker              what docker's default profile refuses to a container without capabilities
  *     deny CALL ERRNO     CALL is refused with this error number, or ends its process where that is
  *                         "kill"; one of the ioctl()s for listeners by its name: RECV, SEND …
  */
@@ -64,6 +65,26 @@ static void deny(const char *call, const char *error)
 	seccomp_release(filter);
 }
 
+/* Of Docker's default profile, the calls that need a capability which containers lack; its clone3()
+ * is one that the kernel does not know. */
+static void refuse_as_docker(void)
+{
+	static const int refused[] = {SCMP_SYS(bpf),         SCMP_SYS(kcmp),
+				      SCMP_SYS(mount),       SCMP_SYS(open_by_handle_at),
+				      SCMP_SYS(pidfd_getfd), SCMP_SYS(perf_event_open),
+				      SCMP_SYS(setns),       SCMP_SYS(process_madvise),
+				      SCMP_SYS(unshare),     SCMP_SYS(userfaultfd)};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	for (size_t i = 0; rc == 0 && i < sizeof(refused) / sizeof(*refused); i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+	if (rc == 0)
+		rc = seccomp_load(filter);
+	if (rc < 0)
+		die("filter", -rc);
+	seccomp_release(filter);
+}
+
 /* The listener lives as long as somebody has it open: a child that waits for our end. */
 static void take_listener(void)
 {
@@ -93,6 +114,8 @@ int main(int argc, char **argv)
 		refuse_listeners(atoi(argv[at++]));
 	else if (argc > 2 && !strcmp(argv[1], "has-listener"))
 		take_listener();
+	else if (argc > 2 && !strcmp(argv[1], "docker"))
+		refuse_as_docker();
 	else if (argc > 4 && !strcmp(argv[1], "deny"))
 		deny(argv[2], argv[3]), at = 4;
 	else
