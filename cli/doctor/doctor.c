@@ -12,11 +12,13 @@
 #include "cli/service/output.h"
 
 struct values {
-	const char *base_dir;
+	const char *base_dir, *report;
 };
 
 static const struct option_spec options[] = {
 	OPTION_BASE_DIR(struct values),
+	{0, "report", "FILE", "also write everything to FILE, without secrets", OPTION_TEXT,
+	 offsetof(struct values, report)},
 	{0},
 };
 
@@ -46,6 +48,8 @@ void doctor_say(struct doctor *doctor, enum verdict verdict, const char *what, c
 	if (!found)
 		return;
 	text_clean(found);
+	if (doctor->lines)
+		fprintf(doctor->lines, "%-8s %s: %s\n", words[verdict], what, found);
 	if (!doctor->report) {
 		print_line(verdict, what, found);
 		return;
@@ -88,15 +92,24 @@ static void print_sum(struct doctor *doctor)
 		output_json_list(doctor->report);
 	else
 		puts(sum);
+	if (doctor->lines)
+		fprintf(doctor->lines, "%s\n", sum);
 }
 
 static int run(struct cli *cli, const void *given, char **words)
 {
 	const struct values *values = given;
 	struct doctor doctor = {.cli = cli};
+	cleanup_free char *lines = NULL;
+	cleanup_fd int file = -1;
+	size_t len;
 	char id[37];
 	if (words[0] && cli_uuid(cli, "a tunnel's", words[0], id) < 0)
 		return -1;
+	if (values->report && (file = doctor_report_open(&doctor, values->report)) < 0)
+		return -1;
+	if (values->report && !(doctor.lines = open_memstream(&lines, &len)))
+		return failure_memory(&cli->failure);
 	/* doctor only reports: it asks for no login. */
 	cli->asking = false;
 	if (cli->json)
@@ -104,6 +117,11 @@ static int run(struct cli *cli, const void *given, char **words)
 	examine(&doctor, values->base_dir, words[0] ? id : NULL);
 	print_sum(&doctor);
 	cJSON_Delete(doctor.report);
+	if (doctor.lines && fclose(doctor.lines) != 0)
+		return failure_memory(&cli->failure);
+	if (doctor.lines && doctor_report_write(&doctor, file, values->report, lines,
+						values->base_dir, words[0] ? id : NULL) < 0)
+		return -1;
 	return doctor.failures ? STATUS_FAILED : 0;
 }
 

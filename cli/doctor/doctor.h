@@ -3,6 +3,8 @@
 
 /* globus-streams doctor: what a support desk would ask, each answer found by a test. */
 
+#include <stdio.h>
+
 #include "cli/command/environment.h"
 #include "cli/service/cli.h"
 #include "cli/service/transfer.h"
@@ -15,6 +17,7 @@ enum verdict { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_FAILED };
 struct doctor {
 	struct cli *cli;
 	cJSON *report; /* with --format json: an array */
+	FILE *lines;   /* with --report: the lines once more; else NULL */
 	bool inside;   /* this runs under globus-streams-run */
 	unsigned warnings, failures;
 };
@@ -60,5 +63,14 @@ bool doctor_proxy(struct doctor *doctor, const char *url);
 /* One tunnel's environment, from its conf file to the program that listens. online: Transfer
  * answers. */
 void doctor_tunnel(struct doctor *doctor, const char *base_dir, const char *id, bool online);
+
+/* The file for a ticket: make it, before anything is tested; it must not exist. A descriptor, or -1
+ * with cli->failure. */
+int doctor_report_open(struct doctor *doctor, const char *path);
+
+/* Write it: the lines, then facts about the machine and the conf of the tunnel (id NULL: none),
+ * without secrets. 0, or -1 with cli->failure. */
+int doctor_report_write(struct doctor *doctor, int fd, const char *path, const char *lines,
+			const char *base_dir, const char *id);
 
 #endif
