@@ -205,10 +205,10 @@ static void replace(char **text, const char *what, const char *words, bool whole
 	*text = out;
 }
 
-static void redact_tokens(char **text)
+static void redact_tokens(const char *profile, char **text)
 {
 	struct failure failure = {0};
-	cJSON *list = tokens_load(&failure);
+	cJSON *list = tokens_load(profile, &failure);
 	const cJSON *item;
 	cJSON_ArrayForEach(item, list)
 	{
@@ -219,14 +219,14 @@ static void redact_tokens(char **text)
 	failure_finish(&failure);
 }
 
-static void redact(char **text, const struct environment *environment)
+static void redact(const char *profile, char **text, const struct environment *environment)
 {
 	static const char *const names[] = {"GLOBUS_CLI_CLIENT_SECRET", "USER", "LOGNAME"};
 	const struct passwd *user = getpwuid(getuid());
 	cleanup_free char *home = file_home();
 	replace(text, conf_get(&environment->conf, CONF_LANKEY), HIDDEN, false);
 	replace(text, getenv(names[0]), HIDDEN, false);
-	redact_tokens(text);
+	redact_tokens(profile, text);
 	replace(text, home && strlen(home) > 1 ? home : NULL, "~", false);
 	for (size_t i = 1; i < 4; i++) {
 		const char *name = i < 3 ? getenv(names[i]) : user ? user->pw_name : NULL;
@@ -268,7 +268,7 @@ int doctor_report_write(struct doctor *doctor, int fd, const char *path, const c
 		environment_try(&environment);
 	cleanup_wipe char *text = compose(lines, &environment, id != NULL);
 	if (text)
-		redact(&text, &environment);
+		redact(cli->profile, &text, &environment);
 	environment_finish(&environment);
 	if (!text)
 		return failure_memory(&cli->failure);
