@@ -251,7 +251,7 @@ def a_tunnel_that_was_stopped(site):
     return {}
 
 
-@row(14, "time left", "failed", "has expired", "environment update")
+@row(14, "time left", "warning", "has passed", "environment update")
 def a_tunnel_that_has_expired(site):
     site.conf(tunnel_expiration_time=1000)
     return {}

@@ -63,7 +63,7 @@ USAGE = [
     ("logout x", "unexpected argument 'x'", "--help"),
     ("login --endpoint x", "'x' is not an endpoint's id", "access-point show"),
     ("login --client-id x", "--client-id", "'x' is not a client's id", "app.globus.org"),
-    ("tunnel list -F unix --jq [", "the JMESPath expression '\\[' is not complete", "expression must stand"),
+    ("tunnel list -F unix --jq [", "incomplete JMESPath expression '\\['", "an expression is expected"),
     ("tunnel list -F unix --jq nothing(@)", "JMESPath function 'nothing' is not supported", r"globus-streams\(1\)"),
     ("tunnel list -F unix --jq a --jmespath b", "--jq", "once"),
     ("tunnel list --map-http-status 404", "--map-http-status", "404"),
