@@ -249,8 +249,11 @@ static int view_secret(const struct conf *conf, struct conf_view *view)
 {
 	const char *key = conf_get(conf, CONF_LANKEY), *id = conf_get(conf, CONF_LANKEY_ID);
 	const char *format = conf_get(conf, CONF_LAN_AUTH);
-	if (!key || (format && strcmp(format, "none") == 0))
+	if (format && strcmp(format, "none") == 0)
 		return 0;
+	/* A file that demands authentication does without it for nothing that it lacks. */
+	if (!key)
+		return format ? -ENOKEY : 0;
 	view->key_len = strlen(key);
 	if (view->key_len > sizeof(view->key) || !id || uuid_parse(id, view->key_id) < 0)
 		return -EINVAL;
@@ -292,7 +295,10 @@ static int view_all(const struct conf *conf, struct conf_view *view, const char 
 	if (format && strcmp(format, "v1") != 0 && strcmp(format, "none") != 0)
 		return -EINVAL;
 	*key = CONF_LANKEY_ID, *why = "is missing or no UUID, or lankey is too long";
-	if (view_secret(conf, view) < 0)
+	int err = view_secret(conf, view);
+	if (err == -ENOKEY)
+		*key = CONF_LAN_AUTH, *why = "is v1, but lankey is missing or empty";
+	if (err < 0)
 		return -EINVAL;
 	if (view_contacts(conf, view, key, why) < 0)
 		return -EINVAL;

@@ -5,6 +5,7 @@
  */
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 enum {
 	STATUS_FAILED = 1, /* a service or the command */
@@ -17,6 +18,7 @@ struct failure {
 	long http;  /* the HTTP status, if that was the reason; 0: none */
 	char *text;
 	char *answer; /* the JSON that http came with; NULL: none */
+	bool gone;    /* a 404 in the words of a service that knows the thing's kind */
 };
 
 /* Set the message, replacing an earlier one. Always -1, to be returned. */

@@ -255,9 +255,8 @@ static int apply_common(struct cli *cli, const struct common *common, struct way
 				    : SAY_NORMAL);
 	cli->quiet = common->quiet;
 	cli->asking = isatty(STDERR_FILENO);
-	if (choose_profile(cli, common->profile) < 0)
-		return -1;
-	if (shape_init(&ways->shape, cli, common->format, &common->expressions) < 0)
+	if (shape_init(&ways->shape, cli, common->format, &common->expressions) < 0 ||
+	    choose_profile(cli, common->profile) < 0)
 		return -1;
 	return status_map_init(&ways->statuses, cli, &common->statuses);
 }

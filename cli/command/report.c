@@ -88,6 +88,7 @@ void report_json(const struct cli *cli, int exit_status)
 		cJSON_AddStringToObject(document, "error_name", name_of(failure));
 		cJSON_AddStringToObject(document, "message", message ? message : "");
 	}
+	cJSON_DeleteItemFromObjectCaseSensitive(document, "globus_streams");
 	cJSON *ours = cJSON_AddObjectToObject(document, "globus_streams");
 	cJSON_AddStringToObject(ours, "message", message ? message : "");
 	cJSON_AddNumberToObject(ours, "exit_status", exit_status);

@@ -118,6 +118,7 @@ static void check_lan(struct visit *visit, const struct tunnel *tunnel)
 		judge_lan(visit, kind, words);
 	else if (cli->failure.text)
 		doctor_say_failure(visit->doctor, DOCTOR_WARNING, "LAN format");
+	failure_finish(&cli->failure);
 	access_point_finish(&point);
 }
 

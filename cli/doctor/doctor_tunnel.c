@@ -33,6 +33,20 @@ static char *again(const struct conf *conf)
 	return words;
 }
 
+/* A secret of which only the id is left is said to be so. */
+static bool has_lost_secret(struct visit *visit)
+{
+	const struct conf *conf = &visit->environment.conf;
+	if (conf_get(conf, CONF_LANKEY) || !conf_get(conf, CONF_LANKEY_ID))
+		return false;
+	doctor_say(
+		visit->doctor, DOCTOR_FAILED, "LAN secret",
+		"the conf file has a lankey_id but no lankey: the access point requires a secret "
+		"that is lost; run: globus-streams environment %s%s%s",
+		visit->again, visit->environment.option, visit->environment.id);
+	return true;
+}
+
 static bool check_conf(struct visit *visit)
 {
 	struct doctor *doctor = visit->doctor;
@@ -48,6 +62,8 @@ static bool check_conf(struct visit *visit)
 		return false;
 	}
 	if (conf_view(&visit->environment.conf, &visit->view, &key, &why) < 0) {
+		if (has_lost_secret(visit))
+			return false;
 		doctor_say(doctor, DOCTOR_FAILED, "conf file",
 			   "%s/%s.conf: %s %s; run: globus-streams environment %s%s%s",
 			   visit->environment.base, visit->environment.id, key, why, visit->again,
@@ -79,11 +95,8 @@ static void check_secret(struct visit *visit)
 	else if (conf_get(conf, CONF_LANKEY))
 		doctor_say(visit->doctor, DOCTOR_WARNING, "LAN secret",
 			   "the conf file has a LAN secret, but lan_auth=none disables it");
-	else if (conf_get(conf, CONF_LANKEY_ID))
-		doctor_say(visit->doctor, DOCTOR_FAILED, "LAN secret",
-			   "the conf file has a lankey_id but no lankey: the access point requires "
-			   "a secret that is lost; run: globus-streams environment %s%s%s",
-			   visit->again, option, id);
+	else if (has_lost_secret(visit))
+		return;
 	else if (conf_get(conf, CONF_LAN_AUTH) && !strcmp(conf_get(conf, CONF_LAN_AUTH), "none"))
 		doctor_say(visit->doctor, DOCTOR_WARNING, "LAN secret",
 			   "none (lan_auth=none): the LAN connection is not authenticated; whether "

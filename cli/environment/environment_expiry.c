@@ -23,7 +23,7 @@ int environment_expiry_ask(struct cli *cli, struct environment *environment, boo
 	struct tunnel tunnel;
 	*ended = false;
 	if (transfer_tunnel(cli, environment->id, &tunnel) < 0) {
-		*ended = cli->failure.http == 404;
+		*ended = cli->failure.gone;
 		if (*ended)
 			failure_finish(&cli->failure);
 		return *ended ? 0 : -1;

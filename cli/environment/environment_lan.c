@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/base/cleanup.h"
+#include "cli/base/patience.h"
 #include "cli/base/say.h"
 
 char *environment_lan_words(enum lan_kind kind, const char *access_point, const char *why)
@@ -64,9 +65,15 @@ int environment_lan_check(struct cli *cli, struct environment_lan *lan)
 				      "changed: ");
 	if (lan->kind == LAN_OURS)
 		return 0;
+	if (patience_gives_up(0))
+		return patience_fail(&cli->failure, "; nothing was changed");
 	words = environment_lan_words(lan->kind, lan->access_point, why);
 	if (!words)
 		return failure_memory(&cli->failure);
+	int login = cli->failure.status;
+	cli->failure.status = 0;
+	if (login && !lan->insecure)
+		return failure_set(&cli->failure, login, "%s; nothing was changed", words);
 	if (lan->kind == LAN_REQUIRED || !lan->insecure)
 		return refuse(cli, lan, words);
 	say_warning("the LAN connection for this tunnel is not authenticated: %s%s", words,

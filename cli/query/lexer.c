@@ -92,12 +92,28 @@ static cJSON *parse_literal(const char *text)
 	return value;
 }
 
+/* Whether each \\uXXXX is whole and no NUL, which our texts cannot hold. */
+static bool has_sound_escapes(const char *text, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i++) {
+		if (text[i] != '\\')
+			continue;
+		if (text[++i] == 'u' && (strspn(text + i + 1, DIGITS "abcdefABCDEF") < 4 ||
+					 strncmp(text + i + 1, "0000", 4) == 0))
+			return false;
+	}
+	return true;
+}
+
 static int take_quoted(struct lexer *lexer, size_t at, struct failure *failure)
 {
 	const char *from = lexer->expression + at;
 	long len = quoted(from);
 	if (len < 0)
 		return lexer_refuse(lexer, at, "the closing quote is missing", failure);
+	if (*from != '\'' && !has_sound_escapes(from + 1, (size_t)len))
+		return lexer_refuse(lexer, at, "it has a \\u that is not complete, or a NUL",
+				    failure);
 	struct token *token =
 		push(lexer, *from == '"' ? TOKEN_QUOTED : TOKEN_LITERAL, at, (size_t)len + 2);
 	cleanup_free char *inner = token ? unescaped(from + 1, (size_t)len, *from) : NULL;

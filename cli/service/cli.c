@@ -63,6 +63,14 @@ char *cli_service_url(struct cli *cli, const char *name)
 			    variable, given);
 		return NULL;
 	}
+	const char *host = strstr(given, "://") + 3;
+	size_t host_len = strcspn(host, "/?#");
+	if (!host_len || memchr(host, '@', host_len)) {
+		failure_set(&cli->failure, STATUS_USAGE,
+			    "%s must be a URL with a host, and without a user name or password",
+			    variable);
+		return NULL;
+	}
 	char *url = strdup(given);
 	if (!url) {
 		failure_memory(&cli->failure);
@@ -107,6 +115,8 @@ const char *cli_login_command(const struct cli *cli)
 
 void cli_refused(struct cli *cli, long status, const cJSON *answer)
 {
+	/* A wrong path is answered with 404, too, but not with a list of errors. */
+	cli->failure.gone = status == 404 && cJSON_IsArray(json_at(answer, "errors"));
 	size_t len = 0;
 	FILE *out = answer && cli->json_errors ? open_memstream(&cli->failure.answer, &len) : NULL;
 	cli->failure.http = status;

@@ -109,6 +109,9 @@ int gcs_delete_secret(struct cli *cli, const char *endpoint, const char *id)
 {
 	char path[128], what[64];
 	cJSON *answer = NULL;
+	/* That Transfer does not find the endpoint says nothing of the secret. */
+	if (!manager_url(cli, endpoint))
+		return -1;
 	snprintf(path, sizeof(path), "/lan_secrets/%s", id);
 	snprintf(what, sizeof(what), "LAN secret %s", id);
 	int err = request(cli, endpoint, "DELETE", path, NULL, what, NULL, false, &answer);
@@ -150,6 +153,9 @@ static int read_info(struct cli *cli, const char *endpoint, const cJSON *answer,
 	const char *at = "data";
 	const cJSON *list = json_at(answer, "data");
 	const cJSON *first = cJSON_IsArray(list) ? list->child : NULL;
+	const char *code = json_text(answer, "code");
+	if (!code || strcmp(code, "success") != 0)
+		return call_lacks(cli, "GCS Manager", "itself", "code");
 	if (!first || json_read(first, info_fields, 3, &info, &at) < 0)
 		return call_lacks(cli, "GCS Manager", "itself", first ? at : "data");
 	if (strncmp(info.type, "info#", 5) != 0)
@@ -160,9 +166,9 @@ static int read_info(struct cli *cli, const char *endpoint, const cJSON *answer,
 			"the GCS Manager of endpoint %s says that it is that of endpoint "
 			"%s; report this to the endpoint's administrator",
 			endpoint, info.endpoint);
-	const cJSON *versions = json_at(first, GCS_LAN_FIELD);
+	const cJSON *versions = cJSON_GetObjectItemCaseSensitive(first, GCS_LAN_FIELD);
 	*ours = versions != NULL;
-	if (versions && !has_version(versions))
+	if (versions && !(cJSON_IsArray(versions) && has_version(versions)))
 		return failure_set(
 			&cli->failure, STATUS_FAILED,
 			"the GCS Manager of endpoint %s speaks other versions of our LAN "
@@ -176,19 +182,18 @@ static int read_info(struct cli *cli, const char *endpoint, const cJSON *answer,
 static enum lan_kind required(const cJSON *gateways, const char *access_point)
 {
 	const cJSON *item;
-	bool yes = false, no = false;
+	bool yes = false, no = false, unsaid = !cJSON_IsArray(gateways);
 	cJSON_ArrayForEach(item, gateways)
 	{
 		const cJSON *value = json_at(item, "lan_secret_required");
 		const char *id = json_text(item, "id");
-		if (!cJSON_IsBool(value))
-			return LAN_UNKNOWN;
-		if (id && strcasecmp(id, access_point) == 0)
+		if (id && strcasecmp(id, access_point) == 0 && cJSON_IsBool(value))
 			return cJSON_IsTrue(value) ? LAN_REQUIRED : LAN_OPEN;
 		yes = yes || cJSON_IsTrue(value);
-		no = no || !cJSON_IsTrue(value);
+		no = no || cJSON_IsFalse(value);
+		unsaid = unsaid || !cJSON_IsBool(value);
 	}
-	return yes == no ? LAN_UNKNOWN : yes ? LAN_REQUIRED : LAN_OPEN;
+	return unsaid || yes == no ? LAN_UNKNOWN : yes ? LAN_REQUIRED : LAN_OPEN;
 }
 
 int gcs_lan_kind(struct cli *cli, const char *endpoint, const char *access_point,
@@ -209,14 +214,19 @@ int gcs_lan_kind(struct cli *cli, const char *endpoint, const char *access_point
 	}
 	if (request(cli, endpoint, "GET", "/stream_gateways", NULL, "its stream gateways", NULL,
 		    false, &answer) == 0) {
-		*kind = required(json_at(answer, "data"), access_point);
+		/* What is on further pages might say something else. */
+		*kind = cJSON_IsTrue(json_at(answer, "has_next_page"))
+				? LAN_UNKNOWN
+				: required(json_at(answer, "data"), access_point);
 		json_wipe(answer);
 		if (*kind == LAN_UNKNOWN)
 			*why = strdup("its stream gateways do not say it");
 	} else {
+		int status = cli->failure.status;
 		*why = cli->failure.text;
 		cli->failure.text = NULL;
 		failure_finish(&cli->failure);
+		cli->failure.status = status == STATUS_LOGIN ? status : 0;
 	}
 	return *kind == LAN_UNKNOWN && !*why ? failure_memory(&cli->failure) : 0;
 }

@@ -304,6 +304,10 @@ static const char *next_step(CURLcode code, bool proxied)
 {
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return "if you use a CA of your own, set GLOBUS_SDK_VERIFY_SSL to its file";
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return "check GLOBUS_SDK_VERIFY_SSL";
+	if (code == CURLE_URL_MALFORMAT)
+		return "check the service's URL";
 	if (proxied)
 		return "check that proxy, or list the host in no_proxy";
 	if (code == CURLE_COULDNT_RESOLVE_HOST)

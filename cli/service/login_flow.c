@@ -205,7 +205,7 @@ static int redeem(struct cli *cli, struct flow *flow, const struct credentials *
 	if (!err && remembers)
 		remember(cli, flow, credentials);
 	if (!err)
-		auth_save(cli, list);
+		err = tokens_save(cli->profile, list, &cli->failure);
 	json_wipe(list);
 	json_wipe(answer);
 	return err;

@@ -95,6 +95,7 @@ static const struct field point_listed[] = {
 static const struct field endpoint[] = {{"gcs_manager_url", 'w', true}, {0}};
 
 static const struct field info[] = {
+	{"code", 'w', true},
 	{"data", 'L', true},
 	{"data.0", 'e', true},
 	{"data.0.DATA_TYPE", 'w', true},
@@ -167,7 +168,7 @@ const struct trial trials[] = {
 	{WORDS("environment", "cleanup", "--force", TUNNEL_ID), "DELETE", "/gcs/api/lan_secrets/",
 	 nothing, CONF | NOT_NEEDED | MAY_BE_GONE | MAY_BE_EMPTY},
 	{WORDS("environment", "cleanup", "--force", TUNNEL_ID), "GET",
-	 "/v0.10/endpoint/" ENDPOINT_ID, endpoint, CONF | NOT_NEEDED | MAY_BE_GONE},
+	 "/v0.10/endpoint/" ENDPOINT_ID, endpoint, CONF | NOT_NEEDED},
 	{WORDS("tunnel", "show", TUNNEL_ID), "POST", "/v2/oauth2/token", grant, 0, EXPIRED_TOKENS},
 	{WORDS("tunnel", "show", TUNNEL_ID), "POST", "/v2/oauth2/token", grant, 0, EXPIRED_LOGIN},
 	{WORDS("login", "--no-browser"), "POST", "/v2/oauth2/token", login_grant, 0, NO_LOGIN},

@@ -77,6 +77,27 @@ def test_not_to_be_found_out(cli, far, gateways):
     assert cli.conf(tunnel)["lan_auth"] == "none"
 
 
+def test_ours_among_others(cli, far):
+    """What another does not say does not matter; what further pages say might."""
+    as_globus(far, True)
+    far.stream_gateways.insert(0, {"id": "another"})
+    assert "not published" in initialize(cli, far.active(), "--insecure").failed(1)
+    answer = far.envelope(200, "success", "some", [{"id": "another", "lan_secret_required": False}])
+    answer.body = answer.body.replace(b'"code"', b'"has_next_page": true, "code"')
+    far.rule("GET", "/manager/api/stream_gateways", answer)
+    assert "could not be found out" in initialize(cli, far.active()).failed(1)
+
+
+def test_a_login_would_tell(cli, far):
+    """Without --insecure it is asked for, as everywhere."""
+    as_globus(far, True)
+    far.rule("GET", "/manager/api/stream_gateways", Answer(403, {"code": "ConsentRequired", "message": "consent",
+                                                               "required_scopes": ["urn:a"]}))
+    line = initialize(cli, far.active()).failed(4)
+    assert "login --force" in line and "urn:a" in line and "nothing was changed" in line
+    expect_nothing_made(far)
+
+
 def test_gateways_that_agree(cli, far):
     """None of them has the access point's id."""
     as_globus(far, False, False, own=False)
@@ -105,6 +126,9 @@ NO_ANSWERS = {
     "empty": lambda far: far.envelope(200, "success", "info"),
     "another document": lambda far: no_info(far, DATA_TYPE="role#1.0.0"),
     "no version": lambda far: no_info(far, api_version=None),
+    "an error in an envelope": lambda far: Answer(200, {"code": "internal", "http_response_code": 500, "data": [far.info]}),
+    "null": lambda far: no_info(far, globus_streams_lan_auth=None),
+    "an object": lambda far: no_info(far, globus_streams_lan_auth={"x": "v1"}),
     "another endpoint": lambda far: no_info(far, endpoint_id=INITIATOR_AP),
     "another format": lambda far: no_info(far, globus_streams_lan_auth=["v2"]),
     "401": lambda far: Answer(401, {"code": "unauthorized", "message": "who are you"}),
