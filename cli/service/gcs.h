@@ -25,9 +25,9 @@ enum lan_kind {
 	LAN_UNKNOWN,  /* Globus's own; whether it is required could not be learnt */
 };
 
-/* Ask the manager of an access point's endpoint. With LAN_UNKNOWN, *why says why in a sentence to be
- * freed, and cli->failure.status is STATUS_LOGIN if a login would tell; else it is NULL. An answer
- * that cannot be understood is a failure. */
+/* Ask the manager of an access point's endpoint. With LAN_UNKNOWN, *why says why in a sentence to
+ * be freed, and cli->failure.status is STATUS_LOGIN if a login would tell; else it is NULL. An
+ * answer that cannot be understood is a failure. */
 int gcs_lan_kind(struct cli *cli, const char *endpoint, const char *access_point,
 		 enum lan_kind *kind, char **why);
 
