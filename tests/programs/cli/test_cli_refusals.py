@@ -154,7 +154,7 @@ ANSWERS = [
     ("environment cleanup", "GET", "/none", None, "missing argument TUNNEL_ID", "--all"),
     ("environment initialize --base-dir /proc/x T", "GET", "/none", None, "/proc/x", "No such file", "--base-dir"),
     ("supervisor status --socket /none/x", "GET", "/none", None, "/none/x", "No such file", "globus-streams-supervisor"),
-    ("supervisor reload --socket /etc/passwd", "GET", "/none", None, "/etc/passwd", "refused", "globus-streams-supervisor"),
+    ("supervisor reload --socket /etc/passwd", "GET", "/none", None, "/etc/passwd", "refused|Permission denied", "globus-streams-supervisor"),
     ("supervisor stop --socket /none/x", "GET", "/none", None, "/none/x", "No such file", "globus-streams-supervisor"),
     ("supervisor upgrade --socket /none/x", "GET", "/none", None, "/none/x", "No such file", "globus-streams-supervisor"),
 ]
@@ -244,7 +244,7 @@ SERVERS = [
     (SUPERVISOR, "-Z", 2, "no such option: -Z", "--help"),
     (SUPERVISOR, "x", 2, "x: unexpected argument", "--help"),
     (SUPERVISOR, "--socket /none/x", 1, "/none/x: its folder does not exist", "--socket"),
-    (SUPERVISOR, "--socket /etc", 1, "/etc: a supervisor already listens there, or it is not a socket", "--socket"),
+    (SUPERVISOR, "--socket /etc", 1, "/etc: (a supervisor already listens there, or it is not a socket|its folder belongs to another user)", "--socket"),
     (SUPERVISOR, "--limit x", 2, "--limit x: unknown limit", "LIMITS"),
     (GATEWAY, "", 2, "--state DIR is required", "--help"),
     (GATEWAY, "--state", 2, "--state needs a value", "--help"),
