@@ -300,3 +300,14 @@ def test_words_of_globus_cli(cli, far):
     assert terminal.end() == 0
     assert "logged out" in cli.run("logout", "--yes").ok()
     assert "'x' is not an endpoint's id" in cli.run("login", "--gcs", "x").failed(2)
+
+
+def test_a_login_that_cannot_be_kept_is_none(cli, far):
+    """Nothing is believed to be stored that is not; with -F json a profile's name that is wrong is a document, too."""
+    cli.environment |= {"GLOBUS_STREAMS_CLIENT_ID": ONE, "GLOBUS_STREAMS_BASE_DIR": "/dev/null/x"}
+    terminal = Terminal(cli, "login", "--no-browser")
+    terminal.read_until("Enter the code: ")
+    terminal.send(far.log_in(address_in(terminal.text))[0])
+    assert terminal.end() == 1 and "You are logged in" not in terminal.text and "/dev/null/x" in terminal.text
+    wrong = cli.run("tunnel", "list", "-F", "json", "--profile", "..")
+    assert wrong.status == 2 and json.loads(wrong.err)["error_name"] == "UsageError"
