@@ -1,6 +1,6 @@
 #include "cli/base/proxy.h"
 
-#include <stdbool.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,9 @@ static bool covers(const char *entry, size_t entry_len, const char *host, size_t
 {
 	if (entry_len == 1 && *entry == '*')
 		return true;
+	/* a range of addresses, which newer libcurls understand */
+	if (isdigit((unsigned char)*host) && memchr(entry, '/', entry_len))
+		return true;
 	if (entry_len && *entry == '.') {
 		entry++;
 		entry_len--;
@@ -54,25 +57,32 @@ static bool is_excluded(const char *url)
 	return false;
 }
 
-void proxy_describe(const char *url, char text[PROXY_TEXT_MAX])
+bool proxy_find(const char *url, struct proxy *proxy)
 {
 	static const char *const of_https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
 					       "ALL_PROXY", NULL};
 	/* HTTP_PROXY may come from a request's header, where CGI runs: libcurl leaves it alone. */
 	static const char *const of_http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
-	text[0] = '\0';
-	if (is_excluded(url))
-		return;
-	for (const char *const *name = strncasecmp(url, "https:", 6) ? of_http : of_https; *name;
-	     name++) {
+	const char *const *name = strncasecmp(url, "https:", 6) ? of_http : of_https;
+	for (; *name; name++) {
 		const char *value = getenv(*name);
-		if (!value || !*value)
-			continue;
-		const char *scheme = strstr(value, "://");
-		const char *secret = strrchr(value, '@');
-		int kept = scheme ? (int)(scheme + 3 - value) : 0;
-		snprintf(text, PROXY_TEXT_MAX, "%.*s%.200s (%s)", kept, value,
-			 secret ? secret + 1 : value + kept, *name);
-		return;
+		if (value && *value) {
+			*proxy = (struct proxy){*name, value};
+			return !is_excluded(url);
+		}
 	}
+	return false;
+}
+
+void proxy_describe(const char *url, char text[PROXY_TEXT_MAX])
+{
+	struct proxy proxy;
+	text[0] = '\0';
+	if (!proxy_find(url, &proxy))
+		return;
+	const char *scheme = strstr(proxy.value, "://");
+	const char *secret = strrchr(proxy.value, '@');
+	int kept = scheme ? (int)(scheme + 3 - proxy.value) : 0;
+	snprintf(text, PROXY_TEXT_MAX, "%.*s%.200s (%s)", kept, proxy.value,
+		 secret ? secret + 1 : proxy.value + kept, proxy.variable);
 }

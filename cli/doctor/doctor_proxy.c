@@ -1,9 +1,7 @@
-#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -11,6 +9,7 @@
 
 #include "cli/base/cleanup.h"
 #include "cli/base/clock.h"
+#include "cli/base/proxy.h"
 #include "cli/base/say.h"
 #include "cli/doctor/doctor.h"
 #include "cli/doctor/probe.h"
@@ -21,48 +20,11 @@
 struct way {
 	bool tls; /* the service's URL begins with https:// */
 	struct contact service;
-	const char *variable, *value; /* the proxy's; NULL: none */
-	bool plain;                   /* an HTTP proxy that takes requests in clear */
-	bool credentials;             /* in its URL */
+	struct proxy named; /* by the environment */
+	bool plain;         /* an HTTP proxy that takes requests in clear */
+	bool credentials;   /* in its URL */
 	struct contact proxy;
 };
-
-/* The variable that holds the proxy for such a URL; HTTP_PROXY is not one, as CGI sets it. */
-static void find_variable(struct way *way)
-{
-	static const char *const names[2][4] = {
-		{"http_proxy", "all_proxy", "ALL_PROXY", NULL},
-		{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}};
-	for (size_t i = 0; i < 4 && names[way->tls][i] && !way->value; i++) {
-		const char *value = getenv(names[way->tls][i]);
-		way->variable = names[way->tls][i];
-		way->value = value && *value ? value : NULL;
-	}
-}
-
-/* Whether no_proxy names the host, or a domain above it. */
-static bool is_excepted(const char *host)
-{
-	const char *at = getenv("no_proxy");
-	if (!at)
-		at = getenv("NO_PROXY");
-	size_t len = strlen(host);
-	while (at && *at) {
-		at += strspn(at, ", ");
-		size_t part = strcspn(at, ", ");
-		const char *name = at + (*at == '.');
-		size_t rest = part - (size_t)(name - at);
-		/* A range of addresses: newer libcurls look whether the host is in it. */
-		if ((part == 1 && *at == '*') ||
-		    (isdigit((unsigned char)*host) && memchr(at, '/', part)))
-			return true;
-		if (rest && rest <= len && strncasecmp(host + len - rest, name, rest) == 0 &&
-		    (rest == len || host[len - rest - 1] == '.'))
-			return true;
-		at += part;
-	}
-	return false;
-}
 
 /* HOST[:PORT] up to the end or a slash. */
 static bool parse_host(const char *text, const char *port, struct contact *contact)
@@ -80,12 +42,11 @@ static bool find_proxy(const char *url, struct way *way)
 	way->tls = strncasecmp(url, "https://", 8) == 0;
 	if (!parse_host(strstr(url, "://") + 3, way->tls ? "443" : "80", &way->service))
 		return false;
-	find_variable(way);
-	if (!way->value || is_excepted(way->service.host))
+	if (!proxy_find(url, &way->named))
 		return false;
-	const char *rest = strstr(way->value, "://");
-	way->plain = !rest || strncasecmp(way->value, "http://", 7) == 0;
-	rest = rest ? rest + 3 : way->value;
+	const char *rest = strstr(way->named.value, "://");
+	way->plain = !rest || strncasecmp(way->named.value, "http://", 7) == 0;
+	rest = rest ? rest + 3 : way->named.value;
 	const char *at = memrchr(rest, '@', strcspn(rest, "/"));
 	way->credentials = at != NULL;
 	return parse_host(at ? at + 1 : rest, "1080", &way->proxy);
@@ -142,7 +103,7 @@ static bool refused(struct doctor *doctor, const struct way *way, const char *te
 		doctor, DOCTOR_FAILED, "proxy",
 		"the proxy %s (from %s) %s to a request for %s: it is the proxy that refuses, not "
 		"the service; ask its administrator%s, or add the service's host to no_proxy",
-		text, way->variable, how, way->service.host,
+		text, way->named.variable, how, way->service.host,
 		status == 407 ? " for credentials" : "");
 	return true;
 }
@@ -164,14 +125,14 @@ bool doctor_proxy(struct doctor *doctor, const char *url)
 			doctor, DOCTOR_FAILED, "proxy",
 			"cannot reach the proxy %s (from %s): %s; correct %s, or unset it where no "
 			"proxy is needed",
-			text, way.variable, list.count ? strerror(-fd) : gai_strerror(list.code),
-			way.variable);
+			text, way.named.variable,
+			list.count ? strerror(-fd) : gai_strerror(list.code), way.named.variable);
 		return false;
 	}
 	int status = way.plain ? ask(fd, &way, url, end) : 200;
 	if (way.plain && is_refusal(&way, status) && refused(doctor, &way, text, status))
 		return false;
 	doctor_say(doctor, DOCTOR_OK, "proxy", "requests go through the proxy %s (from %s)", text,
-		   way.variable);
+		   way.named.variable);
 	return true;
 }

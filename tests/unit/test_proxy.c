@@ -26,6 +26,8 @@ static const struct {
 	{"https_proxy", "http://p", "x.a.org,rg", "https://a.org", "http://p (https_proxy)"},
 	{"https_proxy", "http://p", "::1", "https://[::1]:8443/", ""},
 	{"https_proxy", "http://p", "127.0.0.1", "https://127.0.0.1:1", ""},
+	{"https_proxy", "http://p", "127.0.0.0/8", "https://127.0.0.1:1", ""},
+	{"https_proxy", "http://p", "127.0.0.0/8", "https://a.org", "http://p (https_proxy)"},
 };
 
 START_TEST(test_described)

@@ -1,5 +1,5 @@
-/* Memory that cannot be read or written for now, and locks that are held while it is: of sockets,
- * and of the memory itself. */
+/* Memory that cannot be read or written until the attacker ends, and locks that are held meanwhile:
+ * of sockets, and of the memory itself. */
 
 #include "hold.h"
 
