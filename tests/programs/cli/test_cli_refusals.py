@@ -65,6 +65,8 @@ USAGE = [
     ("login --client-id x", "--client-id", "'x' is not a client's id", "app.globus.org"),
     ("tunnel list -F unix --jq [", "incomplete JMESPath expression '\\['", "an expression is expected"),
     ("tunnel list -F unix --jq nothing(@)", "JMESPath function 'nothing' is not supported", r"globus-streams\(1\)"),
+    ('tunnel list -F unix --jq "\\u0000"', "JMESPath", r"a \\u that is not complete, or a NUL"),
+    ('tunnel list -F unix --jq "\\u0zzz"', "JMESPath", r"a \\u that is not complete, or a NUL"),
     ("tunnel list -F unix --jq a --jmespath b", "--jq", "once"),
     ("tunnel list --map-http-status 404", "--map-http-status", "404"),
     ("tunnel list --map-http-status 404=7", "--map-http-status", "0, 1.*50 to 99"),
@@ -104,6 +106,12 @@ ENVIRONMENT = [
 @pytest.mark.parametrize("env, status, parts", [(row[0], row[1], row[2:]) for row in ENVIRONMENT])
 def test_environment(cli, far, env, status, parts):
     expect(cli.run("tunnel", "list", env=env).failed(status), parts)
+
+
+def test_a_file_of_certificates_that_is_none(cli, far):
+    line = cli.run("tunnel", "list", env={"GLOBUS_SDK_SERVICE_URL_TRANSFER": far.url.replace("http:", "https:"),
+                                          "GLOBUS_SDK_VERIFY_SSL": "/nowhere"}).failed(1)
+    expect(line, ["/nowhere", "check GLOBUS_SDK_VERIFY_SSL"])
 
 
 def json_api(status, code, detail):
