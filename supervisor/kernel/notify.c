@@ -35,10 +35,21 @@ int notify_receive(struct state *state, uint32_t program, uint32_t *index)
 	return 0;
 }
 
+/* 0 or -errno. The watchdog's signal may end the wait for the filter's lock; then nothing was done,
+ * and a call that is given up for that would wait for ever. */
+static int request(int fd, unsigned long what, void *arg)
+{
+	int err;
+	do {
+		err = ioctl(fd, what, arg) < 0 ? -errno : 0;
+	} while (err == -EINTR);
+	return err;
+}
+
 bool notify_valid(const struct state *state, const struct call *call)
 {
 	uint64_t id = call->notif.id;
-	return ioctl(descriptor(state, call), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+	return request(descriptor(state, call), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 void notify_forget(struct state *state, uint32_t call)
@@ -51,10 +62,7 @@ static int answer(struct state *state, uint32_t index, int64_t value, int error,
 	struct seccomp_notif_resp resp = {
 		.id = state->calls[index].notif.id, .val = value, .error = -error, .flags = flags};
 	fault_point("notify.answering");
-	int err =
-		ioctl(descriptor(state, &state->calls[index]), SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0
-			? -errno
-			: 0;
+	int err = request(descriptor(state, &state->calls[index]), SECCOMP_IOCTL_NOTIF_SEND, &resp);
 	fault_point("notify.answered");
 	notify_forget(state, index);
 	fault_point("notify.forgotten");
@@ -87,7 +95,7 @@ int notify_inject(int notify_fd, uint64_t id, int fd, bool cloexec)
 bool notify_is_listener(int fd)
 {
 	uint64_t none = 0; /* no notification has this id */
-	return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) < 0 && errno == ENOENT;
+	return request(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) == -ENOENT;
 }
 
 void notify_tune(int notify_fd)
