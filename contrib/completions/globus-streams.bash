@@ -1,4 +1,4 @@
-# bash completion for globus-streams and globus-streams-run. The words come from the program itself.
+# bash completion for globus-streams, globus-streams-run and globus-streams-supervisor. The words come from the program itself.
 
 _globus_streams() {
 	local IFS=$'\n' word i whole=() head=''
@@ -18,6 +18,10 @@ _globus_streams() {
 	COMPREPLY=("${COMPREPLY[@]#"$head"}")
 }
 
+_globus_streams_options() {
+	mapfile -t COMPREPLY < <(compgen -W "$("$1" --help | grep -o -e '--[a-z-]*')" -- "${COMP_WORDS[COMP_CWORD]}")
+}
+
 _globus_streams_run() {
 	local i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -28,11 +32,16 @@ _globus_streams_run() {
 	done
 	local word=${COMP_WORDS[COMP_CWORD]}
 	if [[ $word == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "$("$1" --help | grep -o -e '--[a-z-]*')" -- "$word")
+		_globus_streams_options "$1"
 	else
 		mapfile -t COMPREPLY < <(globus-streams __complete environment show "$word" 2>/dev/null | cut -f 1)
 	fi
 }
 
 complete -o default -F _globus_streams globus-streams
+_globus_streams_supervisor() {
+	[[ ${COMP_WORDS[COMP_CWORD]} != -* ]] || _globus_streams_options "$1"
+}
+
+complete -o default -F _globus_streams_supervisor globus-streams-supervisor
 complete -o default -F _globus_streams_run globus-streams-run globus-streams-launch globus-streams-launch.sh

@@ -17,6 +17,7 @@ import lab
 from cli_program import PROGRAM, ROOT
 
 MAN = ROOT / "man" / "globus-streams.1.scd"
+PATH = ":".join(str(program.parent) for program in (PROGRAM, lab.RUN, lab.SUPERVISOR, lab.GATEWAY))
 ENVIRONMENT = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
 
 
@@ -121,7 +122,7 @@ class Shell:
     """A shell on a terminal, in which keys are pressed."""
 
     def __init__(self, home, setup, *command, **more):
-        environment = {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "HOME": str(home), "TERM": "xterm",
+        environment = {"PATH": f"{PATH}:{os.environ['PATH']}", "HOME": str(home), "TERM": "xterm",
                        "LC_ALL": "C.UTF-8", "INPUTRC": "/dev/null", "PS1": "> ", "COLUMNS": "200", **more}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
@@ -146,7 +147,7 @@ class Shell:
 
 
 SHELLS = {
-    "bash": (f"bind 'set show-all-if-ambiguous on'; . {ROOT}/contrib/completions/globus-streams.bash",
+    "bash": (f"bind 'set show-all-if-ambiguous on'; for file in {ROOT}/contrib/completions/*.bash; do . $file; done",
              "bash", "--norc", "--noprofile", "-i"),
     "zsh": (f"fpath=({ROOT}/contrib/completions $fpath); autoload -U compinit; compinit -u -D", "zsh", "-f", "-i"),
 }
@@ -171,6 +172,8 @@ def test_completion_by_the_tab_key(tmp_path, name):
         shell.press(f"\x15globus-streams environment show --base-dir {other} {elsewhere[:4]}\t", elsewhere)
         shell.press(f"\x15globus-streams-run {tunnel[:4]}\t", tunnel)
         shell.press("\x15globus-streams-run --allow-i\t", "--allow-io-uring ")
+        shell.press("\x15globus-streams-supervisor --soc\t", "--socket ")
+        shell.press("\x15globus-streams-gateway --new\t", "--new-ports ")
     finally:
         shell.end()
 
@@ -180,8 +183,8 @@ def test_fish_completion(tmp_path):
     tunnel = lab.write_conf(tmp_path / ".globus" / "streams", fake_port=1000)
 
     def complete(line):
-        script = f"source {ROOT}/contrib/completions/globus-streams.fish; complete -C '{line}'"
-        environment = {"HOME": str(tmp_path), "PATH": f"{PROGRAM.parent}:/usr/bin:/bin", "TERM": "vt100"}
+        script = f"for file in {ROOT}/contrib/completions/*.fish; source $file; end; complete -C '{line}'"
+        environment = {"HOME": str(tmp_path), "PATH": f"{PATH}:/usr/bin:/bin", "TERM": "vt100"}
         done = subprocess.run(["fish", "--no-config", "-c", script], env=environment, capture_output=True, text=True,
                               check=True)
         return {line.split("\t")[0]: line.partition("\t")[2] for line in done.stdout.splitlines()}
@@ -193,7 +196,11 @@ def test_fish_completion(tmp_path):
     assert complete("globus-streams --format j") == {"json": "for programs"}
     assert complete("globus-streams --format=j") == {"--format=json": "for programs"}
     assert complete("globus-streams-run ") == {tunnel: "a tunnel"}
-    assert {"--attach", "--hosts"} <= set(complete("globus-streams-run --"))
+    for launcher in ("run", "launch", "launch.sh"):
+        assert {"--attach", "--hosts"} <= set(complete(f"globus-streams-{launcher} --"))
+    assert complete("globus-streams-launch ") == {tunnel: "a tunnel"}
+    assert {"--socket", "--limit"} <= set(complete("globus-streams-supervisor --"))
+    assert {"--new-ports", "--state"} <= set(complete("globus-streams-gateway --"))
 
 
 def test_bash_completion(tmp_path):
