@@ -265,7 +265,7 @@ def test_units(tmp_path):
                          if (folder / f"globus-streams-supervisor.{name}").exists()), tmp_path)
     service = tmp_path / "globus-streams-supervisor.service"
     service.write_text(service.read_text().replace("/usr/bin/globus-streams-supervisor", str(SUPERVISOR))
-                       .replace("/usr/bin/globus-streams ", f"{CLI} "))
+                       .replace("/usr/bin/globus-streams\"", f"{CLI}\""))
     env = {"PATH": PATH, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "SYSTEMD_LOG_LEVEL": "info"}
     said = subprocess.run([analyze, "--user", "--man=no", "--recursive-errors=no", "verify", service,
                            service.with_suffix(".socket")], env=env, capture_output=True, text=True, check=False)
