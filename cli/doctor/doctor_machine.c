@@ -216,12 +216,19 @@ static void check_shim(struct doctor *doctor)
 	char said[512];
 	cleanup_free char *shim = doctor_beside_us("../shim/" SHIM);
 	if (!shim)
-		shim = doctor_beside_us(GS_LIBDIR_FROM_BINDIR "/" SHIM);
+		shim = doctor_beside_us(GS_SHIMDIR_FROM_BINDIR "/" SHIM);
 	if (!shim) {
 		doctor_say(doctor, DOCTOR_FAILED, "shim",
 			   "%s is not installed with this program: dynamic programs cannot resolve "
 			   "the tunnels' names; reinstall the package",
 			   SHIM);
+		return;
+	}
+	if (strpbrk(shim, ": \t\n")) {
+		doctor_say(doctor, DOCTOR_FAILED, "shim",
+			   "%s has a colon or a space in its path, which LD_PRELOAD does not "
+			   "allow; move the programs to another folder",
+			   shim);
 		return;
 	}
 	try_shim(shim, said, sizeof(said));

@@ -8,7 +8,8 @@
 
 #include "cli/base/cleanup.h"
 
-#define SHIM "libglobus_streams_shim.so"
+#define SHIM       "libglobus_streams_shim.so"
+#define SEPARATORS ": \t\n" /* of LD_PRELOAD: glibc's and musl's */
 
 char *run_beside(const char *relative)
 {
@@ -35,7 +36,7 @@ static const char *shim_fault(const char *shim)
 	struct statvfs stat;
 	if (!shim)
 		return "is not installed with this program";
-	if (strpbrk(shim, ": "))
+	if (strpbrk(shim, SEPARATORS))
 		return "has a colon or a space in its path, which LD_PRELOAD does not allow";
 	if (access(shim, R_OK) < 0)
 		return "cannot be read";
@@ -56,7 +57,7 @@ int run_find_shim(const struct run_options *options, bool inside, const char **f
 	}
 	char *shim = run_beside("../shim/" SHIM);
 	if (!shim)
-		shim = run_beside(GS_LIBDIR_FROM_BINDIR "/" SHIM);
+		shim = run_beside(GS_SHIMDIR_FROM_BINDIR "/" SHIM);
 	const char *fault = shim_fault(shim);
 	if (!fault)
 		*found = shim;
@@ -68,8 +69,10 @@ int run_find_shim(const struct run_options *options, bool inside, const char **f
 			  fault);
 		return 0;
 	}
-	run_error("%s %s: dynamic programs could not resolve the tunnels' names; reinstall the "
-		  "package, or add --hosts, or --no-shim to do without the names",
-		  what, fault);
+	run_error("%s %s: dynamic programs could not resolve the tunnels' names; %s, or add "
+		  "--hosts, or --no-shim to do without the names",
+		  what, fault,
+		  strpbrk(what, SEPARATORS) ? "move the programs to another folder"
+					    : "reinstall the package");
 	return 1;
 }

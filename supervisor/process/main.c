@@ -162,7 +162,7 @@ static const char *explain(int err)
 static void set_shim(struct state *state)
 {
 	static const char *const places[] = {"../shim/" SHIM_FILE,
-					     GS_LIBDIR_FROM_BINDIR "/" SHIM_FILE};
+					     GS_SHIMDIR_FROM_BINDIR "/" SHIM_FILE};
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		char path[BASE_PATH_MAX], whole[PATH_MAX];
 		ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);

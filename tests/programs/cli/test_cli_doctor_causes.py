@@ -12,7 +12,7 @@ import time
 import pytest
 
 from broken_site import OFFLINE, Site
-from lab import CLI, PROGRAMS, RUN, free_port, need, need_user_namespace, wait_listening
+from lab import CLI, PROGRAMS, RUN, SHIM, free_port, need, need_user_namespace, wait_listening
 from odd_gateways import BlackHole, OddGateway, closes_at_once, is_silent, refuses
 
 ROWS = []
@@ -370,6 +370,11 @@ def a_shim_that_cannot_be_loaded(site):
     return {"program": site.install(b"no library")}
 
 
+@row(20, "shim", "failed", "has a colon or a space in its path", "another folder")
+def a_shim_that_cannot_be_preloaded(site):
+    return {"program": site.install(SHIM.read_bytes(), "in a folder")}
+
+
 # 21: whose access point
 
 def as_globus(site, part):
@@ -458,8 +463,7 @@ def a_port_that_is_closed(site):
 @pytest.mark.parametrize("breaks, check, verdict, words, site", ROWS, indirect=["site"])
 def test_names_the_cause(breaks, check, verdict, words, site):
     found = site.doctor(**breaks(site))
-    assert check in found, found
-    assert found[check][0] == verdict, found
+    assert check in found and found[check][0] == verdict, found
     for word in words:
         assert re.search(word, found[check][1]), f"no {word!r} in: {found[check][1]}"
 
@@ -493,5 +497,4 @@ def test_the_proxy_is_named_and_not_transfer(site):
 
 
 def test_the_number_of_the_breakages():
-    numbers = {int(one.id.split("-")[0]) for one in ROWS} | {9}
-    assert numbers == set(range(1, 23))
+    assert {int(one.id.split("-")[0]) for one in ROWS} | {9} == set(range(1, 23))

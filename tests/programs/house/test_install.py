@@ -1,20 +1,73 @@
-"""What `meson install` puts into a DESTDIR works from there."""
+"""What `meson install` puts into a DESTDIR works from there, and all of it is where it belongs."""
 
 import json
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from lab import BUILD, PROGRAMS, need
+from lab import BUILD, PROGRAMS, need, wait_listening
+
+PAGES = {"globus-streams.1", "globus-streams-run.1", "globus-streams-launch.1", "globus-streams-launch.sh.1",
+         "globus-streams-supervisor.1", "globus-streams.conf.5", "globus-streams-lan-auth.7"}
+COMMANDS = {"globus-streams", "globus-streams-run", "globus-streams-launch", "globus-streams-launch.sh",
+            "globus-streams-supervisor"}
+OTHERS = {"lib/systemd/user/globus-streams-supervisor.service", "lib/systemd/user/globus-streams-supervisor.socket",
+          "share/globus/streams/globus-streams-launch.sh", "share/zsh/site-functions/_globus-streams",
+          *(f"share/doc/globus-streams/{name}" for name in ("LICENSE", "README.md", "SECURITY.md"))}
 
 
-def test_installed_tree(lab, tunnel):
-    about = BUILD / "meson-info/meson-info.json"
-    built = about.exists() and json.loads(about.read_text())["directories"]["build"]  # this may be a copy of it
-    if not built or not os.access(built, os.R_OK | os.X_OK):
+@pytest.fixture
+def about():
+    """What meson knows of the build folder, where it can be installed from."""
+    known = BUILD / "meson-info/meson-info.json"
+    built = known.exists() and json.loads(known.read_text())["directories"]  # this may be a copy of it
+    if not built or not os.access(built["build"], os.R_OK | os.X_OK):
         pytest.skip("only who may read the folder in which it was built can install it")
-    root = lab.folder / "root"
-    lab.start(need("meson"), "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root).ok(60)
+    return built
+
+
+@pytest.fixture
+def install(lab, about):
+    def into(name):
+        root = lab.folder / name
+        lab.start(need("meson"), "install", "-C", about["build"], "--no-rebuild", "--quiet", "--destdir", root).ok(60)
+        return root
+    return into
+
+
+def page_path(name):
+    return f"share/man/man{name[-1]}/{name}"
+
+
+def expected(libdir):
+    """Every file, below the prefix."""
+    shims = {"libglobus_streams_shim.so"} | {path.name for path in (BUILD / "shim").glob("*shim32.so")}
+    gateway = {"globus-streams-gateway"} if (BUILD / "contrib/gateway/globus-streams-gateway").exists() else set()
+    pages = PAGES | {f"{name}.1" for name in gateway} if (BUILD / "man/globus-streams.1").exists() else set()
+    commands = COMMANDS | gateway
+    return (OTHERS | {f"{libdir}/globus-streams/{name}" for name in shims}
+            | {page_path(name) for name in pages} | {f"share/zsh/site-functions/_{name}" for name in gateway}
+            | {f"{folder}/{name}{end}" for name in commands
+               for folder, end in (("bin", ""), ("share/bash-completion/completions", ""),
+                                   ("share/fish/vendor_completions.d", ".fish"))})
+
+
+def test_every_file(install):
+    root = install("root")
+    options = json.loads((BUILD / "meson-info/intro-buildoptions.json").read_text())
+    libdir = next(option["value"] for option in options if option["name"] == "libdir")
+    found = {str(path.relative_to(root / "usr")) for path in root.rglob("*") if not path.is_dir()}
+    assert found == expected(libdir)
+    for path in root.rglob("*"):
+        assert path.resolve().is_relative_to(root) and path.exists(), path  # links lead somewhere in it
+
+
+def test_installed_tree(lab, tunnel, install):
+    root = install("elsewhere")
+    root = root.rename(lab.folder / "root")
     talk = PROGRAMS / "talk"
     there = tunnel.listen(talk, "listen", tunnel.port, "answer")
     here = lab.start(root / "usr/share/globus/streams/globus-streams-launch.sh", "--base-dir", tunnel.initiator,
@@ -25,3 +78,52 @@ def test_installed_tree(lab, tunnel):
     assert lab.start(root / "usr/bin/globus-streams-launch", "--version").ok().startswith("globus-streams-run")
     assert lab.start(root / "usr/bin/globus-streams", "environment", "contact-lookup", "--base-dir",
                      tunnel.initiator, tunnel.id).ok().count(":") == 1
+
+
+def test_installed_tree_in_a_path_with_a_blank(lab, tunnel, install):
+    """Refused before the command starts; a listener, and who reads /etc/hosts, needs no preload library."""
+    root, talk = install("a root"), PROGRAMS / "talk"
+    launcher, began = root / "usr/bin/globus-streams-launch.sh", lab.folder / "began"
+    here = lab.start(launcher, "--base-dir", tunnel.initiator, tunnel.id, "--", "touch", began)
+    assert here.wait() == 1 and not began.exists(), here
+    assert len(here.err.splitlines()) == 1 and "in its path" in here.err, here
+    there = lab.start(launcher, "--base-dir", tunnel.listener, tunnel.id, talk, "listen", tunnel.port, "answer")
+    wait_listening(tunnel.port, there)
+    here = lab.start(launcher, "--hosts", "--base-dir", tunnel.initiator, tunnel.id, PROGRAMS / "talk-static", "call",
+                     tunnel.name, tunnel.fake_port, "question")
+    assert here.ok() == "answer"
+    there.ok()
+
+
+def configure(source, build, prefix):
+    subprocess.run([need("meson"), "setup", "-Dtests=disabled", f"--prefix={prefix}", build, source], check=True,
+                   capture_output=True)
+    plan = json.loads((build / "meson-info/intro-installed.json").read_text())
+    return {Path(target).relative_to(prefix) for target in plan.values()}
+
+
+def test_a_user_s_own_prefix(lab, about):
+    """systemd looks for a user's units in ~/.local/share, and for the system's in lib."""
+    if not os.access(about["source"], os.R_OK | os.X_OK):
+        pytest.skip("only who may read the sources can build them")
+    build = lab.folder / "build"
+    for prefix, folder in (("/home/some body/.local", "share/systemd/user"), ("/usr/local", "lib/systemd/user")):
+        targets = configure(about["source"], build, prefix)
+        assert {path.parent for path in targets if "systemd" in path.parts} == {Path(folder)}
+        service = (build / "contrib/systemd/globus-streams-supervisor.service").read_text()
+        assert f'ExecStart="{prefix}/bin/globus-streams-supervisor"\n' in service
+        assert f'ExecReload="{prefix}/bin/globus-streams" supervisor' in service
+        shutil.rmtree(build)
+
+
+def test_a_build_folder_with_a_blank(lab, about):
+    """Of sources in one: what is put together by commands of ours, and a program with all that belongs to it."""
+    if not os.access(about["source"], os.R_OK | os.X_OK):
+        pytest.skip("only who may read the sources can build them")
+    source = lab.folder / "the sources"
+    shutil.copytree(about["source"], source, symlinks=True,
+                    ignore=lambda folder, names: [name for name in names if name == ".git" or name.startswith("build")])
+    configure(source, source / "a build", "/opt/a b")
+    made = ["supervisor/layout.h", *(f"shim/{path.name}" for path in (BUILD / "shim").glob("lib*shim*.so"))]
+    subprocess.run([need("ninja"), "-C", source / "a build", *made], check=True, capture_output=True)
+    assert all((source / "a build" / path).stat().st_size for path in made)

@@ -181,7 +181,8 @@ def installed(bare_lab):
     return install
 
 
-FAULTS = {"missing": {"shim": False}, "blank": {"folder": "a tree"}, "colon": {"folder": "a:tree"}}
+FAULTS = {"missing": ({"shim": False}, "reinstall"), "blank": ({"folder": "a tree"}, "another folder"),
+          "colon": ({"folder": "a:tree"}, "another folder")}
 
 
 def launch_from(lab, base, tunnel, launcher, *options):
@@ -194,11 +195,12 @@ def launch_from(lab, base, tunnel, launcher, *options):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_shim_that_cannot_be_loaded(bare_lab, base, installed, fault):
     """A mapped name would lead to its real host, in clear: the command does not start."""
-    tunnel, launcher = write_conf(base, **GOOD), installed(**FAULTS[fault])
+    how, remedy = FAULTS[fault]
+    tunnel, launcher = write_conf(base, **GOOD), installed(**how)
     here, status, ran = launch_from(bare_lab, base, tunnel, launcher)
     assert (status, ran) == (1, False), here
     assert len(here.err.splitlines()) == 1, here
-    one_warning(here, "libglobus_streams_shim", "--hosts", "--no-shim")
+    one_warning(here, "libglobus_streams_shim", remedy, "--hosts", "--no-shim")
     here, status, ran = launch_from(bare_lab, base, tunnel, launcher, "--hosts")
     assert (status, ran) == (0, True), here
     one_warning(here, "libglobus_streams_shim", "/etc/hosts")
