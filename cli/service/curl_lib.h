@@ -13,6 +13,10 @@
 
 #include "cli/base/failure.h"
 
+#if LIBCURL_VERSION_NUM < 0x075400
+#define CURLINFO_CAINFO ((CURLINFO)(CURLINFO_STRING + 61))
+#endif
+
 struct curl_lib {
 	CURLcode (*global_init)(long flags);
 	CURL *(*easy_init)(void);

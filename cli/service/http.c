@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "cli/base/authorities.h"
 #include "cli/base/cleanup.h"
 #include "cli/base/options.h"
 #include "cli/base/patience.h"
@@ -28,8 +29,9 @@ struct http {
 	CURL *easy;
 	long timeout; /* seconds; 0: none */
 	bool verify;
-	bool changing;       /* the request in hand is no GET */
-	const char *ca_file; /* NULL: the system's */
+	bool changing;              /* the request in hand is no GET */
+	const char *ca_file;        /* given by the user; NULL: the system's */
+	const char *system_ca_file; /* where libcurl does not know it */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -71,6 +73,13 @@ static int read_environment(struct http *http, struct failure *failure)
 	return 0;
 }
 
+static void find_authorities(struct http *http)
+{
+	const char *built_in = NULL; /* older than 7.84: not told, and the distribution's own */
+	if (http->lib->easy_getinfo(http->easy, CURLINFO_CAINFO, &built_in) == CURLE_OK)
+		http->system_ca_file = authorities_find(built_in, authorities_places);
+}
+
 struct http *http_create(struct failure *failure)
 {
 	const struct curl_lib *lib = curl_lib(failure);
@@ -89,6 +98,7 @@ struct http *http_create(struct failure *failure)
 		http_destroy(http);
 		return NULL;
 	}
+	find_authorities(http);
 	return http;
 }
 
@@ -203,8 +213,11 @@ static void prepare(struct http *http, const struct http_request *request)
 	set(easy, CURLOPT_CONNECTTIMEOUT_MS, limit_ms(http));
 	set(easy, CURLOPT_SSL_VERIFYPEER, http->verify ? 1L : 0L);
 	set(easy, CURLOPT_SSL_VERIFYHOST, http->verify ? 2L : 0L);
-	if (http->ca_file)
-		set(easy, CURLOPT_CAINFO, http->ca_file);
+	const char *ca_file = http->ca_file ? http->ca_file : http->system_ca_file;
+	if (ca_file)
+		set(easy, CURLOPT_CAINFO, ca_file);
+	if (http->system_ca_file)
+		set(easy, CURLOPT_PROXY_CAINFO, http->system_ca_file);
 	set(easy, CURLOPT_WRITEFUNCTION, on_body);
 	set(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	set(easy, CURLOPT_XFERINFODATA, http);
@@ -300,10 +313,13 @@ static void pause_ms(long ms)
 }
 
 /* What to do where no answer came. */
-static const char *next_step(CURLcode code, bool proxied)
+static const char *next_step(const struct http *http, CURLcode code, bool proxied)
 {
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return "if you use a CA of your own, set GLOBUS_SDK_VERIFY_SSL to its file";
+	if (code == CURLE_SSL_CACERT_BADFILE && !http->ca_file)
+		return "install the package ca-certificates, or set GLOBUS_SDK_VERIFY_SSL to a "
+		       "file of certificate authorities";
 	if (code == CURLE_SSL_CACERT_BADFILE)
 		return "check GLOBUS_SDK_VERIFY_SSL";
 	if (code == CURLE_URL_MALFORMAT)
@@ -343,7 +359,7 @@ static int explain(struct http *http, const struct http_request *request, CURLco
 		snprintf(counted, sizeof(counted), " (%d tries)", tries);
 	return failure_set(failure, STATUS_FAILED, "no answer from %s at %.300s%s%s%s: %s; %s",
 			   request->service, request->url, *proxy ? " through the proxy " : "",
-			   proxy, counted, cause, next_step(code, *proxy));
+			   proxy, counted, cause, next_step(http, code, *proxy));
 }
 
 /* With --debug: what is sent. Never the body, a header or a token, which may be secret. */
