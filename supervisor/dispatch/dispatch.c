@@ -1,10 +1,8 @@
 #include "supervisor/dispatch/dispatch.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "supervisor/accept/accept.h"
@@ -16,8 +14,8 @@
 #include "supervisor/calls/blind.h"
 #include "supervisor/connect/connect.h"
 #include "supervisor/kernel/hand.h"
-#include "supervisor/kernel/i386.h"
 #include "supervisor/kernel/notify.h"
+#include "supervisor/kernel/seen.h"
 
 /* A thread of a launch in which somebody is marked (mark.h): is it one of those? By tid; one
  * forgets another. */
@@ -70,111 +68,82 @@ void connect_or_question(struct supervisor *s, uint32_t index)
 		connect_call(s, index);
 }
 
-static void dispatch_native(struct supervisor *s, uint32_t index, struct call *call)
+static void dispatch(struct supervisor *s, uint32_t index, struct call *call)
 {
-	switch (call->notif.data.nr) {
-	case SYS_connect:
+	switch (seen_call(&call->notif.data)) {
+	case SEEN_CONNECT:
 		connect_or_question(s, index);
 		return;
-	case SYS_getsockopt:
+	case SEEN_GETSOCKOPT:
 		so_error_call(s, index);
 		return;
-	case SYS_accept:
+	case SEEN_ACCEPT:
 		call->args[3] = 0; /* accept4's flags */
 		accept_call(s, index);
 		return;
-	case SYS_accept4:
+	case SEEN_ACCEPT4:
 		accept_call(s, index);
 		return;
-	case SYS_bind:
+	case SEEN_BIND:
 		bind_call(s, index);
 		return;
-	case SYS_sendto:
+	case SEEN_SENDTO:
 		send_call(s, index, SEND_TO);
 		return;
-	case SYS_landlock_restrict_self:
+	case SEEN_LANDLOCK_RESTRICT_SELF:
 		landlock_call(s, index);
 		return;
-	case SYS_listen:
+	case SEEN_LISTEN:
 		listen_call(s, index);
 		return;
-	case SYS_setsockopt:
+	case SEEN_SETSOCKOPT:
 		steer_call(s, index);
 		return;
-#ifdef SYS_open
-	case SYS_open:
-#endif
-	case SYS_openat:
+	case SEEN_OPEN:
+	case SEEN_OPENAT:
 		open_call(s, index);
 		return;
-	default:
-		notify_pass(s->state, index);
-	}
-}
-
-static void dispatch_i386(struct supervisor *s, uint32_t index, const struct call *call)
-{
-	switch (call->notif.data.nr) {
-	case I386_SOCKETCALL:
+	case SEEN_SOCKETCALL:
 		socketcall_call(s, index);
 		return;
-	case I386_CONNECT:
-		connect_or_question(s, index);
-		return;
-	case I386_GETSOCKOPT:
-		so_error_call(s, index);
-		return;
-	case I386_ACCEPT4:
-		accept_call(s, index);
-		return;
-	case I386_BIND:
-		bind_call(s, index);
-		return;
-	case I386_SENDTO:
-		send_call(s, index, SEND_TO);
-		return;
-	case I386_LANDLOCK_RESTRICT_SELF:
-		landlock_call(s, index);
-		return;
-	case I386_LISTEN:
-		listen_call(s, index);
-		return;
-	case I386_OPEN:
-	case I386_OPENAT:
-		open_call(s, index);
-		return;
-	default:
+	case SEEN_NOTHING:
 		notify_pass(s->state, index);
 	}
 }
 
-/* As of any program that cannot be inspected. */
-static bool may_mean_tunnel(struct supervisor *s, const struct call *call)
+/* As of any program that cannot be inspected. len: of the address. */
+static bool may_mean_tunnel(struct supervisor *s, const struct call *call, uint64_t len)
 {
 	const struct program *program = &s->state->programs[call->program];
-	if (call->notif.data.nr != SYS_connect && call->notif.data.nr != SYS_sendto)
-		return true;
-	uint64_t len = call->args[call->notif.data.nr == SYS_connect ? 2 : 5];
 	/* its names are not answered: it may have the real addresses of mapped ones */
 	if (s->state->mapped_names && !program->allow_direct)
 		return blind_may_be_internet(len);
 	return blind_may_mean_tunnel(s, call, len, -EPERM);
 }
 
+static bool is_left_alone(struct supervisor *s, const struct call *call)
+{
+	switch (seen_call(&call->notif.data)) {
+	case SEEN_BIND:
+	case SEEN_LISTEN:
+	case SEEN_SETSOCKOPT:
+	case SEEN_OPEN:
+	case SEEN_OPENAT:
+		return true;
+	case SEEN_CONNECT:
+		return !may_mean_tunnel(s, call, call->args[2]);
+	case SEEN_SENDTO:
+		return !may_mean_tunnel(s, call, call->args[5]);
+	default:
+		return false;
+	}
+}
+
 static void dispatch_marked(struct supervisor *s, uint32_t index, const struct call *call)
 {
-	int nr = call->notif.data.nr;
-	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
-	bool pass =
-		i386 ? nr == I386_BIND || nr == I386_LISTEN || nr == I386_OPEN || nr == I386_OPENAT
-		     : nr == SYS_bind || nr == SYS_listen || nr == SYS_setsockopt ||
-				nr == SYS_openat;
-#ifdef SYS_open
-	pass |= !i386 && nr == SYS_open;
-#endif
-	if (nr == SYS_landlock_restrict_self)
+	if (seen_call(&call->notif.data) == SEEN_LANDLOCK_RESTRICT_SELF)
 		landlock_call(s, index);
-	else if (pass || (!i386 && !may_mean_tunnel(s, call)))
+	else if (is_left_alone(s, call))
 		notify_pass(s->state, index);
 	else
 		supervisor_refuse(s, index, EACCES);
@@ -188,10 +157,8 @@ void supervisor_dispatch(struct supervisor *s, uint32_t index)
 	work_on_call(s->state, index);
 	if (s->state->programs[call->program].marked_until && is_marked(s, call))
 		dispatch_marked(s, index, call);
-	else if (call->notif.data.arch == AUDIT_ARCH_I386)
-		dispatch_i386(s, index, call);
 	else
-		dispatch_native(s, index, call);
+		dispatch(s, index, call);
 }
 
 /* One a turn: epoll_wait() tells whether there is another as well as poll() would, and what else

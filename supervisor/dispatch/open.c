@@ -10,10 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 
 #include "protocol/control.h"
 #include "supervisor/base/fault.h"
@@ -25,9 +23,9 @@
 #include "supervisor/calls/core.h"
 #include "supervisor/dispatch/dispatch.h"
 #include "supervisor/kernel/chore.h"
-#include "supervisor/kernel/i386.h"
 #include "supervisor/kernel/inject.h"
 #include "supervisor/kernel/notify.h"
+#include "supervisor/kernel/seen.h"
 #include "supervisor/kernel/target.h"
 #include "supervisor/tunnel/copy.h"
 
@@ -51,7 +49,7 @@ static bool is_wanted(struct state *state, const struct call *call, uint64_t add
 		*what = COPY_HOSTS;
 		return true;
 	}
-	*what = call->notif.data.arch == AUDIT_ARCH_I386 ? COPY_SHIM32 : COPY_SHIM;
+	*what = seen_compat(&call->notif.data) ? COPY_SHIM32 : COPY_SHIM;
 	return len > sizeof(start) && memcmp(start, state->keeping.shim, sizeof(start)) == 0 &&
 	       target_read(state, call, address, path, (uint32_t)len) == 0 &&
 	       memcmp(path, state->keeping.shim, len) == 0;
@@ -91,8 +89,7 @@ static void hold(struct supervisor *s, uint32_t index, enum copy_what what, int 
 void open_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
-	bool i386 = call->notif.data.arch == AUDIT_ARCH_I386;
-	bool at = call->notif.data.nr == (i386 ? I386_OPENAT : SYS_openat);
+	bool at = seen_call(&call->notif.data) == SEEN_OPENAT;
 	int flags = (int)call->args[at + 1] & ~ALWAYS_LARGE;
 	enum copy_what what;
 	if ((flags & ~COPY_FLAGS) == 0 && is_wanted(s->state, call, call->args[at], &what))

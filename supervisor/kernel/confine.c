@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
@@ -17,15 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/kernel/arch.h"
 #include "supervisor/kernel/notify.h"
-
-#if defined(__x86_64__)
-#define NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_AUDIT_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "this architecture's system calls are not known"
-#endif
 
 /* Whatever their arguments are. */
 static const int plain[] = {

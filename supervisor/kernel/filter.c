@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/net.h>
 #include <linux/seccomp.h>
@@ -19,15 +18,7 @@
 
 #include "protocol/control.h"
 #include "supervisor/base/fd.h"
-#include "supervisor/kernel/i386.h"
-
-#if defined(__x86_64__)
-#define NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_AUDIT_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "this architecture's opens are not known"
-#endif
+#include "supervisor/kernel/arch.h"
 
 static void rule(scmp_filter_ctx ctx, int *err, uint32_t action, int call, unsigned count,
 		 const struct scmp_arg_cmp *args)
@@ -72,7 +63,7 @@ static void sees_steering(scmp_filter_ctx ctx, int *err, int option)
 	rule(ctx, err, SCMP_ACT_NOTIFY, SCMP_SYS(setsockopt), 2, steers);
 }
 
-static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_wants *wants)
+static void rules(scmp_filter_ctx ctx, int *err, const struct filter_wants *wants)
 {
 	if (wants->initiates) {
 		const struct scmp_arg_cmp so_error[] = {SCMP_A1_32(SCMP_CMP_EQ, SOL_SOCKET),
@@ -107,7 +98,6 @@ static void native_rules(scmp_filter_ctx ctx, int *err, const struct filter_want
 	rule(ctx, err, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_register), 0, NULL);
 }
 
-#if defined(__x86_64__)
 static void sees_socketcall(scmp_filter_ctx ctx, int *err, unsigned which)
 {
 	struct scmp_arg_cmp call = SCMP_A0_32(SCMP_CMP_EQ, which);
@@ -116,9 +106,9 @@ static void sees_socketcall(scmp_filter_ctx ctx, int *err, unsigned which)
 						    &call);
 }
 
-/* 32-bit programs, and 64-bit ones that use int 0x80. The arguments behind socketcall lie in
- * memory: getsockopt is seen whatever it asks for. */
-static void i386_rules(scmp_filter_ctx ctx, int *err, const struct filter_wants *wants)
+/* i386's other way to make the calls of rules(), whose arguments lie in memory: getsockopt is
+ * seen whatever it asks for. */
+static void socketcall_rules(scmp_filter_ctx ctx, int *err, const struct filter_wants *wants)
 {
 	if (wants->initiates) {
 		sees_socketcall(ctx, err, SYS_CONNECT);
@@ -133,7 +123,6 @@ static void i386_rules(scmp_filter_ctx ctx, int *err, const struct filter_wants 
 			sees_socketcall(ctx, err, SYS_CONNECT);
 	}
 }
-#endif
 
 static scmp_filter_ctx make_context(uint32_t arch)
 {
@@ -159,20 +148,19 @@ static int make_rules(const struct filter_wants *wants, scmp_filter_ctx *made)
 	scmp_filter_ctx ctx = make_context(seccomp_arch_native());
 	if (!ctx)
 		return -ENOMEM;
-	native_rules(ctx, &err, wants);
-#if defined(__x86_64__)
-	scmp_filter_ctx i386 = make_context(SCMP_ARCH_X86);
-	if (!i386) {
+	rules(ctx, &err, wants);
+	scmp_filter_ctx compat = make_context(COMPAT_AUDIT_ARCH);
+	if (!compat) {
 		seccomp_release(ctx);
 		return -ENOMEM;
 	}
-	native_rules(i386, &err, wants);
-	i386_rules(i386, &err, wants);
+	rules(compat, &err, wants);
+	if (COMPAT_AUDIT_ARCH == AUDIT_ARCH_I386)
+		socketcall_rules(compat, &err, wants);
 	if (err == 0)
-		err = seccomp_merge(ctx, i386); /* takes i386 in */
+		err = seccomp_merge(ctx, compat); /* takes it in */
 	if (err < 0)
-		seccomp_release(i386);
-#endif
+		seccomp_release(compat);
 	if (err < 0)
 		seccomp_release(ctx);
 	else
@@ -206,10 +194,10 @@ enum {
 	NUMBER,
 	IS_OPENAT,
 	IS_OPEN,
-	IS_I386,
-	NUMBER_I386,
-	IS_OPENAT_I386,
-	IS_OPEN_I386,
+	IS_COMPAT,
+	NUMBER_COMPAT,
+	IS_OPENAT_COMPAT,
+	IS_OPEN_COMPAT,
 	IS_SOCKETCALL,
 	WHICH,
 	IS_SENDTO,
@@ -223,7 +211,7 @@ enum {
 	MODE,
 	FOR_READING,
 	ARCH_AGAIN,
-	ANY_OF_I386,
+	ANY_OF_COMPAT,
 	TEXT,
 	IS_LOW,
 	SEE,
@@ -236,15 +224,16 @@ static int with_opens(struct sock_fprog *prog, bool all_opens)
 {
 	const struct sock_filter opens[OPENS] = {
 		[ARCH] = LOAD(arch),
-		[IS_NATIVE] = JUMP(BPF_JEQ, NATIVE_AUDIT_ARCH, 0, TO(IS_I386, IS_NATIVE)),
+		[IS_NATIVE] = JUMP(BPF_JEQ, NATIVE_AUDIT_ARCH, 0, TO(IS_COMPAT, IS_NATIVE)),
 		[NUMBER] = LOAD(nr),
 		[IS_OPENAT] = JUMP(BPF_JEQ, SYS_openat, TO(DIRECTORY, IS_OPENAT), 0),
 		[IS_OPEN] = JUMP(BPF_JEQ, SYS_open, TO(FLAGS_OF_OPEN, IS_OPEN), TO(OPENS, IS_OPEN)),
-		[IS_I386] = JUMP(BPF_JEQ, AUDIT_ARCH_I386, 0, TO(OPENS, IS_I386)),
-		[NUMBER_I386] = LOAD(nr),
-		[IS_OPENAT_I386] = JUMP(BPF_JEQ, I386_OPENAT, TO(DIRECTORY, IS_OPENAT_I386), 0),
-		[IS_OPEN_I386] = JUMP(BPF_JEQ, I386_OPEN, TO(FLAGS_OF_OPEN, IS_OPEN_I386), 0),
-		[IS_SOCKETCALL] = JUMP(BPF_JEQ, I386_SOCKETCALL, 0, TO(OPENS, IS_SOCKETCALL)),
+		[IS_COMPAT] = JUMP(BPF_JEQ, COMPAT_AUDIT_ARCH, 0, TO(OPENS, IS_COMPAT)),
+		[NUMBER_COMPAT] = LOAD(nr),
+		[IS_OPENAT_COMPAT] =
+			JUMP(BPF_JEQ, COMPAT_OPENAT, TO(DIRECTORY, IS_OPENAT_COMPAT), 0),
+		[IS_OPEN_COMPAT] = JUMP(BPF_JEQ, COMPAT_OPEN, TO(FLAGS_OF_OPEN, IS_OPEN_COMPAT), 0),
+		[IS_SOCKETCALL] = JUMP(BPF_JEQ, COMPAT_SOCKETCALL, 0, TO(OPENS, IS_SOCKETCALL)),
 		[WHICH] = LOAD(args[0]),
 		[IS_SENDTO] = JUMP(BPF_JEQ, SYS_SENDTO, TO(SEE, IS_SENDTO), 0),
 		[IS_SENDMSG] = JUMP(BPF_JEQ, SYS_SENDMSG, TO(SEE, IS_SENDMSG), 0),
@@ -259,7 +248,7 @@ static int with_opens(struct sock_fprog *prog, bool all_opens)
 		/* nothing else is said of opens */
 		[FOR_READING] = JUMP(BPF_JEQ, O_RDONLY, 0, TO(LEAVE, FOR_READING)),
 		[ARCH_AGAIN] = LOAD(arch),
-		[ANY_OF_I386] = JUMP(BPF_JEQ, AUDIT_ARCH_I386, TO(SEE, ANY_OF_I386), 0),
+		[ANY_OF_COMPAT] = JUMP(BPF_JEQ, COMPAT_AUDIT_ARCH, TO(SEE, ANY_OF_COMPAT), 0),
 		[TEXT] = LOAD_HIGH(instruction_pointer),
 		/* anything is >= 0 */
 		[IS_LOW] = JUMP(all_opens ? BPF_JGE : BPF_JEQ, 0, 0, TO(LEAVE, IS_LOW)),

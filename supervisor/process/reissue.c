@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor/base/fd.h"
+#include "supervisor/kernel/seen.h"
 
 #define MAX_DEPTH 4096 /* of processes below each other, should one move while we climb */
 
@@ -45,35 +45,9 @@ static bool is_below_us(pid_t pid)
 	return pid == own;
 }
 
-/* One that filters hand over? i386's numbers too, none of which sleeps elsewhere. */
-static bool is_seen(long call)
-{
-	static const long seen[] = {
-		SYS_connect,
-		SYS_accept,
-		SYS_accept4,
-		SYS_bind,
-		SYS_listen,
-		SYS_getsockopt,
-		SYS_openat,
-#if defined(__x86_64__)
-		SYS_open,
-		102, /* socketcall */
-		361, /* bind, connect, listen, accept4, getsockopt */
-		362,
-		363,
-		364,
-		365
-#endif
-	};
-	for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)
-		if (seen[i] == call)
-			return true;
-	return false;
-}
-
 /* Does the thread wait for the answer to a notification? Where the kernel does not name its
- * functions, any thread may that sleeps in such a call. */
+ * functions, any thread may that sleeps in a call of such a number. If it was another's call, the
+ * kernel starts it again, and nobody notices. */
 static bool waits_for_an_answer(pid_t pid, pid_t tid)
 {
 	char path[64], text[128];
@@ -82,7 +56,7 @@ static bool waits_for_an_answer(pid_t pid, pid_t tid)
 		return strstr(text, "seccomp") != NULL;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
 	return read_file(path, text, sizeof(text)) && isdigit((unsigned char)text[0]) &&
-	       is_seen(strtol(text, NULL, 10));
+	       seen_held(strtol(text, NULL, 10));
 }
 
 /* A thread that is traced already is left to its tracer. Its end, if it ends now, stays to be
