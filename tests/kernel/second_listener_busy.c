@@ -17,7 +17,7 @@ static int try_second(void *arg)
 int main(void)
 {
 	believe("a second listener is EBUSY, also in children, until the first is closed");
-	int first = listen_to(SYS_getpgrp, 0);
+	int first = listen_to(SYS_getpgid, 0);
 	expect(first >= 0, "no listener: %s", strerror(-first));
 	int second = listen_to(SYS_getppid, 0);
 	expect(second == -EBUSY, "a second listener: %s", strerror(second < 0 ? -second : 0));
