@@ -19,6 +19,13 @@
 #pragma weak strnlen
 #pragma weak syscall
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 /*
  * The functions that the shim stands in front of: libc's, or another preloaded library's. The shim
  * names no library that it needs, so that glibc and musl of any age can load it; it finds dlsym()

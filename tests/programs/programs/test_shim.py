@@ -96,6 +96,35 @@ def test_needs_no_library_and_no_version():
     assert "TEXTREL" not in dynamic
 
 
+def strong_symbols(shim):
+    """What a libc has to have for the shim to be loaded by it."""
+    symbols = subprocess.run([need("nm"), "-D", "--undefined-only", shim], capture_output=True, text=True,
+                             check=True).stdout
+    return [line for line in symbols.splitlines() if line.split()[0] == "U"]
+
+
+def test_needs_no_symbol():
+    assert not strong_symbols(SHIM)
+
+
+def test_built_with_the_flags_of_a_distribution(bare_lab):
+    """Fedora's: link-time optimization, and a level of _FORTIFY_SOURCE that is handed past the compiler's own
+    options. The functions that check sizes are glibc's alone."""
+    build = bare_lab.folder / "build"
+    flags = {"CFLAGS": "-O2 -flto=auto -ffat-lto-objects -fexceptions -g -grecord-gcc-switches -pipe -Wall "
+                       "-Werror=format-security -Wp,-U_FORTIFY_SOURCE,-D_FORTIFY_SOURCE=3 "
+                       "-Wp,-D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fasynchronous-unwind-tables "
+                       "-fstack-clash-protection",
+             "LDFLAGS": "-Wl,-z,relro -Wl,--as-needed -Wl,-z,now"}
+    bare_lab.start(need("meson"), "setup", build, SOURCE.parents[1], "-Dtests=disabled", "-Dgateway=disabled",
+                   "-Dman=disabled", env=flags).ok(60)
+    bare_lab.start(need("ninja"), "-C", build, "shim/libglobus_streams_shim.so").ok(60)
+    shim = build / "shim/libglobus_streams_shim.so"
+    assert not strong_symbols(shim)
+    talk = [PROGRAMS / "talk-musl-dynamic", "resolve", "127.0.0.1", 80]
+    assert bare_lab.start(*talk, env={"LD_PRELOAD": str(shim)}).ok() == "127.0.0.1\n"
+
+
 def test_exports_its_functions_only():
     symbols = subprocess.run([need("nm"), "-D", "--defined-only", SHIM], capture_output=True, text=True,
                              check=True).stdout
