@@ -21,7 +21,8 @@ int failure_set(struct failure *failure, int status, const char *format, ...)
 	return -1;
 }
 
-static int extend(struct failure *failure, bool before, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static int extend(struct failure *failure, bool before,
+							const char *format, va_list args)
 {
 	cleanup_free char *words = NULL;
 	char *text = NULL;

@@ -57,7 +57,8 @@ static void undraw(void)
 	say.drawn = false;
 }
 
-static void line(const char *colour, const char *label, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void line(const char *colour, const char *label,
+						       const char *format, va_list args)
 {
 	char *whole = NULL;
 	if (vasprintf(&whole, format, args) < 0)

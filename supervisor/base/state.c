@@ -133,7 +133,7 @@ void state_destroy(struct state *state)
 /* Objects of every pool begin with a slot; size is theirs, in bytes. */
 static struct slot *slot_at(void *objects, size_t size, uint32_t index)
 {
-	return (struct slot *)((char *)objects + size * index);
+	return (void *)((char *)objects + size * index);
 }
 
 static uint32_t take(struct pool *pool, void *objects, size_t size, uint32_t max)

@@ -33,6 +33,14 @@ static bool matches(const struct nlmsghdr *header, diag_match *match, void *cont
 	return match(context, ntohs(found->id.idiag_sport), cookie);
 }
 
+/* As NLMSG_NEXT does, whose cast says nothing of alignment. */
+static struct nlmsghdr *next_message(struct nlmsghdr *header, ssize_t *left)
+{
+	size_t size = NLMSG_ALIGN(header->nlmsg_len);
+	*left -= (ssize_t)size;
+	return (void *)((char *)header + size);
+}
+
 static int read_family(int fd, diag_match *match, void *context)
 {
 	union {
@@ -45,7 +53,7 @@ static int read_family(int fd, diag_match *match, void *context)
 		if (got <= 0)
 			return got < 0 ? -errno : -EIO;
 		for (struct nlmsghdr *header = &answer.header; NLMSG_OK(header, got);
-		     header = NLMSG_NEXT(header, got)) {
+		     header = next_message(header, &got)) {
 			if (header->nlmsg_type == NLMSG_DONE)
 				return 0;
 			if (header->nlmsg_type == NLMSG_ERROR)

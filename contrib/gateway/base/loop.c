@@ -13,7 +13,7 @@ struct loop {
 	int64_t now;
 	struct timer **heap; /* [1 … armed], the next to fire at 1 */
 	size_t armed, room;
-	struct later *first, **last;
+	struct later *first, **last, marker;
 };
 
 static int64_t monotonic_ms(void)
@@ -171,22 +171,20 @@ void loop_cancel(struct loop *loop, struct later *later)
 	later->queued = false;
 }
 
-/* Run those that are queued now: a marker at the end keeps those that they queue for the next
+/* Run those that are queued now: the marker at the end keeps those that they queue for the next
  * round, and taking one off at a time lets any of them cancel any other. */
 static void run_later(struct loop *loop)
 {
-	struct later marker = {0};
-
 	if (!loop->first)
 		return;
-	loop_later(loop, &marker);
-	while (loop->first != &marker) {
+	loop_later(loop, &loop->marker);
+	while (loop->first != &loop->marker) {
 		struct later *later = loop->first;
 
 		loop_cancel(loop, later);
 		later->run(later);
 	}
-	loop_cancel(loop, &marker);
+	loop_cancel(loop, &loop->marker);
 }
 
 void loop_settle(struct loop *loop)

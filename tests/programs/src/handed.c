@@ -29,7 +29,7 @@ extern char **environ;
 
 static struct addrinfo *to;
 
-static void die(const char *what)
+_Noreturn static void die(const char *what)
 {
 	fprintf(stderr, "handed: %s: %s\n", what, strerror(errno));
 	exit(1);
