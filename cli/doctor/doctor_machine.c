@@ -17,6 +17,7 @@
 
 #include "cli/base/cleanup.h"
 #include "cli/doctor/doctor.h"
+#include "protocol/older.h"
 
 #define SHIM "libglobus_streams_shim.so"
 

@@ -21,6 +21,7 @@
 #include "cli/run/run_need.h"
 #include "cli/run/run_setup.h"
 #include "protocol/control.h"
+#include "protocol/older.h"
 #include "supervisor/kernel/pass.h"
 
 #define KEEPER_PAUSE 200000L /* ns between two checks whether it has ended … */

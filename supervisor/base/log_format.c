@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
+
 struct line {
 	char *text;
 	size_t len;

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "supervisor/accept/accept.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/base/log.h"

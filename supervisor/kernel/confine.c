@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "supervisor/kernel/arch.h"
 #include "supervisor/kernel/notify.h"
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "protocol/control.h"
+#include "protocol/older.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/kernel/arch.h"
 

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
+
 #define LOOK_MS 100 /* between two looks at whether the keeper is there */
 
 int hand_own_read(int tid, uint64_t address, void *data, uint32_t len)

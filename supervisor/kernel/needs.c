@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/kernel/privileges.h"
 #include "supervisor/kernel/proc.h"

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/base/log.h"
 #include "supervisor/base/loop.h"

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "supervisor/base/numbers.h"
 #include "supervisor/kernel/privileges.h"
 #include "supervisor/tunnel/copy.h"

@@ -13,6 +13,10 @@
 
 #include "tests/kernel/watch.h"
 
+#ifndef SECCOMP_ADDFD_FLAG_SEND /* Linux 5.14 */
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+
 #define TRIES 1000
 
 struct counts {

@@ -14,10 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
+
 #define WATCHDOG 60 /* seconds: nothing takes a tenth of it, even where the machine is emulated */
 #define SKIPPED  77
 
-static void say(const char *kind, const char *format, va_list args)
+print_like(2, 0) static void say(const char *kind, const char *format, va_list args)
 {
 	char text[512];
 	vsnprintf(text, sizeof(text), format, args);
@@ -76,7 +78,7 @@ void believe(const char *what)
 	struct utsname name;
 	const char *user = getenv("GS_KERNEL_USER");
 	uname(&name);
-	close_range(STDERR_FILENO + 1, ~0u, 0); /* numbers count for some */
+	syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0); /* numbers count for some */
 	dprintf(STDOUT_FILENO, "%s %s %s: %s\n", name.sysname, name.release, name.machine, what);
 	signal(SIGALRM, too_long);
 	alarm(WATCHDOG);

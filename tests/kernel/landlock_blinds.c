@@ -2,14 +2,17 @@
  * child, and whatever Landlock was asked to forbid (landlock(7)). */
 
 #include <errno.h>
-#include <linux/landlock.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "tests/kernel/watch.h"
+
+#define MAKE_BLOCK (1ULL << 11) /* LANDLOCK_ACCESS_FS_MAKE_BLOCK */
 
 static long secret;
 
@@ -23,9 +26,9 @@ static int be_looked_into(void *arg)
 
 static void forbid_making_devices(void)
 {
-	const struct landlock_ruleset_attr attributes = {.handled_access_fs =
-								 LANDLOCK_ACCESS_FS_MAKE_BLOCK};
-	int rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
+	/* the first member of linux/landlock.h's struct landlock_ruleset_attr */
+	const uint64_t handled = MAKE_BLOCK;
+	int rules = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
 	if (rules < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
 		skip("this kernel has no Landlock");
 	expect(rules >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "tests/kernel/kernel.h"
 #include "tests/kernel/net.h"
 

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "protocol/older.h"
 #include "tests/kernel/watch.h"
 
 #ifndef PIDFD_THREAD

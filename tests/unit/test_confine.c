@@ -1,5 +1,6 @@
 /* What a confined supervisor may do, and what it is ended for. */
 
+#include "protocol/older.h"
 #include "supervisor/kernel/confine.h"
 
 #include <errno.h>
