@@ -16,7 +16,7 @@ COMMANDS = {"globus-streams", "globus-streams-run", "globus-streams-launch", "gl
             "globus-streams-supervisor"}
 OTHERS = {"lib/systemd/user/globus-streams-supervisor.service", "lib/systemd/user/globus-streams-supervisor.socket",
           "share/globus/streams/globus-streams-launch.sh", "share/zsh/site-functions/_globus-streams",
-          *(f"share/doc/globus-streams/{name}" for name in ("LICENSE", "README.md", "SECURITY.md"))}
+          *(f"share/doc/globus-streams/{name}" for name in ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"))}
 
 
 @pytest.fixture

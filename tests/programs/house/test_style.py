@@ -68,6 +68,17 @@ def test_a_symbol_that_runs_up(house):
     assert status == 1 and "libsupervisor_low.a: high is in high, which is not below low" in said, said
 
 
+def test_a_version_that_stands_alone(house):
+    folder, _ = house
+    (folder / "meson.build").write_text("project('house', version: '1.2')\n")
+    (folder / "CHANGELOG.md").write_text("# Changes\n\n## 1.2 (unreleased)\n")
+    status, said = style(folder)
+    assert status == 0, said
+    (folder / "CHANGELOG.md").write_text("# Changes\n\n## 1.1\n")
+    status, said = style(folder)
+    assert status == 1 and "CHANGELOG.md: the version is not 1.2" in said, said
+
+
 def test_a_source_that_is_too_long(house):
     folder, _ = house
     (folder / "supervisor/low/a.c").write_text(LOW + "\n" * 500)
