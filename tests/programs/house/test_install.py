@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import BUILD, PROGRAMS, need, wait_listening
+from lab import BUILD, GATEWAY, PROGRAMS, need, wait_listening
 
 PAGES = {"globus-streams.1", "globus-streams-run.1", "globus-streams-launch.1", "globus-streams-launch.sh.1",
          "globus-streams-supervisor.1", "globus-streams.conf.5", "globus-streams-lan-auth.7"}
@@ -45,7 +45,7 @@ def page_path(name):
 def expected(libdir):
     """Every file, below the prefix."""
     shims = {"libglobus_streams_shim.so"} | {path.name for path in (BUILD / "shim").glob("*shim32.so")}
-    gateway = {"globus-streams-gateway"} if (BUILD / "contrib/gateway/globus-streams-gateway").exists() else set()
+    gateway = {"globus-streams-gateway"} if GATEWAY.exists() else set()
     pages = PAGES | {f"{name}.1" for name in gateway} if (BUILD / "man/globus-streams.1").exists() else set()
     commands = COMMANDS | gateway
     return (OTHERS | {f"{libdir}/globus-streams/{name}" for name in shims}
@@ -78,6 +78,15 @@ def test_installed_tree(lab, tunnel, install):
     assert lab.start(root / "usr/bin/globus-streams-launch", "--version").ok().startswith("globus-streams-run")
     assert lab.start(root / "usr/bin/globus-streams", "environment", "contact-lookup", "--base-dir",
                      tunnel.initiator, tunnel.id).ok().count(":") == 1
+
+
+def test_the_main_job(lab, install, about):
+    """What packages are tried with, by the programs that were installed."""
+    job = Path(about["source"], "contrib/packaging/main-job")
+    if not os.access(job, os.X_OK) or not GATEWAY.exists():
+        pytest.skip("only who may read the sources, with a gateway")
+    path = f"{install('root') / 'usr/bin'}:{lab.env['PATH']}"
+    assert lab.start(job, env={"PATH": path}).ok(60) == "main job: ok\n"
 
 
 def test_installed_tree_in_a_path_with_a_blank(lab, tunnel, install):
