@@ -27,12 +27,19 @@ EXPORT int __open64_2(const char *path, int flags);
 
 typedef FILE *fopen_fn(const char *path, const char *mode);
 
+#if UINTPTR_MAX == UINT32_MAX
+#define HIGHEST (UINTPTR_MAX - 4096)
+#elif defined(__x86_64__)
+#define HIGHEST (UINTPTR_MAX >> 17)
+#else
+#define HIGHEST (UINTPTR_MAX >> 16)
+#endif
+
 /* What can be no address is the kernel's to refuse. */
 static bool is_hosts(const char *path)
 {
 	uintptr_t address = (uintptr_t)path;
-	bool sound = address >= 4096 && address <= (sizeof(address) > 4 ? (uintptr_t)INT64_MAX >> 16
-									: UINTPTR_MAX - 4096);
+	bool sound = address >= 4096 && address <= HIGHEST;
 	return sound && path[0] == '/' && path[1] == 'e' && strcmp(path, "/etc/hosts") == 0;
 }
 
