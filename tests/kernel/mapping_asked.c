@@ -46,17 +46,19 @@ int main(void)
 	if (!kernel_since(6, 11))
 		skip("it came with Linux 6.11");
 	need_to_look_into_children();
-	char *own = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	mprotect(own, 4096, PROT_READ);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *own =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(own, page, PROT_READ);
 	pid_t pid = start(waits, NULL);
 	wait_state(pid, 'T');
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	int maps = open(path, O_RDONLY | O_CLOEXEC);
 	expect(maps >= 0, "%s: %s", path, strerror(errno));
 	expect(may(maps, own) == MAY_READ, "read-only memory");
-	expect(may(maps, own + 4096) == (MAY_READ | MAY_WRITE), "memory to be written to");
+	expect(may(maps, own + page) == (MAY_READ | MAY_WRITE), "memory to be written to");
 	expect(may(maps, (const void *)(uintptr_t)waits) == (MAY_READ | MAY_EXECUTE), "text");
-	munmap(own, 8192);
+	munmap(own, 2 * page);
 	struct query nothing = {.size = sizeof(nothing), .address = 0};
 	int error = error_of(ioctl(maps, QUERY, &nothing));
 	expect(error == ENOENT, "where nothing is: %s", strerror(error));
