@@ -105,7 +105,7 @@ static bool check_listener(struct doctor *doctor)
 	else if (tried == TRIED_NO_ADDFD)
 		doctor_say(doctor, DOCTOR_FAILED, "kernel",
 			   "Linux %s cannot hand over connections (no SECCOMP_IOCTL_NOTIF_ADDFD); "
-			   "use Linux 5.14 or newer",
+			   "use Linux 5.10 or newer",
 			   name.release);
 	else if (tried == TRIED_REFUSED && is_filtered(EPERM))
 		doctor_say(
@@ -114,7 +114,7 @@ static bool check_listener(struct doctor *doctor)
 			"container with " FILTER_ADVICE);
 	else if (tried == TRIED_REFUSED)
 		doctor_say(doctor, DOCTOR_FAILED, "kernel",
-			   "Linux %s does not provide a seccomp listener; use Linux 5.14 or newer, "
+			   "Linux %s does not provide a seccomp listener; use Linux 5.10 or newer, "
 			   "and in a container a profile that allows seccomp()",
 			   name.release);
 	else
@@ -145,7 +145,7 @@ static void check_pidfd(struct doctor *doctor)
 			   call, strerror(error));
 	else
 		doctor_say(doctor, DOCTOR_FAILED, "pidfd",
-			   "%s() failed: %s; use Linux 5.14 or newer, and in a container a profile "
+			   "%s() failed: %s; use Linux 5.10 or newer, and in a container a profile "
 			   "that allows it",
 			   call, strerror(error));
 }

@@ -224,7 +224,7 @@ static void explain_filter(int error)
 	else if (error == EINVAL || error == ENOSYS || error == EACCES || error == EPERM)
 		run_error(
 			"this kernel or container does not allow seccomp user notifications (%s); "
-			"use Linux 5.14 or newer, and allow the call seccomp(): docker, podman: a "
+			"use Linux 5.10 or newer, and allow the call seccomp(): docker, podman: a "
 			"seccomp profile that allows seccomp; systemd: SystemCallFilter=seccomp "
 			"pidfd_getfd; nspawn: --system-call-filter=\"seccomp pidfd_getfd\"",
 			strerror(error));

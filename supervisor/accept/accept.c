@@ -188,7 +188,7 @@ static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd, uint6
 		notify_pass(s->state, call);
 		return;
 	}
-	if (!learnt && s->netns && socket_netns(*fd) != s->netns) {
+	if (!learnt && supervisor_is_elsewhere(s, &s->state->calls[call], *fd)) {
 		refuse_network(s, call, bound);
 		return;
 	}

@@ -48,7 +48,8 @@ enum hand_op {
 	HAND_UID,
 	HAND_SCOPE,
 	HAND_TOLD,
-	HAND_PARENT
+	HAND_PARENT,
+	HAND_NETWORK
 };
 #define HAND_DATA 1024
 

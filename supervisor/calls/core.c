@@ -8,6 +8,8 @@
 #include "supervisor/base/share.h"
 #include "supervisor/kernel/chore.h"
 #include "supervisor/kernel/notify.h"
+#include "supervisor/kernel/socket.h"
+#include "supervisor/kernel/target.h"
 
 #define SEARCH_AGAIN (100 * MILLISECOND) /* where there was no place for a chore */
 #define REFUSE       (64 * MILLISECOND)
@@ -184,4 +186,11 @@ void supervisor_no_descriptor(struct supervisor *s, uint32_t index, int error)
 			    ENFILE); /* the kernel must not have it: it may be ours */
 	else
 		notify_pass(s->state, index); /* no such descriptor: the kernel says so */
+}
+
+bool supervisor_is_elsewhere(struct supervisor *s, const struct call *call, int fd)
+{
+	if (!s->netns)
+		return !target_is_in_our_network(s->state, (int)call->notif.pid);
+	return socket_netns(fd) != s->netns;
 }

@@ -16,10 +16,10 @@
 struct supervisor {
 	struct state *state;
 	struct loop loop;
-	DIR *descriptors;          /* /proc/self/fd, for what nobody owns */
-	uint64_t netns;            /* SO_NETNS_COOKIE of our own network namespace; 0: not known */
-	bool search_set;           /* a search is due */
-	bool search_more;          /* and another, when what the last one found is done with … */
+	DIR *descriptors; /* /proc/self/fd, for what nobody owns */
+	uint64_t netns;   /* SO_NETNS_COOKIE of our own network namespace; 0: the kernel has none */
+	bool search_set;  /* a search is due */
+	bool search_more; /* and another, when what the last one found is done with … */
 	uint32_t searched_at;      /* … and how far that is; NONE: it is */
 	bool sweep_set;            /* a sweep is due */
 	bool sweep_more;           /* the one that is under way has found what needs another */
@@ -57,6 +57,11 @@ void supervisor_search(struct supervisor *s);
  * The second function: that moment is over. */
 void supervisor_refuse(struct supervisor *s, uint32_t call, int error);
 void supervisor_refuse_now(struct supervisor *s, uint32_t call);
+
+/* Is the call's socket, duplicated as fd, in another network namespace than ours? Before Linux 5.14
+ * a socket does not tell, and that of the thread counts: in another one, or where that cannot be
+ * known, nothing of it is taken for ours. */
+bool supervisor_is_elsewhere(struct supervisor *s, const struct call *call, int fd);
 
 /* The call's descriptor could not be duplicated, with an error of target.h's: answer the call. A
  * program that cannot be inspected is left to the kernel, with one warning. */

@@ -258,7 +258,7 @@ static void connect_matched(struct supervisor *s, uint32_t index, const struct r
 		refuse_socket(s, index, fd);
 	} else if ((facts.tcp_state = socket_tcp_state(fd)) == 0) {
 		notify_fail(s->state, index, ECONNREFUSED); /* not TCP */
-	} else if (s->netns && socket_netns(fd) != s->netns) {
+	} else if (supervisor_is_elsewhere(s, call, fd)) {
 		connect_elsewhere(s, index, route);
 	} else if (family != facts.family) {
 		refuse_family(s, index, fd, facts.family);
@@ -308,7 +308,7 @@ static void refuse_direct(struct supervisor *s, uint32_t index, uint32_t name,
 	char text[ADDRESS_TEXT];
 	const struct call *call = &s->state->calls[index];
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
-	if (address_is_loopback(asked) && fd >= 0 && s->netns && socket_netns(fd) != s->netns) {
+	if (address_is_loopback(asked) && fd >= 0 && supervisor_is_elsewhere(s, call, fd)) {
 		notify_pass(s->state, index);
 		return;
 	}

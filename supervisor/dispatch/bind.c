@@ -157,7 +157,7 @@ static void listen_at_tunnel(struct supervisor *s, const struct call *call, int 
 	if (!tunnel_port_secured(s->state, address_port(bound)))
 		return;
 	unseen_mark(s, call);
-	if (s->netns && socket_netns(fd) != s->netns)
+	if (supervisor_is_elsewhere(s, call, fd))
 		return; /* accept() says so */
 	uint32_t listener = listener_find_or_add(s, call, fd, socket_cookie(fd), bound);
 	if (listener == NONE)

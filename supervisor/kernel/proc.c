@@ -225,3 +225,13 @@ int proc_comm(int tid, char name[PROC_COMM])
 	name[len - 1] = '\0'; /* the newline, or what is too long */
 	return (int)len - 1;
 }
+
+int proc_network(int tid)
+{
+	char path[64];
+	struct stat own, its;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", tid);
+	if (stat("/proc/thread-self/ns/net", &own) < 0 || stat(path, &its) < 0)
+		return -errno;
+	return own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}

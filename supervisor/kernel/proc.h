@@ -48,6 +48,9 @@ bool proc_same_table(int pid);
 /* The state letter of a process or thread, proc(5): R, S, D, T, t, Z; 0: not known. */
 char proc_state(int tid);
 
+/* Is the thread in our network namespace? 1: yes; 0: no; or -errno. */
+int proc_network(int tid);
+
 /* The user id by which a thread's files are opened, or -ESRCH. */
 int proc_uid(int tid);
 

@@ -84,6 +84,11 @@ int target_caller(struct state *state, int tid, struct executable *executable)
 	return size < 0 ? size : caller.group;
 }
 
+bool target_is_in_our_network(struct state *state, int tid)
+{
+	return hand_proc(state, HAND_NETWORK, tid, -1) == 1;
+}
+
 int target_parent(struct state *state, int tid)
 {
 	return hand_proc(state, HAND_PARENT, tid, -1);

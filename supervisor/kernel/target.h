@@ -59,6 +59,9 @@ int target_caller(struct state *state, int tid, struct executable *executable);
  * -errno (-ESRCH: gone). */
 int target_pidfd(int process);
 
+/* Is it in the network namespace of this supervisor? Errors count as no. */
+bool target_is_in_our_network(struct state *state, int tid);
+
 /* The process that it has come of, errors as above. */
 int target_parent(struct state *state, int tid);
 

@@ -79,6 +79,8 @@ static int serve(const struct state *state, struct task *task)
 		return proc_ptrace_scope();
 	case HAND_TOLD:
 		return proc_told(state, tid, (uint32_t)asked->number);
+	case HAND_NETWORK:
+		return proc_network(tid);
 	case HAND_COMM:
 		return proc_comm(tid, (char *)task->data);
 	}

@@ -53,6 +53,8 @@ static void share_processor(void)
 int main(void)
 {
 	believe("ADDFD with the SEND flag, interrupted, makes the call return 0");
+	if (!kernel_since(5, 14))
+		skip("this kernel has no SECCOMP_ADDFD_FLAG_SEND");
 	struct counts *counts = shared(sizeof(*counts));
 	struct sigaction action = {.sa_handler = interrupt};
 	struct itimerval fast = {{0, 30}, {0, 30}}, off = {0};

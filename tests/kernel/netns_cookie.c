@@ -24,6 +24,8 @@ static uint64_t cookie_of(int fd)
 int main(void)
 {
 	believe("SO_NETNS_COOKIE tells network namespaces apart");
+	if (!kernel_since(5, 14))
+		skip("this kernel has no SO_NETNS_COOKIE");
 	int here = tcp_socket(0);
 	expect(cookie_of(here) == cookie_of(tcp_socket(0)), "two sockets of one namespace differ");
 	own_network();

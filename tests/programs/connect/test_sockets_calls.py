@@ -9,10 +9,10 @@ import threading
 import pytest
 
 import odd_gateways as odd
-from lab import PROGRAMS, free_port, missing, need, warnings
+from lab import PROGRAMS, RUN, free_port, missing, need, warnings
 from odd_gateways import BlackHole, OddGateway
 from processes import wait_for
-from sockets_lab import ASYNC, FAKE_PORT, Initiator, Listener, echoes, script
+from sockets_lab import ASYNC, FAKE_PORT, Initiator, Listener, before_netns_cookies, echoes, script
 
 INT80 = ["int80", "int80-m32"]
 
@@ -190,16 +190,21 @@ def test_udp(near):
     assert caller(near, "udp").ok() == "ECONNREFUSED\n"
 
 
-def test_another_network(bare_lab):
+@pytest.mark.parametrize("cookies", [True, False], ids=["now", "before-5.14"])
+def test_another_network(bare_lab, cookies):
     """A program that has moved to another network namespace gets what the kernel says there."""
+    launcher = RUN if cookies else before_netns_cookies(bare_lab)
     with OddGateway(echoes()) as gateway:
         near = Initiator(bare_lab, gateway.port)
         apart = need("unshare"), "--map-root-user", "--net"
         if near.run(*apart, "true").wait() != 0:
             missing("network namespaces")
-        here = near.run(*apart, PROGRAMS / "talk", "call", near.name, FAKE_PORT, "question")
+        here = near.run(*apart, PROGRAMS / "talk", "call", near.name, FAKE_PORT, "question",
+                        launcher=launcher)
         assert here.wait() == 1 and "unreachable" in here.err, here
         assert gateway.calls == 0
+        here = near.run(*script("callers.py", "inherited", near.name, FAKE_PORT), launcher=launcher)
+        assert here.ok() == "word\n" and warnings(here) == [], here
 
 
 def test_several_tunnels(bare_lab):

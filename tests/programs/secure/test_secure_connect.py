@@ -16,7 +16,7 @@ import odd_gateways as odd
 from lab import PROGRAMS, RUN, free_port, missing, need, one_warning, warnings
 from odd_gateways import OddGateway
 from processes import needs_to_see, wait_for
-from sockets_lab import ASYNC, FAKE_PORT, SECRET, Initiator, echoes, script
+from sockets_lab import ASYNC, FAKE_PORT, SECRET, Initiator, before_netns_cookies, echoes, script
 from sockets_lab import line_to
 from launches import Daemon
 from launches import limit as set_limit
@@ -83,13 +83,15 @@ def test_so_error_with_little_room(bare_lab):
 
 # --- a virtual address never reaches the kernel ---
 
-def test_virtual_address_in_another_network(near):
+@pytest.mark.parametrize("cookies", [True, False], ids=["now", "before-5.14"])
+def test_virtual_address_in_another_network(near, cookies):
     """A program that has moved to a network namespace where somebody listens at the virtual address."""
     address = virtual(near)
     if near.run(*APART, "true").wait() != 0:
         missing("network namespaces")
     here = near.run(*APART, *script("secure_leak.py", address, FAKE_PORT),
-                    *script("secure_connect.py", "connect", address, FAKE_PORT))
+                    *script("secure_connect.py", "connect", address, FAKE_PORT),
+                    launcher=RUN if cookies else before_netns_cookies(near.lab))
     assert here.ok() == "ENETUNREACH\nleaked 0\n", here
     one_warning(here, "network namespace", "not available", near.id)
 

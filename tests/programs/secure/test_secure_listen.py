@@ -13,7 +13,7 @@ import pytest
 import gateway_lab
 from lab import PROGRAMS, PYTHON, RUN, SOURCE, free_port, missing, need, warnings
 from processes import wait_for
-from sockets_lab import Listener, at_most, script, word_from
+from sockets_lab import Listener, at_most, before_netns_cookies, script, word_from
 from sockets_lab import is_open, line_to
 from users import OTHER, open_for_all
 from launches import Daemon, keeper_of
@@ -251,13 +251,15 @@ def test_keeper_that_is_stopped(far):
         far.lab.start(PYTHON, SOURCE / "src" / PROGRAM, "call_agent").wait()
 
 
-def test_another_network(far):
+@pytest.mark.parametrize("cookies", [True, False], ids=["now", "before-5.14"])
+def test_another_network(far, cookies):
     """The access point does not reach it there, and whoever does is not let in: accept() is refused with a line."""
     apart = [need("unshare"), "--map-root-user", "--net"]
     up = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     if subprocess.run([*apart, *up, "true"], check=False, capture_output=True).returncode != 0:
         missing("network namespaces")
-    there = far.run(*apart, *up, *script(PROGRAM, "once", far.port))
+    there = far.run(*apart, *up, *script(PROGRAM, "once", far.port),
+                    launcher=RUN if cookies else before_netns_cookies(far.lab))
     assert there.ok() == "server listens\nserver EACCES\n"
     assert [line for line in warnings(there) if "another network namespace" in line]
 

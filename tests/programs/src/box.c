@@ -5,7 +5,8 @@
  *     has-listener        the command already has a filter with a listener, which someone holds
  *     docker              what docker's default profile refuses to a container without capabilities
  *     deny CALL ERRNO     CALL is refused with this error number, or ends its process where that is
- *                         "kill"; one of the ioctl()s for listeners by its name: RECV, SEND …
+ *                         "kill"; one of the ioctl()s for listeners by its name: RECV, SEND …;
+ *                         NETNS_COOKIE: that option of sockets
  */
 
 #include <errno.h>
@@ -18,6 +19,8 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#define NETNS_COOKIE 71 /* SO_NETNS_COOKIE, Linux 5.14 */
 
 static void die(const char *what, int error)
 {
@@ -56,6 +59,9 @@ static void deny(const char *call, const char *error)
 		if (strcmp(call, requests[i].name) == 0)
 			rc = seccomp_rule_add(filter, action, SCMP_SYS(ioctl), 1,
 					      SCMP_A1_32(SCMP_CMP_EQ, requests[i].request));
+	if (strcmp(call, "NETNS_COOKIE") == 0)
+		rc = seccomp_rule_add(filter, action, SCMP_SYS(getsockopt), 1,
+				      SCMP_A2_32(SCMP_CMP_EQ, NETNS_COOKIE));
 	if (number != __NR_SCMP_ERROR)
 		rc = seccomp_rule_add(filter, action, number, 0);
 	if (rc == 0)
