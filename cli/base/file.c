@@ -168,7 +168,22 @@ static int sync_folder(const char *path)
 	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-int file_replace(const char *path, const char *data, size_t len)
+/* Give the finished file its name, which it must not take from another where fresh. Where the file
+ * system has no hard links, only renameat2() can tell (NFS has links, and not that). */
+static int place(const char *temp, const char *path, bool fresh)
+{
+	if (!fresh)
+		return rename(temp, path) < 0 ? -errno : 0;
+	if (link(temp, path) == 0) {
+		unlink(temp);
+		return 0;
+	}
+	if (errno != EPERM && errno != EOPNOTSUPP)
+		return -errno;
+	return renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
+static int write_file(const char *path, const char *data, size_t len, bool fresh)
 {
 	cleanup_free char *temp = beside(path, SUFFIX);
 	if (!temp)
@@ -180,8 +195,8 @@ int file_replace(const char *path, const char *data, size_t len)
 	/* NFS reports a full disk at close(). */
 	if (close(fd) < 0 && !err)
 		err = -errno;
-	if (!err && rename(temp, path) < 0)
-		err = -errno;
+	if (!err)
+		err = place(temp, path, fresh);
 	if (err) {
 		unlink(temp);
 		return err;
@@ -189,6 +204,16 @@ int file_replace(const char *path, const char *data, size_t len)
 	/* The new file is in place: a folder that cannot be synced is no reason to undo that. */
 	sync_folder(path);
 	return 0;
+}
+
+int file_replace(const char *path, const char *data, size_t len)
+{
+	return write_file(path, data, len, false);
+}
+
+int file_create(const char *path, const char *data, size_t len)
+{
+	return write_file(path, data, len, true);
 }
 
 int file_try_replace(const char *path)

@@ -27,6 +27,9 @@ void file_wipe(char *data, size_t len);
  * error the old file is unchanged. */
 int file_replace(const char *path, const char *data, size_t len);
 
+/* The same for a file that is not there yet: -EEXIST if it is, whatever it is. */
+int file_create(const char *path, const char *data, size_t len);
+
 /* Whether the folder of path is writable and its disk has room for file_replace(): 0 or -errno.
  * Leaves nothing behind. */
 int file_try_replace(const char *path);

@@ -46,6 +46,8 @@ extern const struct command environment_initialize_command;
 extern const struct command environment_lookup_command;
 extern const struct command environment_update_command;
 extern const struct command environment_cleanup_command;
+extern const struct command environment_export_command;
+extern const struct command environment_import_command;
 extern const struct command environment_list_command;
 extern const struct command environment_show_command;
 

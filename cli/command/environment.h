@@ -52,8 +52,14 @@ void environment_remove_lock(struct environment *environment);
 int environment_ids(struct cli *cli, const char *base_dir, char ***ids, size_t *count);
 void environment_free_ids(char **ids, size_t count);
 
-/* Print the conf without the secret. */
+/* The conf without the secret, as a new object; and printed. */
+struct cJSON *environment_json(const struct environment *environment);
 void environment_print_json(const struct environment *environment);
+
+/* When the tunnel ends, with the time left; NULL: it is not known. */
+#define ENVIRONMENT_END_TEXT 80
+const char *environment_end_text(const struct environment *environment,
+				 char text[ENVIRONMENT_END_TEXT]);
 
 /* Set a value, or with NULL unset it; or a number. */
 int environment_set(struct environment *environment, struct cli *cli, const char *key,

@@ -44,17 +44,19 @@ static const char *time_text(const struct environment *environment, const char *
 	return text;
 }
 
-/* The same with the time left. */
-static const char *expiry_text(const struct environment *environment, char text[80])
+const char *environment_end_text(const struct environment *environment,
+				 char text[ENVIRONMENT_END_TEXT])
 {
 	char when[32];
 	long long left = environment_number(environment, CONF_EXPIRATION, 0) - time(NULL);
 	if (!time_text(environment, CONF_EXPIRATION, when))
 		return NULL;
 	if (left <= 0)
-		snprintf(text, 80, "%s (passed)", when); /* only Transfer knows if it ended */
+		snprintf(text, ENVIRONMENT_END_TEXT, "%s (passed)",
+			 when); /* only Transfer knows if it ended */
 	else
-		snprintf(text, 80, "%s (in %lld h %02lld min)", when, left / 3600, left / 60 % 60);
+		snprintf(text, ENVIRONMENT_END_TEXT, "%s (in %lld h %02lld min)", when, left / 3600,
+			 left / 60 % 60);
 	return text;
 }
 
@@ -68,7 +70,8 @@ static const char *secured_text(const struct environment *environment)
 
 static bool contact_string(const struct environment *environment, char text[80])
 {
-	snprintf(text, 80, "globus.%s:%u", environment->id, environment_fake_port(environment));
+	snprintf(text, ENVIRONMENT_END_TEXT, "globus.%s:%u", environment->id,
+		 environment_fake_port(environment));
 	return !environment_is_listener(environment);
 }
 
@@ -90,7 +93,7 @@ static void add_number(cJSON *object, const char *name, const struct environment
 		cJSON_AddNullToObject(object, name);
 }
 
-static cJSON *json_of(const struct environment *environment)
+cJSON *environment_json(const struct environment *environment)
 {
 	cJSON *object = cJSON_CreateObject();
 	char contact[80];
@@ -113,14 +116,14 @@ static cJSON *json_of(const struct environment *environment)
 
 void environment_print_json(const struct environment *environment)
 {
-	cJSON *object = json_of(environment);
+	cJSON *object = environment_json(environment);
 	output_json(object);
 	cJSON_Delete(object);
 }
 
 static void print_record(const struct environment *environment)
 {
-	char contact[80], updated[32], expiry[80];
+	char contact[80], updated[32], expiry[ENVIRONMENT_END_TEXT];
 	bool initiator = contact_string(environment, contact);
 	const struct output_field fields[] = {
 		{"Tunnel", environment->id},
@@ -135,7 +138,7 @@ static void print_record(const struct environment *environment)
 		{"Endpoint", get(environment, CONF_ENDPOINT_ID)},
 		{"LAN Authentication", secured_text(environment)},
 		{"LAN Secret ID", get(environment, CONF_LANKEY_ID)},
-		{"Expires", expiry_text(environment, expiry)},
+		{"Expires", environment_end_text(environment, expiry)},
 	};
 	output_record(fields, sizeof(fields) / sizeof(*fields));
 }
@@ -164,7 +167,7 @@ static size_t gather(struct cli *cli, const char *base_dir, char *const *ids, si
 	size_t rows = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct environment environment;
-		char expiry[80];
+		char expiry[ENVIRONMENT_END_TEXT];
 		if (environment_init(&environment, cli, base_dir, ids[i]) < 0 ||
 		    environment_read(&environment, cli) < 0 ||
 		    environment_check(&environment, cli) < 0) {
@@ -172,7 +175,7 @@ static size_t gather(struct cli *cli, const char *base_dir, char *const *ids, si
 			failure_finish(&cli->failure);
 		} else {
 			const char *contact = get(&environment, CONF_LISTENER_CONTACT);
-			const char *when = expiry_text(&environment, expiry);
+			const char *when = environment_end_text(&environment, expiry);
 			if (!contact)
 				contact = get(&environment, CONF_CONTACT);
 			char **row = cells + rows++ * COLUMNS;
@@ -180,7 +183,7 @@ static size_t gather(struct cli *cli, const char *base_dir, char *const *ids, si
 			row[1] = strdup(side(&environment));
 			row[2] = contact ? strdup(contact) : NULL;
 			row[3] = when ? strdup(when) : NULL;
-			cJSON_AddItemToArray(list, json_of(&environment));
+			cJSON_AddItemToArray(list, environment_json(&environment));
 		}
 		environment_finish(&environment);
 	}

@@ -3,13 +3,9 @@
 /* The commands. */
 
 static const struct command *const environment_commands[] = {
-	&environment_initialize_command,
-	&environment_lookup_command,
-	&environment_update_command,
-	&environment_cleanup_command,
-	&environment_list_command,
-	&environment_show_command,
-	NULL,
+	&environment_initialize_command, &environment_lookup_command, &environment_update_command,
+	&environment_cleanup_command,    &environment_list_command,   &environment_show_command,
+	&environment_export_command,     &environment_import_command, NULL,
 };
 
 static const struct command environment_command = {
