@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 
 #define ASK_SECONDS 10 /* globus-streams itself gives up after 5 */
 #define PREFIX      "globus-streams: "
+#define WHEN        64
 
 enum verdict { ALIVE, ENDED, UNKNOWN };
 
@@ -94,26 +96,58 @@ static enum verdict ask(const char *cli, const char *base, const char *id, char 
 	return find_verdict(text, why);
 }
 
+/* "2026-01-31 16:00:00", of this machine's clock. */
+static const char *clock_text(time_t when, char text[WHEN])
+{
+	struct tm tm;
+	if (!localtime_r(&when, &tm) || !strftime(text, WHEN, "%F %T", &tm))
+		*text = '\0';
+	return text;
+}
+
+/* When the job ends at the latest in which this runs, as Slurm says (sbatch(1)); 0: there is none.
+ */
+static time_t job_end(void)
+{
+	const char *text = getenv("SLURM_JOB_END_TIME");
+	char *rest;
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	long long end = strtoll(text, &rest, 10);
+	return *rest ? 0 : (time_t)end;
+}
+
+static void warn_of_job(const char *id, time_t end)
+{
+	char ours[WHEN], jobs[WHEN];
+	time_t job = job_end();
+	if (job > end)
+		run_error(
+			"tunnel %s ends at %s, and this job may run until %s; if it needs the "
+			"tunnel for so "
+			"long, use one that lasts: globus-streams tunnel create --lifetime-minutes",
+			id, clock_text(end, ours), clock_text(job, jobs));
+}
+
 int run_expiry_check(const char *cli, const char *base, const char *id, int64_t expiration)
 {
 	time_t end = (time_t)expiration;
-	struct tm tm;
-	char when[64] = "", text[4096];
+	char when[WHEN], text[4096];
 	const char *why;
+	if (expiration && end > time(NULL))
+		warn_of_job(id, end);
 	if (!expiration || end > time(NULL))
 		return 0;
 	cleanup_free char *option = conf_file_option(base);
 	enum verdict verdict = ask(cli, base, id, text, sizeof(text), &why);
-	if (localtime_r(&end, &tm))
-		strftime(when, sizeof(when), "%F %T", &tm);
 	if (verdict == ENDED)
 		run_error("tunnel %s has ended, as Transfer confirms (it expired at %s); create a "
 			  "new one with: globus-streams tunnel create",
-			  id, when);
+			  id, clock_text(end, when));
 	else if (verdict == UNKNOWN)
 		run_error("tunnel %s expired at %s by its conf file, and Transfer could not be "
 			  "asked (%s); the command is started all the same: if connections fail, "
 			  "run: globus-streams environment update %s%s",
-			  id, when, why, option ? option : "", id);
+			  id, clock_text(end, when), why, option ? option : "", id);
 	return verdict == ENDED;
 }

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from lab import CLI, GOOD, PROGRAMS, RUN, change_conf, need, one_warning, read_conf, write_conf
 
 TALK = PROGRAMS / "talk"
@@ -50,6 +52,20 @@ def test_without_a_login(lab, tunnel):
     here = tunnel.call(TALK, "call", tunnel.name, tunnel.fake_port, "question", env=nobody)
     assert here.wait() == 0 and here.out == "answer" and there.ok() == "question"
     one_warning(here, tunnel.id, "expired", "not logged in", "started all the same")
+
+
+@pytest.mark.parametrize("job, told", [("+3600", True), ("-3600", False), ("0", False), ("", False), ("soon", False)])
+def test_a_job_that_may_run_longer(bare_lab, job, told):
+    """Slurm says when the job ends: a tunnel that ends before is told at the start, and the command is started."""
+    end = int(time.time()) + 7200
+    tunnel = write_conf(bare_lab.folder / "base", **GOOD, tunnel_expiration_time=end)
+    job = str(end + int(job)) if job[:1] in "+-" and job else job
+    here = bare_lab.run(bare_lab.folder / "base", tunnel, "echo", "started", env={"SLURM_JOB_END_TIME": job})
+    assert here.wait() == 0 and here.out == "started\n"
+    if told:
+        one_warning(here, tunnel, "ends at", "--lifetime-minutes")
+    else:
+        assert here.err == ""
 
 
 def test_nobody_is_asked_while_there_is_time(bare_lab):
