@@ -83,8 +83,9 @@ static int print_help(const struct place *place)
 {
 	const struct command *command = place->command;
 	const char *words = command->children ? "COMMAND" : command->words;
-	printf("Usage: %s [OPTIONS]%s%s\n\n%s\n", place->path, words ? " " : "", words ? words : "",
-	       command->summary);
+	printf("Usage: %s [OPTIONS]%s%s\n", place->path, words ? " " : "", words ? words : "");
+	printf("%s%s\n", command->children ? "" : "\n",
+	       command->summary); /* a group's lines are many */
 	if (command->about) {
 		putchar('\n');
 		options_wrap(command->about, 0, stdout);

@@ -60,6 +60,9 @@ extern const struct command tunnel_stop_command;
 extern const struct command tunnel_delete_command;
 extern const struct command tunnel_events_command;
 
+/* jupyter … */
+extern const struct command jupyter_install_command;
+
 /* access-point … */
 extern const struct command access_point_list_command;
 extern const struct command access_point_show_command;

@@ -47,9 +47,6 @@ void doctor_launcher(struct doctor *doctor);
 int doctor_try_launcher(const char *base, const char *id, const char *const *words, int out,
 			char **said);
 
-/* The full path of a file next to this program. Free it; NULL: it does not exist. */
-char *doctor_beside_us(const char *relative);
-
 /* Resolve names as any program does, and print a line for each: the name and its first address, or
  * "-" and why there is none. What doctor runs through the launcher. The exit status. */
 int doctor_print_addresses(char *const *names);

@@ -11,6 +11,7 @@
 
 #include "cli/base/cleanup.h"
 #include "cli/base/clock.h"
+#include "cli/base/place.h"
 #include "cli/base/say.h"
 #include "cli/doctor/doctor.h"
 
@@ -23,19 +24,6 @@
 #define NOBODY    "00000000-0000-4000-8000-000000000000" /* an invented tunnel, for the test */
 
 extern char **environ;
-
-char *doctor_beside_us(const char *relative)
-{
-	char own[PATH_MAX];
-	cleanup_free char *path = NULL;
-	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	char *slash = len > 0 ? memrchr(own, '/', (size_t)len) : NULL;
-	if (!slash || asprintf(&path, "%.*s/%s", (int)(slash - own), own, relative) < 0) {
-		path = NULL;
-		return NULL;
-	}
-	return realpath(path, NULL);
-}
 
 /* Drop variables that would add other tunnels, with their conf files, or name a supervisor,
  * which would keep the invented tunnel. */
@@ -110,7 +98,7 @@ static char *first_line(int file)
 int doctor_try_launcher(const char *base, const char *id, const char *const *words, int out,
 			char **said)
 {
-	cleanup_free char *launcher = doctor_beside_us("globus-streams-run");
+	cleanup_free char *launcher = place_beside_us("globus-streams-run");
 	cleanup_fd int file = memfd_create("said", MFD_CLOEXEC);
 	*said = NULL;
 	if (!launcher)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/base/cleanup.h"
+#include "cli/base/place.h"
 #include "cli/doctor/doctor.h"
 #include "protocol/older.h"
 
@@ -215,9 +216,9 @@ static void try_shim(const char *shim, char *said, size_t size)
 static void check_shim(struct doctor *doctor)
 {
 	char said[512];
-	cleanup_free char *shim = doctor_beside_us("../shim/" SHIM);
+	cleanup_free char *shim = place_beside_us("../shim/" SHIM);
 	if (!shim)
-		shim = doctor_beside_us(GS_SHIMDIR_FROM_BINDIR "/" SHIM);
+		shim = place_beside_us(GS_SHIMDIR_FROM_BINDIR "/" SHIM);
 	if (!shim) {
 		doctor_say(doctor, DOCTOR_FAILED, "shim",
 			   "%s is not installed with this program: dynamic programs cannot resolve "

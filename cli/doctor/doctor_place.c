@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/base/cleanup.h"
+#include "cli/base/place.h"
 #include "cli/doctor/doctor.h"
 #include "protocol/control.h"
 
@@ -149,7 +150,7 @@ static void check_path(struct doctor *doctor)
 	size_t found = 0, others = 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		cleanup_free char *first = find_in_path(names[i]),
-				  *ours = doctor_beside_us(names[i]);
+				  *ours = place_beside_us(names[i]);
 		cleanup_free char *real = first ? realpath(first, NULL) : NULL;
 		found += real != NULL;
 		if (!real || (ours && strcmp(real, ours) == 0))

@@ -53,10 +53,23 @@ static const struct command supervisor_command = {
 	.children = supervisor_commands,
 };
 
+static const struct command *const jupyter_commands[] = {
+	&jupyter_install_command,
+	NULL,
+};
+
+static const struct command jupyter_command = {
+	.name = "jupyter",
+	.summary = "kernels for Jupyter whose connections go through a tunnel",
+	.children = jupyter_commands,
+};
+
 static const struct command *const root_commands[] = {
-	&login_command,       &logout_command, &whoami_command,
-	&environment_command, &tunnel_command, &access_point_command,
-	&supervisor_command,  &doctor_command, NULL,
+	&login_command,      &logout_command,
+	&whoami_command,     &environment_command,
+	&tunnel_command,     &access_point_command,
+	&supervisor_command, &jupyter_command,
+	&doctor_command,     NULL,
 };
 
 const struct command command_root = {
