@@ -11,11 +11,12 @@ ALONE = ["--map-root-user", "--net"]
 
 
 def with_and_without(lab, *command, env=None):
-    """(status, output, errors) of a command without the shim, and with it."""
+    """(status, output, errors) of a command without the shim, and with it; but for its line on names of tunnels."""
     results = []
     for shim in (None, str(SHIM)):
         program = lab.start(*command, env=(env or {}) | {"LD_PRELOAD": shim})
-        results.append((program.wait(), program.out, program.err))
+        status, errors = program.wait(), program.err.splitlines()
+        results.append((status, program.out, [line for line in errors if not line.startswith("globus-streams: cannot")]))
     return results
 
 
@@ -133,3 +134,42 @@ def test_exports_its_functions_only():
         "_nss_globus_streams_gethostbyname4_r", "_nss_globus_streams_gethostbyname_r", "fopen", "fopen64",
         "getaddrinfo", "gethostbyaddr", "gethostbyaddr_r", "gethostbyname", "gethostbyname2",
         "gethostbyname2_r", "gethostbyname_r", "getnameinfo", "open", "open64"]
+
+
+LOOKS = """
+import socket, sys
+for name in sys.argv[1:]:
+    try:
+        socket.getaddrinfo(name, 80)
+    except socket.gaierror:
+        pass
+"""
+NAME = "globus.0b53a1b5-6d0e-4d9e-8a4e-2f8c8c3f1a11"
+
+
+def test_outside_of_a_launch_it_says_so_once(bare_lab):
+    """LD_PRELOAD was handed on, and the filter was not: as by srun, ssh and tmux."""
+    program = bare_lab.start(*need_user_namespace(*ALONE), PYTHON, "-c", LOOKS, NAME, NAME, NAME.upper().lower(),
+                             env={"LD_PRELOAD": str(SHIM)})
+    assert program.wait() == 0
+    lines = program.err.splitlines()
+    assert len(lines) == 1 and NAME in lines[0] and "srun" in lines[0] and "globus-streams-run" in lines[0]
+
+
+@pytest.mark.parametrize("name", ["localhost", "globus.example", NAME[:-1], NAME + "a", NAME + ".example", "x" + NAME])
+def test_of_other_names_it_says_nothing(bare_lab, name):
+    program = bare_lab.start(*need_user_namespace(*ALONE), PYTHON, "-c", LOOKS, name, env={"LD_PRELOAD": str(SHIM)})
+    assert program.wait() == 0 and program.err == ""
+
+
+def test_nothing_is_said_into_a_socket(bare_lab):
+    """A daemon that has closed its stderr may have a connection there."""
+    code = f"import os, socket; a, b = socket.socketpair(); os.dup2(a.fileno(), 2)\n{LOOKS}\n" \
+           "b.setblocking(False)\ntry:\n    print(b.recv(99))\nexcept BlockingIOError:\n    print('nothing')"
+    program = bare_lab.start(*need_user_namespace(*ALONE), PYTHON, "-c", code, NAME, env={"LD_PRELOAD": str(SHIM)})
+    assert program.ok() == "nothing\n"
+
+
+def test_inside_of_a_launch_nothing_is_said(lab, tunnel):
+    program = tunnel.call(PYTHON, "-c", LOOKS, tunnel.name, NAME)
+    assert program.wait() == 0 and program.err == ""
