@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "protocol/older.h"
 #include "supervisor/kernel/arch.h"
 
 struct number {
