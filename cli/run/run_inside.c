@@ -45,7 +45,7 @@ int inside_probe(void)
 static const char *explain(int error)
 {
 	if (error == EPERM)
-		return "it runs as another user";
+		return "it runs as another user, or in a container";
 	if (error == EDOM)
 		return "it maps a HOST:PORT that already goes through another tunnel there";
 	return strerror(error);

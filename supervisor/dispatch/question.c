@@ -56,8 +56,9 @@ static int read_long(struct state *state, const struct call *call, void *data, s
 	return err;
 }
 
-/* A program that has taken on another user's id is not to say where the others' names lead; nor is
- * any to say it of a tunnel that is there. */
+/* A program that has taken on another user's id, or is in a container, is not to say where the
+ * others' names lead, nor in which folder globus-streams looks for us; nor is any to say it of a
+ * tunnel that is there. */
 static int take_tunnel(struct supervisor *s, const struct call *call,
 		       struct control_tunnel *message)
 {

@@ -133,6 +133,19 @@ bool proc_same_table(int pid)
 }
 
 /* real, effective, saved, and of files */
+/* Is the thread in our namespace of that kind (namespaces(7))? 1: yes; 0: no; or -errno. */
+static int shares(int tid, const char *kind)
+{
+	char ours[64], path[64];
+	struct stat own, its;
+	snprintf(ours, sizeof(ours), "/proc/thread-self/ns/%s", kind);
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", tid, kind);
+	if (stat(ours, &own) < 0 || stat(path, &its) < 0)
+		return -errno;
+	return own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}
+
+/* Root of a container may have our id, but neither our rights nor our files. */
 int proc_owner(int tid)
 {
 	unsigned ids[4], own = geteuid();
@@ -141,6 +154,8 @@ int proc_owner(int tid)
 	for (int i = 0; i < 4; i++)
 		if (ids[i] != own)
 			return -EPERM;
+	if (shares(tid, "user") != 1 || (own == 0 && shares(tid, "mnt") != 1))
+		return -EPERM;
 	return 0;
 }
 
@@ -228,10 +243,5 @@ int proc_comm(int tid, char name[PROC_COMM])
 
 int proc_network(int tid)
 {
-	char path[64];
-	struct stat own, its;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", tid);
-	if (stat("/proc/thread-self/ns/net", &own) < 0 || stat(path, &its) < 0)
-		return -errno;
-	return own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+	return shares(tid, "net");
 }

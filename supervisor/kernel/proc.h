@@ -29,7 +29,8 @@ int proc_table_group(int tid);
  * from one? 1: yes, or it cannot be known; 0: no. */
 int proc_told(const struct state *state, int tid, uint32_t program);
 
-/* Whose is it? 0: all its user ids are ours; else -EPERM or -ESRCH. */
+/* Whose is it? 0: all its user ids are ours, and so is its user namespace, and, if we are root, its
+ * mount namespace; else -EPERM or -ESRCH. */
 int proc_owner(int tid);
 
 /* The number under which the thread's table has the socket that we have as fd, or -ENOENT. */

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from lab import BOTH_SPEEDS, LOOPBACK, PROGRAMS, RUN, one_warning, wait_listening
+from lab import BOTH_SPEEDS, LOOPBACK, PROGRAMS, RUN, need_user_namespace, one_warning, wait_listening
 from launches import status
 from launches import Daemon
 
@@ -107,6 +107,20 @@ def test_program_of_another_user(lab):
                          *inner(own, base, "/bin/true"))
     assert refused.wait() == 1
     one_warning(refused, "refused tunnel", "another user")
+
+
+@pytest.mark.parametrize("how", [("--user", "--map-root-user"), ("--mount",)], ids=["user", "mount"])
+def test_program_in_a_container(lab, how):
+    """Its root has our id, and neither our rights nor our files: it does not say where names lead, nor which folder
+    a supervisor outside looks into."""
+    outer, own = lab.tunnel(), lab.tunnel()
+    if how == ("--mount",) and os.geteuid() != 0:
+        pytest.skip("only root can make a mount namespace alone")
+    unshare = need_user_namespace(*how[1:]) if "--user" in how else ["unshare", *how]
+    refused = outer.call(*unshare, *inner(own, own.initiator, "/bin/true"))
+    assert refused.wait() == 1
+    one_warning(refused, "refused tunnel", "in a container")
+    assert outer.call(*unshare, "/bin/true").wait() == 0
 
 
 def test_daemon_outside(lab):
