@@ -4,24 +4,33 @@
 # the folder was moved. --remove takes back what it wrote. The status is 0 if there is nothing to complain about.
 
 set -eu
+self=$0
+[ ! -h "$self" ] || self=$(readlink -f -- "$self")
 # The path as it was called: a home may be reached through a link, and be somewhere else tomorrow.
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$self")" && pwd)
 environment=$here/globus-streams-env
 data_below=${XDG_DATA_HOME:+systemd/user} # folders that may have been made here
 data_below=${data_below:-.local/share/systemd/user}
-units=${XDG_DATA_HOME:-$HOME}/$data_below
+home=${XDG_DATA_HOME:-${HOME-}}
+units=$home/$data_below
+service=$units/globus-streams-supervisor.service
 problems=0
 
-problem() {
+note() {
 	echo "setup.sh: $*" >&2
+}
+
+problem() {
+	note "$@"
 	problems=1
 }
 
-# PATH, LD_PRELOAD, the units and the file for every shell hold the path, each with special characters of its own.
+# PATH, LD_PRELOAD, the units, subscripts of zsh and the file for every shell hold the path, each with special characters
+# of its own.
 check_path() {
 	for path in "$here" "$(cd -- "$here" && pwd -P)"; do
 		case $path in
-		*[][:space:][:cntrl:]\"\'\\\$\`:\;\&\|\<\>\(\)*?[{}!#%]*)
+		*[][:space:][:cntrl:],\"\'\\\$\`:\;\&\|\<\>\(\)*?[{}!#%]*)
 			problem "the path of this folder, $path, has a blank, a colon or another special character;" \
 				"move it to a folder without"
 			return
@@ -33,7 +42,7 @@ check_path() {
 
 # For which machine a program is: e_machine in its ELF header.
 machine_of() {
-	case $(od -A n -t x1 -j 18 -N 1 "$1" | tr -d ' ') in
+	case $(od -A n -t x1 -j 18 -N 1 "$1" 2>/dev/null | tr -d ' ') in
 	3e) echo x86_64 ;;
 	b7) echo aarch64 ;;
 	esac
@@ -42,11 +51,17 @@ machine_of() {
 # Why a program of ours does not start, by what the shell and the loader said.
 explain_start() {
 	built=$(machine_of "$here/bin/globus-streams")
-	if [ "$built" != "$(uname -m)" ]; then
+	if [ -z "$built" ]; then
+		problem "bin/globus-streams is damaged; unpack the tarball again"
+		return
+	elif [ "$built" != "$(uname -m)" ]; then
 		problem "these programs are for $built, and this machine is $(uname -m); take the file for $(uname -m)"
 		return
 	fi
 	case $1 in
+	*"error while loading shared libraries"*)
+		problem "a library in lib is missing or damaged (${1##*shared libraries: }); unpack the tarball again"
+		;;
 	*GLIBC_*"not found"*)
 		problem "this system has $(getconf GNU_LIBC_VERSION), and the programs need glibc 2.34 or newer;" \
 			"use a newer system (RHEL 9, Debian 12, Ubuntu 22.04, or later)"
@@ -64,7 +79,10 @@ explain_start() {
 
 check_programs() {
 	for name in globus-streams globus-streams-run globus-streams-supervisor; do
-		if ! said=$("$here/bin/$name" --version 2>&1); then
+		if [ ! -s "$here/bin/$name" ]; then
+			problem "the tarball is incomplete here: bin/$name is missing or empty; unpack it again"
+			return
+		elif ! said=$("$here/bin/$name" --version 2>&1); then
 			explain_start "$said"
 			return
 		fi
@@ -77,20 +95,31 @@ check_machine() {
 		sed -n '/^failed *login:/d; s/^failed *//p'
 }
 
+# lines_for_first VARIABLE FOLDER: put it first, before another copy's, and take it away from where it was.
+lines_for_first() {
+	cat <<-END
+		case ":\${$1-}:" in
+		":$2:"*) ;;
+		*":$2:"*)
+		globus_streams_list=":\$$1:"
+		$1="$2"\${globus_streams_list%%":$2:"*}:\${globus_streams_list#*":$2:"}
+		$1=\${$1%:}
+		unset globus_streams_list
+		;;
+		*) $1="$2:\${$1-}" ;;
+		esac
+	END
+}
+
 write_environment() {
 	cat >"$environment.new" <<-END
 		# Written by setup.sh for this place. For sh, dash, bash, zsh and ksh: source it.
 		test "\$?shell" = 1 && echo 'globus-streams-env is not for csh; there: set path = ( $here/bin \$path )'
-		case ":\$PATH:" in
-		*":$here/bin:"*) ;;
-		*) PATH="$here/bin:\$PATH" ;;
-		esac
-		case ":\${MANPATH-}:" in
-		*":$here/share/man:"*) ;;
-		*) MANPATH="$here/share/man:\${MANPATH-}" ;; # that it ends with a colon means: and the usual ones
-		esac
-		export PATH MANPATH
 	END
+	lines_for_first PATH "$here/bin" >>"$environment.new"
+	echo '# that it ends with a colon means: and the usual ones' >>"$environment.new"
+	lines_for_first MANPATH "$here/share/man" >>"$environment.new"
+	echo 'export PATH MANPATH' >>"$environment.new"
 	completions_for_zsh >>"$environment.new"
 	completions_for_bash >>"$environment.new"
 	mv -- "$environment.new" "$environment"
@@ -118,24 +147,82 @@ completions_for_bash() {
 }
 
 has_user_manager() {
-	command -v systemctl >/dev/null && [ -S "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/systemd/private" ]
+	XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
+	export XDG_RUNTIME_DIR # systemctl --user looks nowhere else
+	command -v systemctl >/dev/null && [ -S "$XDG_RUNTIME_DIR/systemd/private" ]
+}
+
+# A folder without links. Some shells keep two slashes at the beginning.
+physical() {
+	(CDPATH='' cd -- "$1" 2>/dev/null && pwd -P) | tr -s /
+}
+
+# Sets program to what the user's unit starts, and owner to whose it is: none; this, of this folder; gone, of a folder
+# that is not there any more; copy, of another one of globus-streams; user, the user's own.
+look_at_unit() {
+	owner=none program=
+	[ -e "$service" ] || [ -h "$service" ] || return 0
+	program=$(sed -n 's/^ExecStart *= *[-@:+!|]*"\([^"]*\)".*/\1/p; s/^ExecStart *= *[-@:+!|]*\([^" ]*\).*/\1/p' \
+		"$service" 2>/dev/null | tail -n 1)
+	case $program in
+	*[%\\]*/bin/globus-streams-supervisor) owner=copy ;; # systemd alone knows whether that is there
+	/*/bin/globus-streams-supervisor)
+		if [ "$(physical "${program%/bin/*}")" = "$(physical "$here")" ]; then
+			owner=this
+		elif [ -e "$program" ]; then
+			owner=copy
+		else
+			owner=gone
+		fi
+		;;
+	*) owner=user ;;
+	esac
+}
+
+copy_units() {
+	mkdir -p -- "$units" || return
+	for unit in "$here"/*/systemd/user/globus-streams-supervisor.*; do
+		sed "s|^\(Exec[A-Za-z]*\)=\"\{0,1\}[^ \"]*/bin/\([^ \"]*\)\"\{0,1\}|\1=$here/bin/\2|" "$unit" \
+			>"$units/${unit##*/}" || return
+	done
 }
 
 write_units() {
-	mkdir -p -- "$units"
-	for unit in "$here"/*/systemd/user/globus-streams-supervisor.*; do
-		sed "s|^\(Exec[A-Za-z]*\)=\"\{0,1\}[^ \"]*/bin/\([^ \"]*\)\"\{0,1\}|\1=$here/bin/\2|" "$unit" >"$units/${unit##*/}"
-	done
+	if [ -z "$home" ]; then
+		note "HOME is not set, so that no systemd units are written; the programs work without them"
+		return
+	fi
+	look_at_unit
+	if [ $owner = user ]; then
+		note "$service starts ${program:-another program}, and is left as it is; the programs work without it"
+		return
+	fi
+	if ! said=$(copy_units 2>&1); then
+		problem "the systemd units cannot be written ($said); the programs work without them"
+		return
+	fi
+	[ $owner != copy ] || note "the systemd units in $units, which started $program, are now of this folder"
 	systemctl --user daemon-reload || true
 }
 
-# Those of another folder are left alone.
+# Those of another folder that exists are left alone.
 remove_units() {
-	grep -q -s -F "=$here/bin/" "$units/globus-streams-supervisor.service" || return 0
+	if [ -z "$home" ]; then
+		note "HOME is not set, so that systemd units, if there are any, are left"
+		return
+	fi
+	look_at_unit
+	case $owner in
+	none) return ;;
+	copy | user)
+		note "the systemd units in $units start ${program:-another program}, not of this folder, and are left"
+		return
+		;;
+	esac
 	if has_user_manager; then
 		systemctl --user disable --now --quiet globus-streams-supervisor.socket globus-streams-supervisor.service || true
 	fi
-	rm -f -- "$units/globus-streams-supervisor.service" "$units/globus-streams-supervisor.socket"
+	rm -f -- "$service" "$units/globus-streams-supervisor.socket"
 	(cd -- "${units%"/$data_below"}" && rmdir -p -- "$data_below" 2>/dev/null) || true
 	if has_user_manager; then
 		systemctl --user daemon-reload || true
@@ -161,6 +248,7 @@ set_up() {
 		  source $environment
 		Then globus-streams login, and globus-streams --help; ./setup.sh --remove takes back what was written.
 	END
+	exit $problems
 }
 
 case $#:${1-} in
