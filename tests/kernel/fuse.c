@@ -28,6 +28,7 @@ static struct {
 	uid_t user;
 	unsigned unanswered;
 	bool async;
+	volatile int *withheld; /* shared: a request has come that is left unanswered */
 } fuse;
 
 static void answer(const struct fuse_in_header *in, int error, const void *data, size_t size)
@@ -66,9 +67,11 @@ static void serve(const struct fuse_in_header *in)
 		answer(in, 0, NULL, 0);
 	else if (in->opcode == FUSE_RELEASE)
 		answer(in, 0, NULL, 0);
-	else if (in->opcode != FUSE_FLUSH && in->opcode != FUSE_INTERRUPT &&
-		 in->opcode != FUSE_FORGET && in->opcode != FUSE_BATCH_FORGET &&
-		 !(in->opcode == FUSE_READ && fuse.unanswered & UNANSWERED_READ))
+	else if (in->opcode == FUSE_FLUSH ||
+		 (in->opcode == FUSE_READ && fuse.unanswered & UNANSWERED_READ))
+		*fuse.withheld = 1;
+	else if (in->opcode != FUSE_INTERRUPT && in->opcode != FUSE_FORGET &&
+		 in->opcode != FUSE_BATCH_FORGET)
 		answer(in, -ENOSYS, NULL, 0);
 }
 
@@ -136,6 +139,7 @@ void fuse_serve(unsigned unanswered, bool async)
 	fuse.user = user && getuid() == 0 ? (uid_t)strtoul(user, NULL, 10) : getuid();
 	if (cannot_mount(fuse.user == getuid() ? getgid() : fuse.user))
 		return;
+	fuse.withheld = shared(sizeof(*fuse.withheld));
 	fuse.server = fork();
 	if (fuse.server == 0)
 		serve_all();
@@ -171,6 +175,8 @@ pid_t start_unkillable(const char *what, int (*body)(void *), void *arg)
 {
 	const struct timespec moment = {0, 20000000};
 	pid_t pid = start(body, arg);
+	while (!*fuse.withheld) /* until the server has it, a signal takes it back */
+		sched_yield();
 	wait_asleep(pid);
 	kill(pid, SIGKILL);
 	nanosleep(&moment, NULL); /* time to end, if it could */
