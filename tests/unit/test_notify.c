@@ -7,7 +7,8 @@
 #include "tests/kernel/growing.h"
 #include "tests/unit/suite.h"
 
-#define TABLES 50
+#define TABLES  10
+#define SECONDS 60 /* under qemu */
 
 static struct state *state;
 
@@ -59,6 +60,8 @@ END_TEST
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("notify");
-	tcase_add_test(add_case(suite, "interrupted", set_up, tear_down), interrupted);
+	TCase *tables = add_case(suite, "interrupted", set_up, tear_down);
+	tcase_set_timeout(tables, SECONDS);
+	tcase_add_test(tables, interrupted);
 	return suite;
 }
