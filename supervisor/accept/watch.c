@@ -129,7 +129,8 @@ static bool read_list(struct supervisor *s, bool *seen)
 	if (own.info < 0 || lseek(own.info, 0, SEEK_SET) < 0)
 		return false;
 	own.items = 0;
-	while ((got = read(own.info, text + len, sizeof(text) - 1 - len)) > 0) {
+	while (len < sizeof(text) - 1 &&
+	       (got = read(own.info, text + len, sizeof(text) - 1 - len)) > 0) {
 		char *line = text, *end;
 		text[len + (size_t)got] = '\0';
 		for (; (end = strchr(line, '\n')); line = end + 1) {
@@ -139,7 +140,7 @@ static bool read_list(struct supervisor *s, bool *seen)
 		len = strlen(line);
 		memmove(text, line, len + 1);
 	}
-	if (got < 0)
+	if (got != 0)
 		own.items = before;
 	return got == 0;
 }

@@ -73,13 +73,23 @@ static int reads(void *unused)
 	return (int)recv(locked, &byte, 1, MSG_DONTWAIT);
 }
 
+/* Names came under the lock with Linux 5.16 (net/ipv4/af_inet.c, inet_getname). */
 static const struct {
 	const char *what;
 	body_function *body;
-} waiting[] = {{"getsockname", asks_name},   {"getpeername", asks_peer},
-	       {"TCP_INFO", asks_tcp_info},  {"setsockopt", sets},
-	       {"connect", connects},        {"accept4", accepts},
+	bool names;
+} waiting[] = {{"getsockname", asks_name, true},
+	       {"getpeername", asks_peer, true},
+	       {"TCP_INFO", asks_tcp_info},
+	       {"setsockopt", sets},
+	       {"connect", connects},
+	       {"accept4", accepts},
 	       {"recv, MSG_DONTWAIT", reads}};
+
+static bool waits(size_t i)
+{
+	return !waiting[i].names || kernel_since(5, 16);
+}
 
 /* What does not come back is the watchdog's. */
 static void ask_without_the_lock(void)
@@ -110,10 +120,10 @@ int main(void)
 	wait_asleep(sender);
 	ask_without_the_lock();
 	for (size_t i = 0; i < sizeof(waiting) / sizeof(*waiting); i++)
-		pids[i] = start_unkillable(waiting[i].what, waiting[i].body, NULL);
+		pids[i] = waits(i) ? start_unkillable(waiting[i].what, waiting[i].body, NULL) : 0;
 	fuse_end();
 	ended(sender);
 	for (size_t i = 0; i < sizeof(waiting) / sizeof(*waiting); i++)
-		expect(ended(pids[i]) < 0, "%s was not killed", waiting[i].what);
+		expect(!waits(i) || ended(pids[i]) < 0, "%s was not killed", waiting[i].what);
 	return it_holds();
 }
