@@ -44,9 +44,9 @@ void *next_find(struct next *next)
 	return found == &absent ? NULL : found;
 }
 
-/* The compiler copies structs by memcpy, and what it calls by itself cannot be weak: so it has one
- * here, which nobody outside sees. The barrier keeps it from being compiled into a call of itself.
- */
+/* The compiler calls these three by itself, to copy and clear structs, and what it calls so cannot
+ * be weak: they are here, and nobody outside sees them. The barrier keeps each from being compiled
+ * into a call of itself. */
 void *memcpy(void *restrict to, const void *restrict from, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -54,4 +54,21 @@ void *memcpy(void *restrict to, const void *restrict from, size_t len)
 		__asm__ volatile("" ::: "memory");
 	}
 	return to;
+}
+
+void *memset(void *to, int byte, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		((char *)to)[i] = (char)byte;
+		__asm__ volatile("" ::: "memory");
+	}
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t len)
+{
+	const unsigned char *left = a, *right = b;
+	for (; len > 0 && *left == *right; len--, left++, right++)
+		__asm__ volatile("" ::: "memory");
+	return len > 0 ? *left - *right : 0;
 }

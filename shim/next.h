@@ -10,7 +10,6 @@
 #pragma weak inet_aton
 #pragma weak inet_ntop
 #pragma weak memchr
-#pragma weak memset
 #pragma weak snprintf
 #pragma weak strchr
 #pragma weak strcmp
