@@ -38,6 +38,14 @@ void doctor_machine(struct doctor *doctor);
 /* Where this process runs: in a launch, in a container, which programs are first in PATH. */
 void doctor_place(struct doctor *doctor);
 
+/* The container or sandbox, and Slurm's job, that this runs in: part of doctor_place(). */
+void doctor_container(struct doctor *doctor);
+void doctor_job(struct doctor *doctor);
+
+/* Is this process in another namespace than the machine's first one? name: user, pid, ipc, uts or
+ * net. False where that cannot be known; before Linux 6.18 true of every net. */
+bool doctor_has_own_namespace(const char *name);
+
 /* The launcher: part of doctor_machine(). */
 void doctor_launcher(struct doctor *doctor);
 

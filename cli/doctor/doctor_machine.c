@@ -179,9 +179,10 @@ static void check_filter(struct doctor *doctor)
 	if (doctor->inside)
 		doctor_say(doctor, DOCTOR_OK, "seccomp", "the filter of the launch is active");
 	else if (read_number("/proc/self/status", "Seccomp:") > 0)
-		doctor_say(doctor, DOCTOR_WARNING, "seccomp",
-			   "a filter is already active, as in containers: calls that it forbids "
-			   "stay forbidden");
+		doctor_say(doctor, DOCTOR_OK, "seccomp",
+			   "a filter is already active, as in containers and services: calls that "
+			   "it forbids stay forbidden; whether it allows what the launcher needs, "
+			   "the line `launcher` says");
 	else
 		doctor_say(doctor, DOCTOR_OK, "seccomp", "no filter is active");
 }

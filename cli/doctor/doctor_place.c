@@ -17,9 +17,9 @@
 
 /* The kernel's constants for the first namespaces (include/linux/proc_ns.h); that of the network is
  * one since Linux 6.18. */
-#define FIRST_USER "user:[4026531837]"
-#define FIRST_PID  "pid:[4026531836]"
-#define FIRST_NET  "net:[4026531833]"
+static const char *const first_namespaces[] = {"user:[4026531837]", "pid:[4026531836]",
+					       "ipc:[4026531839]", "uts:[4026531838]",
+					       "net:[4026531833]"};
 
 #define NETWORK_ADVICE                                                                             \
 	"its addresses, 127.0.0.1 too, are not the machine's; use a listener contact that is "     \
@@ -54,10 +54,13 @@ static bool read_namespace(const char *process, const char *name, char *out, siz
 	return len > 0;
 }
 
-static bool is_first(const char *name, const char *first)
+bool doctor_has_own_namespace(const char *name)
 {
 	char ours[64];
-	return read_namespace("self", name, ours, sizeof(ours)) && strcmp(ours, first) == 0;
+	bool own = read_namespace("self", name, ours, sizeof(ours));
+	for (size_t i = 0; i < sizeof(first_namespaces) / sizeof(*first_namespaces); i++)
+		own = own && strcmp(ours, first_namespaces[i]) != 0;
+	return own;
 }
 
 static bool has_only_loopback(void)
@@ -76,8 +79,8 @@ static void check_network(struct doctor *doctor)
 	char ours[64], first[64];
 	bool ours_read = read_namespace("self", "net", ours, sizeof(ours));
 	bool first_read = read_namespace("1", "net", first, sizeof(first));
-	bool container = !is_first("user", FIRST_USER) || !is_first("pid", FIRST_PID);
-	if (is_first("net", FIRST_NET)) {
+	bool container = doctor_has_own_namespace("user") || doctor_has_own_namespace("pid");
+	if (ours_read && !doctor_has_own_namespace("net")) {
 		doctor_say(doctor, DOCTOR_OK, "network", "the network is this machine's");
 	} else if (ours_read && first_read && strcmp(ours, first) != 0) {
 		doctor_say(doctor, DOCTOR_WARNING, "network",
@@ -171,6 +174,8 @@ static void check_path(struct doctor *doctor)
 void doctor_place(struct doctor *doctor)
 {
 	check_inside(doctor);
+	doctor_container(doctor);
+	doctor_job(doctor);
 	check_network(doctor);
 	check_root(doctor);
 	check_path(doctor);
