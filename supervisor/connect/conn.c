@@ -192,7 +192,9 @@ static const char *advice(int error)
 	case EACCES:
 		return "for a new LAN secret, initialize this environment again with --force";
 	case ENETUNREACH:
-		return "check the tunnel's state with `globus-streams tunnel show`";
+		return "check the tunnel's state with `globus-streams tunnel show`, and, in a "
+		       "container's own network, that it has a route to the access point (docker, "
+		       "podman: --network host)";
 	case ECONNREFUSED:
 	case EHOSTUNREACH:
 	case ETIMEDOUT:

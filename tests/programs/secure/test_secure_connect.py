@@ -93,7 +93,7 @@ def test_virtual_address_in_another_network(near, cookies):
                     *script("secure_connect.py", "connect", address, FAKE_PORT),
                     launcher=RUN if cookies else before_netns_cookies(near.lab))
     assert here.ok() == "ENETUNREACH\nleaked 0\n", here
-    one_warning(here, "network namespace", "not available", near.id)
+    one_warning(here, "network namespace", "not available", near.id, "inside it", "--network host")
 
 
 def test_virtual_address_without_descriptors(near):

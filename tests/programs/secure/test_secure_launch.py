@@ -244,7 +244,7 @@ def test_memory_that_cannot_be_written(bare_lab, base):
     here = bare_lab.start(*how, script)
     assert here.wait() == 1, here
     assert len(here.err.splitlines()) == 1, here
-    one_warning(here, "/proc/PID/mem for writing", "mount /proc")
+    one_warning(here, "/proc/PID/mem for writing", "bwrap: --proc /proc", "--mount-proc")
     assert not started.exists()
 
 

@@ -75,11 +75,18 @@ static void deny(const char *call, const char *error)
  * is one that the kernel does not know. */
 static void refuse_as_docker(void)
 {
-	static const int refused[] = {SCMP_SYS(bpf),         SCMP_SYS(kcmp),
-				      SCMP_SYS(mount),       SCMP_SYS(open_by_handle_at),
-				      SCMP_SYS(pidfd_getfd), SCMP_SYS(perf_event_open),
-				      SCMP_SYS(setns),       SCMP_SYS(process_madvise),
-				      SCMP_SYS(unshare),     SCMP_SYS(userfaultfd)};
+	static const int refused[] = {SCMP_SYS(bpf),
+				      SCMP_SYS(kcmp),
+				      SCMP_SYS(mount),
+				      SCMP_SYS(open_by_handle_at),
+				      SCMP_SYS(pidfd_getfd),
+				      SCMP_SYS(perf_event_open),
+				      SCMP_SYS(setns),
+				      SCMP_SYS(process_madvise),
+				      SCMP_SYS(process_vm_readv),
+				      SCMP_SYS(process_vm_writev),
+				      SCMP_SYS(unshare),
+				      SCMP_SYS(userfaultfd)};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	for (size_t i = 0; rc == 0 && i < sizeof(refused) / sizeof(*refused); i++)
