@@ -17,6 +17,7 @@ COMMANDS = {"globus-streams", "globus-streams-run", "globus-streams-launch", "gl
             "globus-streams-supervisor"}
 OTHERS = {"lib/systemd/user/globus-streams-supervisor.service", "lib/systemd/user/globus-streams-supervisor.socket",
           "share/globus/streams/globus-streams-launch.sh", "share/zsh/site-functions/_globus-streams",
+          *(f"share/doc/globus-streams/examples/{whose}/globus-streams@.service" for whose in ("system", "user")),
           *(f"share/doc/globus-streams/{name}" for name in ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"))}
 
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from lab import BUILD, CLI, PATH, PYTHON, SOURCE, STORM, SUPERVISOR, missing
+from lab import BUILD, CLI, PATH, PYTHON, RUN, SOURCE, STORM, SUPERVISOR, missing
 from launches import agree, attached, below, keeper_of, one_connection, put, status
 from processes import wait_for
 
@@ -253,20 +253,32 @@ def test_no_socket_is_passed(lab):
     assert refused.wait() == 2 and "--socket" in refused.err and refused.err.count("\n") == 1
 
 
-def test_units(tmp_path):
-    """systemd's own program finds nothing wrong with them."""
+def verify(user, folder, *units):
+    """What systemd's own program says of units whose programs are those that were built."""
     analyze = shutil.which("systemd-analyze")
     if not CONTRIB.exists():
         pytest.skip("only where the sources are")
     if not analyze:
         missing("systemd-analyze")
-    for name in ("service", "socket"):
-        shutil.copy(next(folder / f"globus-streams-supervisor.{name}" for folder in (BUILT, CONTRIB)
-                         if (folder / f"globus-streams-supervisor.{name}").exists()), tmp_path)
-    service = tmp_path / "globus-streams-supervisor.service"
-    service.write_text(service.read_text().replace("/usr/bin/globus-streams-supervisor", str(SUPERVISOR))
-                       .replace("/usr/bin/globus-streams\"", f"{CLI}\""))
-    env = {"PATH": PATH, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "SYSTEMD_LOG_LEVEL": "info"}
-    said = subprocess.run([analyze, "--user", "--man=no", "--recursive-errors=no", "verify", service,
-                           service.with_suffix(".socket")], env=env, capture_output=True, text=True, check=False)
-    assert (said.returncode, said.stdout + said.stderr) == (0, "")
+    built = {"/usr/bin/globus-streams-supervisor": SUPERVISOR, "/usr/bin/globus-streams-run": RUN,
+             "/usr/bin/globus-streams\"": f"{CLI}\""}
+    for unit in units:
+        text = next(path for path in (BUILT / unit, CONTRIB / unit) if path.exists()).read_text()
+        for there, here in built.items():
+            text = text.replace(there, str(here))
+        (folder / unit).write_text(text)
+    env = {"PATH": PATH, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder), "SYSTEMD_LOG_LEVEL": "info"}
+    said = subprocess.run([analyze, *(["--user"] if user else []), "--man=no", "--recursive-errors=no", "verify",
+                           *(folder / unit for unit in units)], env=env, capture_output=True, text=True, check=False)
+    return said.returncode, said.stdout + said.stderr
+
+
+def test_units(tmp_path):
+    """systemd's own program finds nothing wrong with them."""
+    units = [f"globus-streams-supervisor.{kind}" for kind in ("service", "socket")]
+    assert verify(True, tmp_path, *units) == (0, "")
+
+
+@pytest.mark.parametrize("whose", ["system", "user"])
+def test_examples(tmp_path, whose):
+    assert verify(whose == "user", tmp_path, f"globus-streams-{whose}@.service") == (0, "")
