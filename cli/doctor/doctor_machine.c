@@ -22,8 +22,11 @@
 
 #define SHIM "libglobus_streams_shim.so"
 
-/* What makes docker's and podman's filters allow what we need. */
-#define FILTER_ADVICE "--cap-add SYS_PTRACE, or --security-opt seccomp=unconfined (docker, podman)"
+/* What makes usual filters allow what we need. */
+#define FILTER_ADVICE                                                                              \
+	"--cap-add SYS_PTRACE, or --security-opt seccomp=unconfined (docker, podman), or "         \
+	"--system-call-filter=\"seccomp pidfd_getfd\" (systemd-nspawn); a service needs "          \
+	"SystemCallFilter=seccomp pidfd_getfd"
 
 /* Exit status of the child that tried to install a listener. */
 enum tried { TRIED_OK, TRIED_WITH_NNP, TRIED_NO_ADDFD, TRIED_BUSY, TRIED_REFUSED };

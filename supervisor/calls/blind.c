@@ -65,6 +65,13 @@ bool blind_may_be_internet(uint64_t len)
 	       low == without_scope || low == sizeof(struct sockaddr_storage);
 }
 
+const char *blind_advice(int error)
+{
+	return error == -EPERM ? "; start globus-streams-run as the process's user, or as root "
+				 "with CAP_SYS_PTRACE (docker, podman: --cap-add SYS_PTRACE)"
+			       : "";
+}
+
 void blind_refuse(struct supervisor *s, uint32_t index, int error)
 {
 	struct call *call = &s->state->calls[index];
@@ -76,9 +83,10 @@ void blind_refuse(struct supervisor *s, uint32_t index, int error)
 	if (error != -ETIMEDOUT)
 		target_comm(s->state, (int)call->notif.pid, name);
 	log_warn("a connection of process %d (%s) is refused: the process cannot be inspected "
-		 "(%s), and the connection may be meant for a tunnel",
+		 "(%s), and the connection may be meant for a tunnel%s",
 		 (int)call->notif.pid, name,
-		 error == -ETIMEDOUT ? "gs-keeper does not respond" : strerror(-error));
+		 error == -ETIMEDOUT ? "gs-keeper does not respond" : strerror(-error),
+		 blind_advice(error));
 	notify_fail(s->state, index, ECONNREFUSED);
 }
 

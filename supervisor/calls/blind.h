@@ -27,6 +27,9 @@ void blind_answer(struct supervisor *s, uint32_t call, uint64_t len, int error);
  * and a line. */
 void blind_refuse(struct supervisor *s, uint32_t call, int error);
 
+/* The end of a line about such a process, what the user can do: "; start …", or "". */
+const char *blind_advice(int error);
+
 /* May an address of that length be an internet one? */
 bool blind_may_be_internet(uint64_t len);
 

@@ -21,8 +21,8 @@ void question_answer(struct supervisor *s, uint32_t index)
 	int err = target_read(s->state, call, call->args[1], &question, sizeof(question));
 	if (err == -EPERM) {
 		log_warn("process %d cannot be inspected (%s): its lookups of tunnel names are not "
-			 "answered",
-			 (int)call->notif.pid, strerror(-err));
+			 "answered%s",
+			 (int)call->notif.pid, strerror(-err), blind_advice(err));
 		/* it asks somebody else then, and may get the real address of a mapped name */
 		if (s->state->mapped_names && !s->state->programs[call->program].allow_direct)
 			blind_tell(s, call);

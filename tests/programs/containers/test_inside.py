@@ -70,6 +70,18 @@ def test_a_profile_without_one_call(containers, tunnel, there, call):
 
 
 @ROOTS
+@pytest.mark.parametrize("way", ENGINES)
+def test_root_s_program_of_another_user(containers, tunnel, there, way):
+    """A capability more than docker and podman give root; without it nothing of the program arrives."""
+    command, profile = ("setpriv", f"--reuid={OTHER}", "--clear-groups", *words(tunnel)), PROFILES["podman"]()
+    here = containers.launch(way, *command, profile=profile)
+    assert here.wait(60) != 0 and there.out == "" and there.running(), here
+    (line,) = [line for line in here.err.splitlines() if "cannot be inspected" in line]
+    assert "are not answered" in line and "--cap-add SYS_PTRACE" in line, here
+    works(containers.launch(way, *command, profile=profile, capabilities=TRACING), there)
+
+
+@ROOTS
 @USERS
 @pytest.mark.parametrize("way", ENGINES)
 def test_both_ends(containers, tunnel, way, uid):
@@ -108,4 +120,5 @@ def test_doctor(containers, way, says):
     assert here.wait(60) == 1, here
     lines = {line.split(":")[0].split()[1]: line for line in here.out.splitlines() if ": " in line}
     assert says in lines["container"] and "a filter is already active" in lines["seccomp"], here
+    assert "--cap-add SYS_PTRACE" in lines["pidfd"] and "--system-call-filter=" in lines["pidfd"], here
     assert lines["launcher"].startswith("failed") and "pidfd_getfd" in lines["launcher"], here
