@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cli/base/cleanup.h"
@@ -63,6 +64,15 @@ bool doctor_has_own_namespace(const char *name)
 	return own;
 }
 
+/* That of the network has a constant of its own. */
+static bool kernel_tells_network(void)
+{
+	struct utsname name;
+	int major, minor;
+	return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 18));
+}
+
 static bool has_only_loopback(void)
 {
 	struct if_nameindex *list = if_nameindex();
@@ -86,6 +96,9 @@ static void check_network(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_WARNING, "network",
 			   "this runs in a network namespace of its own (process 1 is in "
 			   "another): " NETWORK_ADVICE);
+	} else if (ours_read && kernel_tells_network()) {
+		doctor_say(doctor, DOCTOR_WARNING, "network",
+			   "this runs in a network namespace of its own: " NETWORK_ADVICE);
 	} else if (has_only_loopback()) {
 		doctor_say(doctor, DOCTOR_WARNING, "network",
 			   "no interface but the loopback, as in a network namespace of its "

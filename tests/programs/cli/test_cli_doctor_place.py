@@ -1,11 +1,13 @@
 """Where doctor finds itself: in which container or sandbox, and in which part of a job."""
 
+import os
 import re
 import subprocess
 
 import pytest
 
-from lab import BUILD, missing, need
+from broken_site import OFFLINE
+from lab import BUILD, missing, need, need_user_namespace
 
 JOB = {"SLURM_JOB_ID": "4711"}
 NODE = JOB | {"SLURMD_NODENAME": "node17"}
@@ -53,6 +55,18 @@ def test_a_runtime_that_leaves_nothing(cli):
         pytest.skip("no pid namespace can be made in a sandbox here")
     verdict, said = lines(cli, *words)["container"]
     assert verdict == "ok" and "process ids of its own" in said, said
+
+
+def test_a_network_of_its_own(cli):
+    """Whose process 1 is in it too, as in a container, and which has an interface."""
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 18):
+        pytest.skip("before Linux 6.18 nothing tells it from the machine's")
+    words = need_user_namespace("--map-root-user", "--net", "--pid", "--fork", "--mount-proc")
+    script = f"{need('ip')} link add here type veth peer name there && exec \"$@\""
+    if subprocess.run([*words, "sh", "-c", script, "sh", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no interface can be made here")
+    verdict, said = lines(cli, *words, "sh", "-c", script, "sh", env=OFFLINE)["network"]
+    assert verdict == "warning" and "in a network namespace of its own" in said and "--network host" in said, said
 
 
 @pytest.mark.parametrize("env, words", [
