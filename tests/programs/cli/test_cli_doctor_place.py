@@ -21,9 +21,9 @@ def lines(cli, *wrapper, env=None):
 
 def sandbox(folder, *options):
     """A root of its own, in which nothing of the machine says what the machine is."""
-    words = [need("bwrap"), "--unshare-user", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink",
-             "usr/lib64", "/lib64", "--symlink", "usr/bin", "/bin", "--dev", "/dev", "--proc", "/proc", "--bind",
-             folder, folder, "--ro-bind", BUILD, BUILD, *options]
+    words = [need("bwrap"), "--unshare-user", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
+             "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/bin", "/bin", "--dev", "/dev", "--proc", "/proc",
+             "--bind", folder, folder, "--ro-bind", BUILD, BUILD, *options]
     if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         missing("bubblewrap that works here")
     return words

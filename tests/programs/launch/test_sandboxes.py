@@ -34,7 +34,7 @@ def sandboxed(lab, tunnel, *sandbox):
 
 @pytest.mark.parametrize("options", [["--bind", "/", "/"], ["--ro-bind", "/", "/", "--proc", "/proc"],
                                      ["--unshare-all", "--share-net", "--ro-bind", "/", "/", "--proc", "/proc"],
-                                     ["--unshare-user", "--cap-drop", "ALL", "--new-session", "--dev-bind", "/", "/"]],
+                                     ["--unshare-user", "--cap-drop", "ALL", "--new-session", "--bind", "/", "/"]],
                          ids=["bind", "read-only", "unshare-all", "user"])
 def test_bwrap(lab, tunnel, there, options):
     works(sandboxed(lab, tunnel, "bwrap", *options), there)

@@ -11,7 +11,7 @@ from users import open_for_all
 
 OTHER, THIRD = 61235, 61236  # users that own nothing here
 TRUE = "/bin/true"
-USER_OBJ, USER, GROUP_OBJ, MASK, OTHERS = 1, 2, 4, 16, 32
+USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHERS = 1, 2, 4, 8, 16, 32
 
 
 @pytest.fixture
@@ -106,13 +106,14 @@ def test_doctor_says_the_same(lab, tunnel, what):
 
 # --- what a service manager hands over ---
 
-def set_acl(path, owner, users):
-    """An ACL with these rights for the owner and by user id, and none for anybody else."""
-    mask = 0
-    for rights in users.values():
+def set_acl(path, owner, users, group=0, groups=None):
+    """An ACL with these rights for the owner, by user id, for the file's group, by group id; nobody else has any."""
+    mask = group
+    for rights in [*users.values(), *(groups or {}).values()]:
         mask |= rights
     entries = [(USER_OBJ, owner, 0xffffffff)] + [(USER, rights, user) for user, rights in sorted(users.items())]
-    entries += [(GROUP_OBJ, 0, 0xffffffff), (MASK, mask, 0xffffffff), (OTHERS, 0, 0xffffffff)]
+    entries += [(GROUP_OBJ, group, 0xffffffff), *((GROUP, rights, one) for one, rights in (groups or {}).items())]
+    entries += [(MASK, mask, 0xffffffff), (OTHERS, 0, 0xffffffff)]
     try:
         os.setxattr(path, "system.posix_acl_access",
                     struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries))
@@ -149,6 +150,27 @@ def test_credential_that_a_third_may_read(bare_lab, credentials):
     folder, tunnel, path, who = credentials
     set_acl(path, 4, {OTHER: 4, THIRD: 4})
     refused(bare_lab, folder, tunnel, "other users may read", who=who)
+
+
+@pytest.mark.parametrize("more", [{"group": 4}, {"groups": {OTHER: 4}}], ids=["its group", "a group"])
+def test_credential_that_a_group_may_read_too(bare_lab, credentials, more):
+    folder, tunnel, path, who = credentials
+    set_acl(path, 4, {OTHER: 4}, **more)
+    refused(bare_lab, folder, tunnel, "other users may read", who=who)
+
+
+def test_credential_of_another_owner(bare_lab, credentials):
+    """Root's alone may be handed over."""
+    folder, tunnel, path, who = credentials
+    os.chown(path, THIRD, THIRD)
+    set_acl(path, 4, {OTHER: 4})
+    refused(bare_lab, folder, tunnel, f"belongs to user {THIRD}", who=who)
+
+
+def test_credential_folder_that_another_may_write_to(bare_lab, credentials):
+    folder, tunnel, path, who = credentials
+    set_acl(folder, 5, {OTHER: 5, THIRD: 7})
+    refused(bare_lab, folder, tunnel, "other users may write to", who=who)
 
 
 def test_credential_that_a_group_may_read(bare_lab, credentials):
