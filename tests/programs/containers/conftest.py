@@ -1,16 +1,12 @@
-"""Where a launcher is put: jobs of a cluster, containers, terminals. What is in this folder runs when it is named
-(contrib/check containers), but for what `DAILY` lists."""
-
-import os
+"""Where a launcher is put: jobs of a cluster, containers, terminals. What is in this folder runs when its files are
+named, as contrib/check containers does; the ways that need nothing are in launch/test_ways.py."""
 
 import pytest
 
 import lab as laboratory
 from cluster import Cluster
 
-DAILY = ["test_ways.py"]
-collect_ignore = [name for name in os.listdir(os.path.dirname(__file__))
-                  if name.startswith("test_") and name not in DAILY]
+collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
