@@ -14,11 +14,12 @@ static const char *const known[] = {
 
 /* They run the command that follows, or a script given as one word. */
 static const char *const wrappers[] = {
-	"ash",    "bash",    "busybox",  "catchsegv", "chrt",     "dash",     "dbus-run-session",
-	"env",    "fish",    "flock",    "gdb",       "ionice",   "ksh",      "ltrace",
-	"mksh",   "nice",    "nohup",    "numactl",   "parallel", "perf",     "prlimit",
-	"script", "setarch", "setsid",   "sh",        "stdbuf",   "strace",   "taskset",
-	"time",   "timeout", "valgrind", "watch",     "xargs",    "xvfb-run", "zsh",
+	"ash",     "bash",     "busybox", "catchsegv", "chrt",     "dash",    "dbus-run-session",
+	"env",     "fish",     "flock",   "gdb",       "ionice",   "ksh",     "ltrace",
+	"mksh",    "mpiexec",  "mpirun",  "nice",      "nohup",    "numactl", "parallel",
+	"perf",    "prlimit",  "screen",  "script",    "setarch",  "setpriv", "setsid",
+	"sh",      "stdbuf",   "strace",  "taskset",   "time",     "timeout", "tmux",
+	"unshare", "valgrind", "watch",   "xargs",     "xvfb-run", "zsh",
 };
 
 static bool is_in(const char *const *list, size_t count, const char *word, size_t len)

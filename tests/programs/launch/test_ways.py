@@ -1,12 +1,11 @@
 """Ways of running a command that need nothing but the machine: globus-streams-containers(7) has a row for each. Those
 that need more are in containers/."""
 
-import os
 import shutil
 
 import pytest
 
-from lab import LOOPBACK, PROGRAMS, need, need_user_namespace, one_warning
+from lab import LOOPBACK, PROGRAMS, missing, need, need_user_namespace, one_warning
 from processes import wait_for
 from ways import TALK, FarSide, inside, nothing_left, script, talk
 
@@ -80,12 +79,33 @@ def root(lab):
 
 @pytest.mark.parametrize("program", ["talk-static", "talk-go"])
 def test_chroot(tunnel, root, program):
-    """By the tunnel's name, in a root that has neither the shim nor the conf."""
-    chroot = [need("chroot")] if os.geteuid() == 0 else [*need_user_namespace(), need("chroot")]
+    """By the tunnel's name, in a root that has neither the shim nor the conf; nobody has to say --hosts."""
+    chroot = [*need_user_namespace(), need("chroot")]
     need(root / program)
     far = FarSide(tunnel, 1)
-    here = tunnel.call(*chroot, root, f"/{program}", *talk(tunnel, "text")[1:], options=["--hosts"])
+    here = tunnel.call(*chroot, root, f"/{program}", *talk(tunnel, "text")[1:])
     assert here.ok() == "text"
+    far.has_exactly("text")
+
+
+BOX = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--ro-bind",
+       PROGRAMS, "/programs", "--dev", "/dev", "--proc", "/proc"]
+
+
+@pytest.mark.parametrize("wrapper", ["unshare", "setpriv", "mpirun"])
+def test_box_in_a_wrapper(lab, tunnel, wrapper):
+    """A dynamic program in a root without the shim: that the wrapped command needs --hosts is seen."""
+    words = [need("bwrap"), *BOX]
+    if lab.start(*words, "/programs/talk-static", "resolve", LOOPBACK, 80).wait():
+        missing("bubblewrap that works here")
+    wrapped = need_user_namespace("-r", "-m") if wrapper == "unshare" else [need("setpriv"), "--no-new-privs"]
+    if wrapper == "mpirun":  # a stand-in: all that counts is its name
+        wrapped = [lab.folder / wrapper, "-n", "1"]
+        wrapped[0].write_text('#!/bin/sh\nshift 2; exec "$@"\n')
+        wrapped[0].chmod(0o755)
+    far = FarSide(tunnel, 1)
+    here = tunnel.call(*wrapped, *words, "/programs/talk", *talk(tunnel, "text")[1:])
+    assert (here.ok(), here.err) == ("text", "")
     far.has_exactly("text")
 
 
