@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
-from lab import PROGRAMS, RUN, missing, need, wait_listening, warnings
-from ways import FarSide, nothing_left, talk
+from lab import BUILD, PROGRAMS, RUN, missing, need, wait_listening, warnings
+from ways import FarSide, inside, nothing_left, talk
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the engines are root's here")
 # Where the machine mounts the controllers of cgroup v1, the runtimes want v2 alone.
@@ -41,9 +42,9 @@ class Engine:
         self.lab, self.root = lab, root
         self.short = tempfile.mkdtemp(prefix="gs-", dir="/tmp")  # podman's own paths may have 50 characters
 
-    def podman(self, command, uid, spaces=()):
+    def podman(self, command, uid, spaces=(), options=("--rm",)):
         network = "none" if "network" in spaces else "host"
-        return ["podman", "--root", f"{self.short}/store", "--runroot", f"{self.short}/run", "run", "--rm",
+        return ["podman", "--root", f"{self.short}/store", "--runroot", f"{self.short}/run", "run", *options,
                 "--network", network, "--cgroups", "disabled", "--ulimit", "nofile=1024:1024", "--ulimit",
                 "nproc=1000:1000", "--user", str(uid), "-v", "/usr:/usr:ro", "-v", f"{PROGRAMS}:/programs:ro",
                 "--rootfs", self.root, *command]
@@ -75,7 +76,7 @@ class Engine:
 
 def there(command):
     """The words as they are in the container."""
-    return [f"/programs/{command[0].name}", *map(str, command[1:])]
+    return [f"/programs/{word.name}" if isinstance(word, Path) else str(word) for word in command]
 
 
 def launch(lab, tunnel, engine, name, command, side=None, **options):
@@ -112,6 +113,20 @@ def test_listener(lab, tunnel, engine, name):
     assert server.ok() == "question"
 
 
+def test_podman_in_the_background(lab, tunnel, engine):
+    """The launcher returns; the container goes on, and what serves it, until the container ends."""
+    far, go = FarSide(tunnel, 1), engine.root / "tmp/go"
+    call = f"exec /programs/talk call {tunnel.name} {tunnel.fake_port} late"
+    line = f"until [ -e /tmp/go ]; do sleep 0.05; done; {call}"
+    before = set(lab.left())
+    here = launch(lab, tunnel, engine, "podman", ["/bin/sh", "-c", line], uid=0, options=["-d", "--rm"])
+    assert here.wait(60) == 0, here
+    assert far.texts() == []
+    go.touch()
+    far.has_exactly("late")
+    nothing_left(lab, before)
+
+
 @pytest.mark.parametrize("name", ["podman", "crun", "runc"])
 def test_network_of_its_own(lab, tunnel, engine, name):
     """Refused with one line, and nothing arrives."""
@@ -140,7 +155,8 @@ def test_ch_run(lab, tunnel, root, program):
 
 @pytest.mark.parametrize("program", ["talk", "talk-static"])
 def test_nspawn(lab, tunnel, root, program):
-    words = [need("systemd-nspawn"), "--quiet", "--register=no", "--keep-unit", "--bind-ro=/usr", "-D", image(lab, root)]
+    words = [need("systemd-nspawn"), "--quiet", "--register=no", "--keep-unit", "--bind-ro=/usr", "-D",
+             image(lab, root)]
     bare = lab.start(*ALONE, *words, "/bin/true")
     if bare.wait():
         missing(f"systemd-nspawn that works here: {bare.err.strip()}")
@@ -148,4 +164,47 @@ def test_nspawn(lab, tunnel, root, program):
     here = lab.start(*ALONE, RUN, "--base-dir", tunnel.initiator, tunnel.id, "--", *words, f"/programs/{program}",
                      *talk(tunnel, "text")[1:])
     assert here.ok(60).strip() == "text" and not warnings(here), here
+    far.has_exactly("text")
+
+
+# --- the launcher inside ---
+
+def bound(option, *folders):
+    return [word for folder in folders for word in (option, f"{folder}:{folder}")]
+
+
+def test_inside_ch_run(lab, tunnel, root):
+    """It shares /tmp by itself, and the machine's other folders when it is told."""
+    folders = [Path("/usr"), *(folder for folder in (BUILD, lab.folder) if Path("/tmp") not in folder.parents)]
+    for folder in folders:
+        Path(f"{root}{folder}").mkdir(parents=True, exist_ok=True)
+    far = FarSide(tunnel, 1)
+    here = lab.start(need("ch-run"), *bound("--bind", *folders), root, "--",
+                     *inside(tunnel, *talk(tunnel, "text")), env={"USER": "root", "TMPDIR": None})
+    assert (here.ok(), here.err) == ("text", "")
+    far.has_exactly("text")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_inside_nspawn(lab, tunnel, root, allowed):
+    """Its filter denies one call, unless it is told; then the command is not started."""
+    words = [need("systemd-nspawn"), "--quiet", "--register=no", "--keep-unit", "-D", root,
+             *(word for folder in (BUILD, lab.folder) for word in ("--bind", folder)), "--bind-ro=/usr",
+             *(["--system-call-filter=pidfd_getfd"] if allowed else [])]
+    far = FarSide(tunnel, 1)
+    here = lab.start(*ALONE, *words, *inside(tunnel, *talk(tunnel, "text")))
+    if allowed:
+        assert here.ok(60).strip() == "text"
+        far.has_exactly("text")
+    else:
+        assert here.wait(60) == 1 and "pidfd_getfd" in here.err + here.out, here
+        assert far.texts() == [] and far.program.running()
+
+
+def test_inside_podman(lab, tunnel, engine):
+    need("podman")
+    far = FarSide(tunnel, 1)
+    words = [str(word) for word in inside(tunnel, *talk(tunnel, "text"))]
+    here = lab.start(*ALONE, *engine.podman(words, 0, options=["--rm", *bound("-v", BUILD, lab.folder)]))
+    assert (here.ok(60), here.err) == ("text", "")
     far.has_exactly("text")

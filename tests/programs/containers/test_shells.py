@@ -2,9 +2,9 @@
 
 import pytest
 
-from lab import need
+from lab import PYTHON, SOURCE, need
 from processes import wait_for
-from ways import FarSide, inside, script, talk
+from ways import TALK, FarSide, inside, script, talk
 
 
 @pytest.mark.parametrize("where", ["outside", "inside"])
@@ -79,3 +79,13 @@ def test_server_that_runs_already(lab, tunnel, terminals):
     lab.start(*terminals.more(until(lab, f"{launcher} {script(tunnel, 'within')}")), env=terminals.env).ok()
     far.has_exactly("within")
     (lab.folder / "go").touch()
+
+
+def test_jupyter(tunnel):
+    """A launcher around the notebook's server: all its kernels are in the launch, after a restart too."""
+    listen = f'"{TALK}" listen {tunnel.port}'
+    there = tunnel.listen("/bin/sh", "-c", f"{listen} first; {listen} second")
+    here = tunnel.call(PYTHON, SOURCE / "src/notebook.py", "python3", tunnel.name, tunnel.fake_port)
+    assert here.wait(85) == 0, here
+    assert here.out.splitlines() == ["first", "KeyboardInterrupt", "second", "ended"]
+    assert there.ok() == "onetwo"

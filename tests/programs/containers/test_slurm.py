@@ -86,7 +86,8 @@ def test_what_the_prolog_exports_is_kept(job, tunnel):
 def test_scancel(lab, job, tunnel, how, command):
     """The launcher and its command end, and what serves them."""
     pids = lab.folder / "pids"
-    line = inside(tunnel, "/bin/sh", "-c", f'echo $$ $SLURM_JOB_ID >"{pids}.new" && mv "{pids}.new" "{pids}"; {command}')
+    says = f'echo $$ $SLURM_JOB_ID >"{pids}.new" && mv "{pids}.new" "{pids}"'
+    line = inside(tunnel, "/bin/sh", "-c", f"{says}; {command}")
     before = set(lab.left())
     if how == "srun":
         here = job("srun", *line)
@@ -120,7 +121,7 @@ def test_two_users_at_once(lab, cluster):
     """On one node, at the same time, each through a tunnel of its own."""
     open_for_all(cluster.folder)
     open_for_all(lab.folder)
-    go, running, expected = lab.folder / "go", [], []
+    go, running = lab.folder / "go", []
     for name, uid in USERS.items():
         tunnel = lab.tunnel()
         give(tunnel, uid)

@@ -109,6 +109,18 @@ def test_box_in_a_wrapper(lab, tunnel, wrapper):
     far.has_exactly("text")
 
 
+def test_inside_a_box(lab, tunnel):
+    """The launcher in the container, in front of the program."""
+    words = [need("bwrap"), "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", lab.folder,
+             lab.folder]
+    if lab.start(*words, "true").wait():
+        missing("bubblewrap that works here")
+    far = FarSide(tunnel, 1)
+    here = lab.start(*words, *inside(tunnel, *talk(tunnel, "text")))
+    assert (here.ok(), here.err) == ("text", "")
+    far.has_exactly("text")
+
+
 def test_unshare_user(tunnel):
     """Another user namespace, and a root there that is none here."""
     far = FarSide(tunnel, 1)

@@ -1,6 +1,7 @@
 /*
- * ranks HOST PORT: a program of MPI. Each rank sends its number through a connection of its own and has it sent back,
- * while all the others have theirs; the first one prints how many did, of how many. Built by the tests, with mpicc.
+ * ranks HOST PORT: a program of MPI. Each rank sends its number through a connection of its own and
+ * has it sent back, while all the others have theirs; the first one prints how many did, of how
+ * many. Built by the tests, with mpicc.
  */
 
 #include <mpi.h>
