@@ -11,8 +11,8 @@ import pytest
 from lab import BUILD, GATEWAY, PROGRAMS, need, wait_listening
 
 PAGES = {"globus-streams.1", "globus-streams-run.1", "globus-streams-launch.1", "globus-streams-launch.sh.1",
-         "globus-streams-supervisor.1", "globus-streams.conf.5", "globus-streams-lan-auth.7",
-         "globus-streams-troubleshooting.7"}
+         "globus-streams-supervisor.1", "globus-streams.conf.5", "globus-streams-containers.7",
+         "globus-streams-lan-auth.7", "globus-streams-troubleshooting.7"}
 COMMANDS = {"globus-streams", "globus-streams-run", "globus-streams-launch", "globus-streams-launch.sh",
             "globus-streams-supervisor"}
 OTHERS = {"lib/systemd/user/globus-streams-supervisor.service", "lib/systemd/user/globus-streams-supervisor.socket",
