@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import BUILD, PROGRAMS, RUN, missing, need, wait_listening, warnings
+from users import open_for_all
 from ways import FarSide, inside, nothing_left, talk
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the engines are root's here")
@@ -125,6 +126,34 @@ def test_podman_in_the_background(lab, tunnel, engine):
     go.touch()
     far.has_exactly("late")
     nothing_left(lab, before)
+
+
+ORDINARY = 65534
+
+
+def as_ordinary(ids):
+    """A command as a user who has these ids to give to containers."""
+    binds = " && ".join(f'mount --bind "{ids}" {file}' for file in ("/etc/subuid", "/etc/subgid"))
+    return [*ALONE, "sh", "-c", f'{binds} && exec setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups "$@"',
+            "sh"]
+
+
+def test_podman_as_an_ordinary_user(lab, tunnel, engine):
+    """Its helper gets no privileges under a launcher; where podman has a process of this user already, it needs none."""
+    far, home, ids = FarSide(tunnel, 1), Path(engine.short), lab.folder / "subids"
+    ids.write_text("nobody:100000:65536\n")
+    open_for_all(lab.folder)
+    for path in (home, engine.root, *engine.root.iterdir(), tunnel.initiator, *tunnel.initiator.iterdir()):
+        os.chown(path, ORDINARY, ORDINARY, follow_symlinks=False)
+    env = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "TMPDIR": str(home), "USER": "nobody"}
+    podman = list(map(str, engine.podman(there(talk(tunnel, "text")), 0)))
+    script = ('"$@" || echo "first refused"; podman unshare true && "$@"; echo "then $?"; '
+              f'kill $(cat "{home}/libpod/tmp/pause.pid")')
+    here = lab.start(*as_ordinary(ids), "sh", "-c", script, "sh",
+                     *inside(tunnel, *podman), env=env)
+    assert here.wait(80) == 0 and here.out.splitlines() == ["first refused", "textthen 0"], here
+    assert "newuidmap" in here.err
+    far.has_exactly("text")
 
 
 @pytest.mark.parametrize("name", ["podman", "crun", "runc"])

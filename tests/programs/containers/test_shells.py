@@ -1,10 +1,13 @@
 """Terminals that outlive a login, and programs that start many others."""
 
+import os
+import shutil
+
 import pytest
 
-from lab import PYTHON, SOURCE, need
+from lab import LOOPBACK, PATH, PYTHON, SOURCE, free_port, need, wait_listening
 from processes import wait_for
-from ways import TALK, FarSide, inside, script, talk
+from ways import TALK, FarSide, inside, is_not_redirected, script, talk
 
 
 @pytest.mark.parametrize("where", ["outside", "inside"])
@@ -79,6 +82,46 @@ def test_server_that_runs_already(lab, tunnel, terminals):
     lab.start(*terminals.more(until(lab, f"{launcher} {script(tunnel, 'within')}")), env=terminals.env).ok()
     far.has_exactly("within")
     (lab.folder / "go").touch()
+
+
+SSHD = """
+ListenAddress 127.0.0.1:{port}
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/user.pub
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+{more}
+"""
+
+
+def sshd(lab, more=""):
+    """An sshd of the test's; the words that reach it."""
+    folder, port = lab.folder / "ssh", free_port()
+    folder.mkdir(mode=0o755)
+    for key in ("host", "user"):
+        lab.start(need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", folder / key).ok()
+    (folder / "conf").write_text(SSHD.format(port=port, folder=folder, more=more))
+    there = lab.start("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && mkdir /run/sshd && exec "$@"', "sh",
+                      need("sshd"), "-D", "-e", "-f", folder / "conf")
+    wait_listening(port, there)
+    return [need("ssh"), "-F", "none", "-p", port, "-i", folder / "user", "-o", "StrictHostKeyChecking=no", "-o",
+            f"UserKnownHostsFile={folder}/known", "-o", "LogLevel=ERROR", LOOPBACK]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sshd is root's here")
+@pytest.mark.parametrize("leaks", [False, True])
+def test_ssh(lab, tunnel, leaks):
+    """sshd starts what is to run there: the launcher belongs after ssh."""
+    if not shutil.which("sshd", path=PATH):
+        pytest.skip("no sshd here, and to install one would open the machine to others")
+    far, send = FarSide(tunnel, 1), ["-o", "SendEnv=LD_PRELOAD"] if leaks else []
+    ssh = sshd(lab, "AcceptEnv LD_PRELOAD" if leaks else "")
+    is_not_redirected(tunnel.call(ssh[0], *send, *ssh[1:], script(tunnel, "around")), far, leaks)
+    launcher = " ".join(f"'{word}'" for word in inside(tunnel))
+    assert lab.start(*ssh, f"{launcher} {script(tunnel, 'after')}").ok() == "after"
+    far.has_exactly("after")
 
 
 def test_jupyter(tunnel):
