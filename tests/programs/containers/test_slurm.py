@@ -96,9 +96,9 @@ def test_scancel(lab, job, tunnel, how, command):
         here = job("sbatch", "--wait", f"--output={lab.folder}/said", batch(lab, f"exec {quoted}"))
     wait_for("the job", pids.exists, timeout=60)
     pid, ident = pids.read_text().split()
-    assert os.path.exists(f"/proc/{pid}")
+    assert os.path.exists(f"/proc/{pid}") and {"gs-keeper", "gs-supervisor"} <= set(lab.left().values())
     job("scancel", ident).ok()
-    assert here.wait(40) != 0 or how == "sbatch"  # which says nothing of how a cancelled job ended
+    here.wait(40)  # its status may be anything, as without a launcher
     nothing_left(lab, before)
     assert not os.path.exists(f"/proc/{pid}")
 
