@@ -136,6 +136,9 @@ enum control_op {
 	CONTROL_LIMIT = 8,   /* struct control_limit: the limit of that index; answered by the same,
 				or by ENOENT in a reply */
 	CONTROL_TRIAL = 9,   /* struct control_trial, not over the control socket but as in 1 */
+	CONTROL_GUEST = 10,  /* as CONTROL_ATTACH, for a program that is not trusted like the
+				owner's launches, a container: of the tunnels it has those alone
+				that were told on this connection, and adds none itself */
 };
 
 struct control_header {

@@ -32,6 +32,7 @@
 #include "supervisor/base/fault.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/base/log.h"
+#include "supervisor/base/reach.h"
 #include "supervisor/base/share.h"
 #include "supervisor/kernel/chore.h"
 #include "supervisor/kernel/notify.h"
@@ -207,6 +208,23 @@ static void accept_of_tunnel(struct supervisor *s, uint32_t call, int *fd, uint6
 		accept_on(s, call, index, fd);
 }
 
+/* Does the socket belong to programs that other tunnels are open to? What is queued for them is not
+ * this one's. */
+static bool is_anothers(const struct supervisor *s, const struct call *call, uint64_t cookie)
+{
+	uint32_t listener = listener_find(s->state, cookie, NULL);
+	return listener != NONE && !reach_same(&s->state->listeners[listener].reach,
+					       &s->state->programs[call->program].reach);
+}
+
+static void refuse_anothers(struct supervisor *s, uint32_t index, const union address *bound)
+{
+	log_warn("accept on port %u by process %d is refused: the socket belongs to a program that "
+		 "has other tunnels",
+		 (unsigned)address_port(bound), (int)s->state->calls[index].notif.pid);
+	supervisor_refuse(s, index, EACCES);
+}
+
 void accept_call(struct supervisor *s, uint32_t index)
 {
 	struct call *call = &s->state->calls[index];
@@ -216,7 +234,10 @@ void accept_call(struct supervisor *s, uint32_t index)
 	int err = fd < 0 ? fd : socket_name(fd, &bound, NULL);
 	if (fd < 0)
 		unseen_accept(s, index, fd);
-	else if (err == 0 && tunnel_port_secured(s->state, address_port(&bound)))
+	else if (err == 0 && is_anothers(s, call, identity.cookie))
+		refuse_anothers(s, index, &bound);
+	else if (err == 0 && tunnel_port_secured(s->state, &s->state->programs[call->program].reach,
+						 address_port(&bound)))
 		accept_of_tunnel(s, index, &fd, identity.cookie, &bound);
 	else if (err < 0 && socket_is_tcp(fd))
 		notify_fail(s->state, index, ECONNABORTED); /* it may be a tunnel's */

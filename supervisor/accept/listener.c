@@ -12,6 +12,7 @@
 #include "supervisor/base/fd.h"
 #include "supervisor/base/limit.h"
 #include "supervisor/base/log.h"
+#include "supervisor/base/reach.h"
 #include "supervisor/base/share.h"
 #include "supervisor/kernel/chore.h"
 #include "supervisor/kernel/socket.h"
@@ -64,6 +65,7 @@ static uint32_t add(struct state *state, const struct call *call, int fd,
 	listener->bound = listener->address = *bound;
 	listener->family = socket_family(fd);
 	listener->program = call->program;
+	listener->reach = state->programs[call->program].reach;
 	listener->uid = uid;
 	listener->netns = socket_netns(fd);
 	atomic_signal_fence(memory_order_seq_cst);
@@ -211,12 +213,13 @@ void listener_requeue(struct supervisor *s, uint32_t index)
 }
 
 /* The kernel lets two sockets listen at one address where both say so and one user has both; then
- * it gives each connection to one of them. Only of such two does either stand for the other. */
+ * it gives each connection to one of them. Only of such two does either stand for the other, if the
+ * same tunnels are open to both. */
 bool listener_in_one_group(const struct listener *a, const struct listener *b)
 {
 	return a->learnt && b->learnt && a->reuses && b->reuses && a->uid == b->uid &&
 	       a->family == b->family && a->netns == b->netns && a->device == b->device &&
-	       address_same(&a->bound, &b->bound);
+	       address_same(&a->bound, &b->bound) && reach_same(&a->reach, &b->reach);
 }
 
 bool listener_is_steered(const struct state *state, const struct listener *listener)

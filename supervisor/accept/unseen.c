@@ -66,7 +66,7 @@ static bool descends(struct state *state, const struct program *program, int gro
 static bool is_unaccounted(void *context, uint16_t port, uint64_t cookie)
 {
 	struct supervisor *s = context;
-	if (!tunnel_port_secured(s->state, port))
+	if (!tunnel_port_secured(s->state, NULL, port))
 		return false;
 	uint32_t index = listener_find(s->state, cookie, NULL);
 	cleanup_socket int fd =

@@ -14,7 +14,7 @@
 void wake_expect(struct supervisor *s, uint32_t program, const union address *asked)
 {
 	uint16_t port = address_port(asked);
-	if (!tunnel_port_secured(s->state, port))
+	if (!tunnel_port_secured(s->state, &s->state->programs[program].reach, port))
 		return;
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
 		struct listener *listener = &s->state->listeners[i];

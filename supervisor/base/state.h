@@ -38,15 +38,16 @@ struct state {
 	int forbidden_call;   /* that the supervisor wanted to make, and died of (confine.h) */
 	int keeper_wakes;     /* eventfd: for the keeper */
 	bool initiates, listens;
-	bool numeric_names;       /* an address was mapped in place of a name */
-	bool mapped_names;        /* and one that was not */
-	uint64_t real_round;      /* when their real addresses were looked up; 0: never */
-	uint32_t real_next;       /* the next name of that round */
-	bool stopping;            /* the daemon ends once no program is left */
-	int clients[MAX_CLIENTS]; /* connections to the control socket; -1: none */
-	bool pidfd_thread;        /* the kernel opens pidfds of threads (6.9) */
-	int ticks;                /* a timer: for the keeper's watchdog … */
-	_Atomic bool ticking;     /* … and whether it runs */
+	bool numeric_names;             /* an address was mapped in place of a name */
+	bool mapped_names;              /* and one that was not */
+	uint64_t real_round;            /* when their real addresses were looked up; 0: never */
+	uint32_t real_next;             /* the next name of that round */
+	bool stopping;                  /* the daemon ends once no program is left */
+	int clients[MAX_CLIENTS];       /* connections to the control socket; -1: none */
+	struct reach told[MAX_CLIENTS]; /* the tunnels that were told on each */
+	bool pidfd_thread;              /* the kernel opens pidfds of threads (6.9) */
+	int ticks;                      /* a timer: for the keeper's watchdog … */
+	_Atomic bool ticking;           /* … and whether it runs */
 	struct work work;
 	struct work_item blamed; /* what the supervisor before this one never came back from … */
 	pid_t blamed_pid;        /* … which it was; 0: none */

@@ -127,6 +127,7 @@ struct listener {
 	union address address; /* the same, or where a socket bound to a device can be called */
 	int family;            /* of the socket: an IPv6 one may take IPv4 connections too */
 	uint32_t program, uid, share; /* the launch, and the socket's owner */
+	struct reach reach;           /* the launch's, whoever has its number later */
 	uint64_t netns;               /* SO_NETNS_COOKIE */
 	int device;                   /* SO_BINDTOIFINDEX */
 	bool reuses;                  /* SO_REUSEPORT */

@@ -83,6 +83,11 @@ struct tunnel {
 	uint8_t key_id[UUID_BYTES];
 };
 
+/* Tunnels by their index: reach.h. */
+struct reach {
+	uint64_t bits[MAX_TUNNELS / 64];
+};
+
 /* --- names --- */
 
 struct name {
@@ -194,6 +199,8 @@ struct program {
 	uint64_t slow_at;      /* … the last time … */
 	uint32_t slow_times;   /* … and how often lately */
 	pid_t command;         /* its first process; 0: not known */
+	struct reach reach;    /* the tunnels that it may use */
+	bool guest;            /* a container, say: it adds no tunnels */
 	bool allow_direct;     /* to the real addresses of mapped names */
 	bool only_listens;     /* its connects are seen for that alone */
 	uint8_t connects;      /* enum connects */

@@ -295,10 +295,13 @@ static void connect_unspec(struct supervisor *s, uint32_t index)
 static void refuse_forgotten(struct supervisor *s, uint32_t index, const union address *asked)
 {
 	char text[ADDRESS_TEXT];
+	const struct call *call = &s->state->calls[index];
 	address_format(asked, text);
-	log_warn("a connection of process %d to %s is refused: the previous supervisor may have "
-		 "assigned that address to a tunnel; start the command again",
-		 (int)s->state->calls[index].notif.pid, text);
+	log_warn("a connection of process %d to %s is refused: %s", (int)call->notif.pid, text,
+		 s->state->programs[call->program].guest
+			 ? "that is a tunnel's address, but not of one that this container has"
+			 : "the previous supervisor may have assigned that address to a tunnel; "
+			   "start the command again");
 	notify_fail(s->state, index, ECONNREFUSED);
 }
 
@@ -329,7 +332,7 @@ static void connect_others(struct supervisor *s, uint32_t index, const union add
 	wake_expect(s, call->program, asked);
 	if (s->state->mapped_names)
 		real_refresh(s->state);
-	uint32_t name = real_find(s->state, asked);
+	uint32_t name = real_find(s->state, &s->state->programs[call->program].reach, asked);
 	if (name == NONE || s->state->programs[call->program].allow_direct)
 		notify_pass(s->state, index);
 	else
@@ -359,7 +362,8 @@ void connect_call(struct supervisor *s, uint32_t index)
 	} else if (address_from(&asked, &raw, (size_t)len) < 0) {
 		notify_pass(s->state, index);
 	} else {
-		struct route route = route_of(s->state, &asked);
+		struct route route =
+			route_of(s->state, &s->state->programs[call->program].reach, &asked);
 		if (route.kind != ROUTE_NONE)
 			connect_matched(s, index, &route, &asked, raw.ss_family);
 		else if (route_is_given(s->state, call, &asked))

@@ -59,7 +59,9 @@ bool inherit_so_error(struct supervisor *s, uint32_t call)
 	if (fd < 0 || !socket_is_tcp(fd) || conn_find(s->state, socket_cookie(fd)) != NONE ||
 	    socket_tcp_state(fd) != TCP_ESTABLISHED || socket_peer(fd, &peer) < 0)
 		return false;
-	uint32_t tunnel = tunnel_by_contact(s->state, &peer);
+	const struct call *seen = &s->state->calls[call];
+	uint32_t tunnel =
+		tunnel_by_contact(s->state, &s->state->programs[seen->program].reach, &peer);
 	if (tunnel == NONE || !s->state->tunnels[tunnel].secured || lan_past(fd) >= LAN_WHOLE ||
 	    !notify_valid(s->state, &s->state->calls[call]))
 		return false;

@@ -32,7 +32,7 @@ static void refuse(struct supervisor *s, uint32_t index, const union address *to
 		return;
 	}
 	address_format(to, text);
-	uint32_t name = names_by_address(s->state, to);
+	uint32_t name = names_by_address(s->state, NULL, to);
 	log_warn("a datagram of process %d to %s is refused: tunnels carry TCP only",
 		 (int)call->notif.pid, name == NONE ? text : s->state->names[name].host);
 	notify_fail(s->state, index, fd == -EBADF || fd == -ENOTSOCK ? -fd : ECONNREFUSED);

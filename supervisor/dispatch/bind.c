@@ -12,6 +12,7 @@
 #include "supervisor/base/fault.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/base/log.h"
+#include "supervisor/base/reach.h"
 #include "supervisor/dispatch/dispatch.h"
 #include "supervisor/kernel/chore.h"
 #include "supervisor/kernel/notify.h"
@@ -26,6 +27,11 @@
 /* Cookies of sockets that were bound to any port. */
 static uint64_t autobound[AUTOBOUND];
 static unsigned autobound_next;
+
+static const struct reach *reach_of(const struct supervisor *s, const struct call *call)
+{
+	return &s->state->programs[call->program].reach;
+}
 
 /* One line a port: a program has as many addresses as it likes. */
 static void warn_unreachable(const struct tunnel *tunnel, const union address *bound, uint16_t port)
@@ -42,7 +48,8 @@ static void warn_unreachable(const struct tunnel *tunnel, const union address *b
 
 /* The access point connects to the listener contact: warn if it cannot reach the bound address that
  * way. */
-static void check_reachable(const struct state *state, const union address *bound)
+static void check_reachable(const struct state *state, const struct reach *reach,
+			    const union address *bound)
 {
 	uint16_t port = address_port(bound);
 	if (address_is_any(bound))
@@ -51,7 +58,8 @@ static void check_reachable(const struct state *state, const union address *boun
 		const struct tunnel *tunnel = &state->tunnels[i];
 		struct contact contact = {.port = port};
 		union address wanted;
-		if (!tunnel_has_port(tunnel, port) || !tunnel->listener_host[0])
+		if (!tunnel_has_port(tunnel, port) || !tunnel->listener_host[0] ||
+		    !reach_has(reach, i))
 			continue;
 		__builtin_memcpy(contact.host, tunnel->listener_host, sizeof(contact.host));
 		if (address_from_contact(&wanted, &contact) < 0 || address_same(&wanted, bound))
@@ -78,7 +86,7 @@ static void bind_to(struct supervisor *s, struct call *call, const union address
 	uint16_t port = address_port(to);
 	if (port == 0)
 		note_autobound(s, call);
-	if (port == 0 || !tunnel_any_port(s->state, port))
+	if (port == 0 || !tunnel_any_port(s->state, reach_of(s, call), port))
 		return;
 	/* a duplicate that a call left behind would keep the port in use */
 	supervisor_sweep(s);
@@ -116,18 +124,19 @@ static bool is_autobound(uint64_t cookie)
 	return false;
 }
 
-static const struct tunnel *first_that_listens(const struct state *state)
+static const struct tunnel *first_that_listens(const struct state *state, const struct reach *reach)
 {
 	for (uint32_t i = 0; i < state->tunnel_count; i++)
-		if (state->tunnels[i].ports[0])
+		if (state->tunnels[i].ports[0] && reach_has(reach, i))
 			return &state->tunnels[i];
 	return NULL;
 }
 
 /* One that the access point could not reach is for the program's own. */
-static bool is_for_others(const struct state *state, const union address *bound)
+static bool is_for_others(const struct state *state, const struct reach *reach,
+			  const union address *bound)
 {
-	const struct tunnel *tunnel = first_that_listens(state);
+	const struct tunnel *tunnel = first_that_listens(state, reach);
 	struct contact contact = {.port = 1};
 	union address wanted;
 	if (!tunnel || !address_is_loopback(bound))
@@ -141,7 +150,7 @@ static void listen_elsewhere(struct supervisor *s, const struct call *call, int 
 {
 	struct program *program = &s->state->programs[call->program];
 	if (program->listened || program->other_port || is_autobound(socket_cookie(fd)) ||
-	    !is_for_others(s->state, bound))
+	    !is_for_others(s->state, &program->reach, bound))
 		return;
 	program->other_at = loop_now();
 	program->other_port = address_port(bound);
@@ -153,8 +162,8 @@ static void listen_at_tunnel(struct supervisor *s, const struct call *call, int 
 			     const union address *bound)
 {
 	s->state->programs[call->program].listened = true;
-	check_reachable(s->state, bound);
-	if (!tunnel_port_secured(s->state, address_port(bound)))
+	check_reachable(s->state, reach_of(s, call), bound);
+	if (!tunnel_port_secured(s->state, reach_of(s, call), address_port(bound)))
 		return;
 	unseen_mark(s, call);
 	if (supervisor_is_elsewhere(s, call, fd))
@@ -175,7 +184,7 @@ void listen_call(struct supervisor *s, uint32_t index)
 	cleanup_socket int fd = target_descriptor(s->state, call, (int)call->args[0]);
 	if (fd >= 0 && socket_is_tcp(fd) && socket_name(fd, &bound, NULL) == 0 &&
 	    address_port(&bound) && notify_valid(s->state, call)) {
-		if (tunnel_any_port(s->state, address_port(&bound)))
+		if (tunnel_any_port(s->state, reach_of(s, call), address_port(&bound)))
 			listen_at_tunnel(s, call, fd, &bound);
 		else
 			listen_elsewhere(s, call, fd, &bound);
@@ -194,9 +203,10 @@ void steer_call(struct supervisor *s, uint32_t index)
 
 /* --- later --- */
 
-static void tell_elsewhere(const struct state *state, uint16_t port)
+static void tell_elsewhere(const struct state *state, const struct program *program)
 {
-	const struct tunnel *tunnel = first_that_listens(state);
+	const struct tunnel *tunnel = first_that_listens(state, &program->reach);
+	uint16_t port = program->other_port;
 	log_warn("the program listens on port %u, but the port of tunnel %s is %u; have the "
 		 "program listen on that, or change the tunnel's port with `globus-streams "
 		 "environment initialize --force --listener-contact-string HOST:%u`",
@@ -214,7 +224,7 @@ bool bind_sweep(struct supervisor *s)
 		if (loop_now() - program->other_at < LISTENS_SOON)
 			continue;
 		program->other_at = 0; /* once */
-		tell_elsewhere(s->state, program->other_port);
+		tell_elsewhere(s->state, program);
 	}
 	return more;
 }

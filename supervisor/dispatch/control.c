@@ -13,6 +13,7 @@
 #include "supervisor/base/fd.h"
 #include "supervisor/base/limit.h"
 #include "supervisor/base/log.h"
+#include "supervisor/base/reach.h"
 #include "supervisor/dispatch/dispatch.h"
 #include "supervisor/kernel/hand.h"
 #include "supervisor/kernel/notify.h"
@@ -51,6 +52,8 @@ void control_accept(struct supervisor *s)
 	for (uint32_t i = 0; !full && i < MAX_CLIENTS; i++) {
 		if (s->state->clients[i] >= 0)
 			continue;
+		s->state->told[i] = (struct reach){0};
+		atomic_signal_fence(memory_order_seq_cst);
 		s->state->clients[i] = fd;
 		steal_fd(&fd);
 		watch(s, i);
@@ -92,8 +95,12 @@ static void reply(struct supervisor *s, uint32_t client, uint16_t serial, int er
 
 static int take_tunnel(struct supervisor *s, uint32_t client, struct question_in *question)
 {
-	(void)client;
-	return -tunnel_take(s->state, &question->message.tunnel, true);
+	struct control_tunnel *message = &question->message.tunnel;
+	int err = tunnel_take(s->state, message, true);
+	if (err == 0)
+		reach_add(&s->state->told[client],
+			  tunnel_find(s->state, message->id, message->base));
+	return -err;
 }
 
 /* May we look into it? Its keeper may, whatever Yama says; but we are no ancestor of it. */
@@ -117,6 +124,21 @@ static bool has_program(const struct state *state, uint32_t client)
 	return false;
 }
 
+static void fill_in(const struct state *state, struct program *program, uint32_t client,
+		    const struct control_attach *message)
+{
+	program->client = client;
+	program->command = message->pid;
+	program->guest = message->header.op == CONTROL_GUEST;
+	program->reach = program->guest ? state->told[client] : reach_all();
+	program->inherited = message->flags & ATTACH_AGAIN ? loop_now() : 0;
+	program->allow_direct = (message->flags & ATTACH_DIRECT) != 0;
+	program->only_listens = (message->flags & ATTACH_LISTENS) != 0;
+	program->connects = message->flags & ATTACH_ASYNC  ? CONNECTS_ASYNC
+			    : message->flags & ATTACH_HOLD ? CONNECTS_HOLD
+							   : CONNECTS_BY_EVIDENCE;
+}
+
 static int take_program(struct supervisor *s, uint32_t client, struct question_in *question)
 {
 	struct state *state = s->state;
@@ -131,15 +153,7 @@ static int take_program(struct supervisor *s, uint32_t client, struct question_i
 	if (index == NONE)
 		return err < 0 ? -err : ENOSPC;
 	fault_point("control.half-taken");
-	state->programs[index].client = client;
-	state->programs[index].command = pid;
-	uint32_t flags = question->message.attach.flags;
-	state->programs[index].inherited = flags & ATTACH_AGAIN ? loop_now() : 0;
-	state->programs[index].allow_direct = (flags & ATTACH_DIRECT) != 0;
-	state->programs[index].only_listens = (flags & ATTACH_LISTENS) != 0;
-	state->programs[index].connects = flags & ATTACH_ASYNC  ? CONNECTS_ASYNC
-					  : flags & ATTACH_HOLD ? CONNECTS_HOLD
-								: CONNECTS_BY_EVIDENCE;
+	fill_in(state, &state->programs[index], client, &question->message.attach);
 	atomic_signal_fence(memory_order_seq_cst);
 	state->programs[index].notify_fd = steal_fd(&question->fd);
 	supervisor_watch_program(s, index);
@@ -268,6 +282,7 @@ static const struct {
 	[CONTROL_LISTED] = {sizeof(struct control_listed), tell_tunnel},
 	[CONTROL_UPGRADE] = {sizeof(struct control_header), take_upgrade},
 	[CONTROL_LIMIT] = {sizeof(struct control_limit), tell_limit},
+	[CONTROL_GUEST] = {sizeof(struct control_attach), take_program},
 };
 
 /* A message of this version, known, and of the size that it says and that it must have. */

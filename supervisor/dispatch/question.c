@@ -32,7 +32,7 @@ void question_answer(struct supervisor *s, uint32_t index)
 		notify_fail(s->state, index, EBADF);
 		return;
 	}
-	names_answer(s->state, &question);
+	names_answer(s->state, &s->state->programs[call->program].reach, &question);
 	if (question.answer == QUESTION_OURS)
 		blind_tell(s, call);
 	fault_point("question.answered");
@@ -56,13 +56,14 @@ static int read_long(struct state *state, const struct call *call, void *data, s
 	return err;
 }
 
-/* A program that has taken on another user's id, or is in a container, is not to say where the
- * others' names lead, nor in which folder globus-streams looks for us; nor is any to say it of a
- * tunnel that is there. */
+/* A guest, or a program that has taken on another user's id, or is in a container, is not to say
+ * where the others' names lead, nor in which folder globus-streams looks for us; nor is any to say
+ * it of a tunnel that is there. */
 static int take_tunnel(struct supervisor *s, const struct call *call,
 		       struct control_tunnel *message)
 {
-	int err = target_owner(s->state, (int)call->notif.pid);
+	bool guest = s->state->programs[call->program].guest;
+	int err = guest ? -EPERM : target_owner(s->state, (int)call->notif.pid);
 	if (err == 0 && !notify_valid(s->state, call))
 		err = -ESRCH;
 	if (err == 0)

@@ -91,3 +91,9 @@ int attach_program(int channel, int notify_fd, pid_t command, uint32_t flags)
 	struct control_attach message = {.pid = command, .flags = flags};
 	return ask(channel, CONTROL_ATTACH, &message.header, sizeof(message), notify_fd);
 }
+
+int attach_guest(int channel, int notify_fd, pid_t command, uint32_t flags)
+{
+	struct control_attach message = {.pid = command, .flags = flags};
+	return ask(channel, CONTROL_GUEST, &message.header, sizeof(message), notify_fd);
+}

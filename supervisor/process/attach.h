@@ -24,4 +24,8 @@ int attach_tunnels(int channel, const struct state *state);
  * -EPERM: it may not look into the command (Yama). */
 int attach_program(int channel, int notify_fd, pid_t command, uint32_t flags);
 
+/* The same for a program that is to have the tunnels told over this channel, and no others. An
+ * older supervisor, which would not know the difference, answers -EPROTO. */
+int attach_guest(int channel, int notify_fd, pid_t command, uint32_t flags);
+
 #endif

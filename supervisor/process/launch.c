@@ -20,6 +20,7 @@
 #include "supervisor/base/fd.h"
 #include "supervisor/base/log.h"
 #include "supervisor/base/loop.h"
+#include "supervisor/base/reach.h"
 #include "supervisor/kernel/needs.h"
 #include "supervisor/kernel/pass.h"
 #include "supervisor/process/attach.h"
@@ -133,6 +134,7 @@ static void serve_ourselves(struct running *running, bool inherited)
 {
 	struct state *state = running->keeper.state;
 	uint32_t program = program_take(state);
+	state->programs[program].reach = reach_all();
 	state->programs[program].notify_fd = running->keeping->notify_fd;
 	state->programs[program].command = running->keeping->command;
 	state->programs[program].allow_direct = running->keeping->allow_direct;

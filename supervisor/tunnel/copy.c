@@ -112,11 +112,21 @@ static int make_file(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Those of our names that its program may have. */
+static int write_names(const struct state *state, const struct copy *copy, int fd)
+{
+	uint32_t program = *(volatile const uint32_t *)&copy->program;
+	if (program >= MAX_PROGRAMS)
+		return -EINVAL;
+	return names_write_hosts(state, &state->programs[program].reach, fd);
+}
+
 /* Our names first: the first line that has a name counts. */
-static int map_file(const struct state *state, int fd, struct copy_area *area)
+static int map_file(const struct state *state, const struct copy *copy, int fd,
+		    struct copy_area *area)
 {
 	area->most = room();
-	int err = area->most ? names_write_hosts(state, fd) : -EFBIG;
+	int err = area->most ? write_names(state, copy, fd) : -EFBIG;
 	off_t len = err < 0 ? err : lseek(fd, 0, SEEK_CUR);
 	if (err < 0 || len < 0 || (size_t)len > area->most)
 		return err < 0 ? err : -EFBIG;
@@ -200,7 +210,7 @@ static int start_child(struct state *state, struct copy *copy)
 {
 	struct copy_area area;
 	cleanup_fd int fd = make_file();
-	int err = fd < 0 ? fd : map_file(state, fd, &area);
+	int err = fd < 0 ? fd : map_file(state, copy, fd, &area);
 	if (err < 0)
 		return err;
 	pid_t child = fork_child(state, copy, &area);

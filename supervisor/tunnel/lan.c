@@ -68,8 +68,9 @@ static void give_key(const struct state *state, struct conn *conn)
 {
 	if (conn->tunnel == NONE) {
 		const struct listener *listener = &state->listeners[conn->listener];
-		conn->tunnel = tunnel_by_key(state, address_port(&listener->address),
-					     lan_auth_key_id(&conn->la));
+		conn->tunnel =
+			tunnel_by_key(state, &listener->reach, address_port(&listener->address),
+				      lan_auth_key_id(&conn->la));
 	}
 	if (conn->tunnel == NONE)
 		lan_auth_key(&conn->la, NULL, 0);

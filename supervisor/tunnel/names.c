@@ -8,6 +8,7 @@
 
 #include "supervisor/base/address.h"
 #include "supervisor/base/limit.h"
+#include "supervisor/base/reach.h"
 
 static const uint8_t range6[8] = {0xfd, 0x47, 0x53, 0x47, 0x4c, 0x53, 0, 0};
 #define RANGE4 0xc6120000u /* 198.18.0.0 */
@@ -79,7 +80,7 @@ int names_add(struct state *state, const char *host, uint16_t port, uint32_t tun
 			return err;
 	}
 	struct name *name = &state->names[index];
-	uint32_t route = names_route(name, port);
+	uint32_t route = names_route(name, NULL, port);
 	if (route != NONE)
 		return route == tunnel ? 0 : -EDOM;
 	if (name->routes == MAX_ROUTES)
@@ -89,12 +90,21 @@ int names_add(struct state *state, const char *host, uint16_t port, uint32_t tun
 	return 0;
 }
 
-uint32_t names_route(const struct name *name, uint16_t port)
+uint32_t names_route(const struct name *name, const struct reach *reach, uint16_t port)
 {
 	for (uint32_t i = 0; i < name->routes; i++)
-		if (name->port[i] == port)
+		if (name->port[i] == port && reach_has(reach, name->tunnel[i]))
 			return name->tunnel[i];
 	return NONE;
+}
+
+/* Does any port of it lead where the program may go? By the keeper, too: see below. */
+static bool is_within(const struct name *name, const struct reach *reach)
+{
+	for (uint32_t i = 0; i < name->routes && i < MAX_ROUTES; i++)
+		if (reach_has(reach, name->tunnel[i]))
+			return true;
+	return false;
 }
 
 /* The number of a virtual address; VIRTUAL_ADDRESSES or more: it is none. */
@@ -116,15 +126,18 @@ bool names_is_virtual(const union address *address)
 	return number_at(address) < VIRTUAL_ADDRESSES;
 }
 
-uint32_t names_by_address(const struct state *state, const union address *address)
+uint32_t names_by_address(const struct state *state, const struct reach *reach,
+			  const union address *address)
 {
 	uint32_t number = number_at(address);
 	if (number >= VIRTUAL_ADDRESSES || state->name_at[number] == 0)
 		return NONE;
-	return state->name_at[number] - 1u;
+	uint32_t name = state->name_at[number] - 1u;
+	return is_within(&state->names[name], reach) ? name : NONE;
 }
 
-uint32_t names_by_number(const struct state *state, const union address *address, uint32_t *name)
+uint32_t names_by_number(const struct state *state, const struct reach *reach,
+			 const union address *address, uint32_t *name)
 {
 	char host[INET6_ADDRSTRLEN];
 	bool v4 = address->sa.sa_family == AF_INET;
@@ -134,8 +147,9 @@ uint32_t names_by_number(const struct state *state, const union address *address
 		       sizeof(host)))
 		return NONE;
 	uint32_t found = names_find(state, host);
-	uint32_t tunnel =
-		found == NONE ? NONE : names_route(&state->names[found], address_port(address));
+	uint32_t tunnel = found == NONE
+				  ? NONE
+				  : names_route(&state->names[found], reach, address_port(address));
 	if (tunnel != NONE)
 		*name = found;
 	return tunnel;
@@ -163,15 +177,16 @@ union address names_address(const struct state *state, uint32_t index)
 	return virtual_address(name->number, family);
 }
 
-static void answer_resolve(const struct state *state, struct question *question)
+static void answer_resolve(const struct state *state, const struct reach *reach,
+			   struct question *question)
 {
 	uint32_t index = names_find(state, question->name);
 	question->answer = QUESTION_NOT_OURS;
-	if (index == NONE)
+	if (index == NONE || !is_within(&state->names[index], reach))
 		return;
 	const struct name *name = &state->names[index];
 	/* another port of a mapped name goes where that name really leads */
-	if (question->port && !name->is_globus && names_route(name, question->port) == NONE)
+	if (question->port && !name->is_globus && names_route(name, reach, question->port) == NONE)
 		return;
 	union address address = names_address(state, index);
 	bool v4 = address.sa.sa_family == AF_INET;
@@ -188,7 +203,8 @@ static void answer_resolve(const struct state *state, struct question *question)
 		memcpy(question->address, &address.in6.sin6_addr, 16);
 }
 
-static void answer_reverse(const struct state *state, struct question *question)
+static void answer_reverse(const struct state *state, const struct reach *reach,
+			   struct question *question)
 {
 	union address address = {0};
 	if (question->family == 4) {
@@ -198,28 +214,30 @@ static void answer_reverse(const struct state *state, struct question *question)
 		address.sa.sa_family = AF_INET6;
 		memcpy(&address.in6.sin6_addr, question->address, 16);
 	}
-	uint32_t name = names_by_address(state, &address);
+	uint32_t name = names_by_address(state, reach, &address);
 	question->answer = name == NONE ? QUESTION_NOT_OURS : QUESTION_OURS;
 	if (name != NONE)
 		snprintf(question->name, sizeof(question->name), "%s", state->names[name].host);
 }
 
-void names_answer(const struct state *state, struct question *question)
+void names_answer(const struct state *state, const struct reach *reach, struct question *question)
 {
 	question->name[sizeof(question->name) - 1] = '\0';
 	question->answer = QUESTION_NOT_OURS;
 	if (question->op == QUESTION_RESOLVE)
-		answer_resolve(state, question);
+		answer_resolve(state, reach, question);
 	else if (question->op == QUESTION_REVERSE)
-		answer_reverse(state, question);
+		answer_reverse(state, reach, question);
 }
 
 /* By the keeper, which believes nothing that stands there: no count, no index, no end of a text. */
-int names_write_hosts(const struct state *state, int fd)
+int names_write_hosts(const struct state *state, const struct reach *reach, int fd)
 {
 	for (uint32_t i = 0; i < state->name_count && i < MAX_NAMES; i++) {
 		char text[INET6_ADDRSTRLEN];
 		union address address = names_address(state, i);
+		if (!is_within(&state->names[i], reach))
+			continue;
 		inet_ntop(address.sa.sa_family,
 			  address.sa.sa_family == AF_INET ? (void *)&address.in.sin_addr
 							  : (void *)&address.in6.sin6_addr,

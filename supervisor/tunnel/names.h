@@ -16,8 +16,12 @@ int names_add(struct state *state, const char *host, uint16_t port, uint32_t tun
 /* The name, or NONE. host in any case, with or without the closing dot. */
 uint32_t names_find(const struct state *state, const char *host);
 
+/* In what follows, reach: of the program that asks. What leads only into tunnels that it may not
+ * use is not there for it. */
+
 /* The name that has this virtual address, or NONE. */
-uint32_t names_by_address(const struct state *state, const union address *address);
+uint32_t names_by_address(const struct state *state, const struct reach *reach,
+			  const union address *address);
 
 /* Is the "name" an address that was mapped in place of one? */
 bool names_is_number(const struct name *name);
@@ -26,23 +30,24 @@ bool names_is_number(const struct name *name);
 bool names_is_virtual(const union address *address);
 
 /* The tunnel that port of a name leads to, or NONE. */
-uint32_t names_route(const struct name *name, uint16_t port);
+uint32_t names_route(const struct name *name, const struct reach *reach, uint16_t port);
 
 /* The tunnel onto which this very address and port were mapped in place of a name, and the "name";
  * NONE. */
-uint32_t names_by_number(const struct state *state, const union address *address, uint32_t *name);
+uint32_t names_by_number(const struct state *state, const struct reach *reach,
+			 const union address *address, uint32_t *name);
 
 /* The address that is told for a name. */
 union address names_address(const struct state *state, uint32_t name);
 
 /* Answer the shim's question, in place. */
-void names_answer(const struct state *state, struct question *question);
+void names_answer(const struct state *state, const struct reach *reach, struct question *question);
 
 /* At the end of each line of ours in a copy of a hosts file, so that it is known as ours where a
  * program writes it elsewhere. */
 #define NAMES_MARK " # globus-streams-run"
 
 /* Write the lines of a hosts file for all names to fd: 0 or -errno. */
-int names_write_hosts(const struct state *state, int fd);
+int names_write_hosts(const struct state *state, const struct reach *reach, int fd);
 
 #endif

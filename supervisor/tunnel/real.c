@@ -104,7 +104,8 @@ void real_recover(struct state *state)
 	real_refresh(state);
 }
 
-uint32_t real_find(const struct state *state, const union address *address)
+uint32_t real_find(const struct state *state, const struct reach *reach,
+		   const union address *address)
 {
 	uint8_t bytes[16];
 	uint16_t port = address_port(address);
@@ -118,7 +119,7 @@ uint32_t real_find(const struct state *state, const union address *address)
 		const struct name *name = &state->names[i];
 		for (uint32_t a = 0; a < name->real_count; a++)
 			if (memcmp(name->all_real[a], bytes, sizeof(bytes)) == 0 &&
-			    names_route(name, port) != NONE)
+			    names_route(name, reach, port) != NONE)
 				return i;
 	}
 	return NONE;

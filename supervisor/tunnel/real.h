@@ -28,6 +28,7 @@ void real_add(struct name *name, const union address *address, bool first);
 
 /* The mapped name that leads to this very address, with a port of it that leads to a tunnel; NONE.
  */
-uint32_t real_find(const struct state *state, const union address *address);
+uint32_t real_find(const struct state *state, const struct reach *reach,
+		   const union address *address);
 
 #endif

@@ -19,12 +19,15 @@ struct route {
 	uint32_t tunnel, name; /* NONE where there is none */
 };
 
-/* asked: canonical. Virtual addresses lead by their name and port; an access point's own address
- * and port lead into its tunnel, since nothing but an authenticated connection is of use there. */
-struct route route_of(const struct state *state, const union address *asked);
+/* asked: canonical, by a program that may use the tunnels of reach: others are not there for it.
+ * Virtual addresses lead by their name and port; an access point's own address and port lead into
+ * its tunnel, since nothing but an authenticated connection is of use there. */
+struct route route_of(const struct state *state, const struct reach *reach,
+		      const union address *asked);
 
 /* Is that a virtual address that was given out to this call's programs, or may have been by a
- * supervisor that has ended? */
+ * supervisor that has ended? Of guests all are, so that what one means for a tunnel that it has not
+ * got does not leave in clear. */
 bool route_is_given(const struct state *state, const struct call *call, const union address *asked);
 
 /* What the user calls the place that conn goes to: a name and port, or an address. */

@@ -6,6 +6,7 @@
 
 #include "supervisor/base/address.h"
 #include "supervisor/base/limit.h"
+#include "supervisor/base/reach.h"
 #include "supervisor/tunnel/names.h"
 
 /* --- what a conf asks for, checked before anything is changed --- */
@@ -37,7 +38,7 @@ static struct lack lack_of(const struct state *state, const struct contact *want
 	struct lack lack = {.name = name == NONE, .route = true};
 	if (name != NONE) {
 		lack.routes = state->names[name].routes;
-		lack.route = names_route(&state->names[name], wanted[at].port) == NONE;
+		lack.route = names_route(&state->names[name], NULL, wanted[at].port) == NONE;
 	}
 	for (size_t i = 0; i < at; i++) {
 		if (strcmp(wanted[i].host, wanted[at].host) != 0)
@@ -54,7 +55,7 @@ static struct lack lack_of(const struct state *state, const struct contact *want
 static bool is_anothers(const struct state *state, uint32_t index, const struct contact *place)
 {
 	uint32_t name = names_find(state, place->host);
-	uint32_t route = name == NONE ? NONE : names_route(&state->names[name], place->port);
+	uint32_t route = name == NONE ? NONE : names_route(&state->names[name], NULL, place->port);
 	return route != NONE && route != index;
 }
 
@@ -280,27 +281,29 @@ bool tunnel_has_port(const struct tunnel *tunnel, uint16_t port)
 	return false;
 }
 
-bool tunnel_any_port(const struct state *state, uint16_t port)
+bool tunnel_any_port(const struct state *state, const struct reach *reach, uint16_t port)
 {
 	for (uint32_t i = 0; i < state->tunnel_count; i++)
-		if (tunnel_has_port(&state->tunnels[i], port))
+		if (tunnel_has_port(&state->tunnels[i], port) && reach_has(reach, i))
 			return true;
 	return false;
 }
 
-bool tunnel_port_secured(const struct state *state, uint16_t port)
+bool tunnel_port_secured(const struct state *state, const struct reach *reach, uint16_t port)
 {
 	for (uint32_t i = 0; i < state->tunnel_count; i++)
-		if (state->tunnels[i].secured && tunnel_has_port(&state->tunnels[i], port))
+		if (state->tunnels[i].secured && tunnel_has_port(&state->tunnels[i], port) &&
+		    reach_has(reach, i))
 			return true;
 	return false;
 }
 
-uint32_t tunnel_by_key(const struct state *state, uint16_t port, const uint8_t key_id[UUID_BYTES])
+uint32_t tunnel_by_key(const struct state *state, const struct reach *reach, uint16_t port,
+		       const uint8_t key_id[UUID_BYTES])
 {
 	for (uint32_t i = 0; i < state->tunnel_count; i++) {
 		const struct tunnel *tunnel = &state->tunnels[i];
-		if (tunnel->secured && tunnel_has_port(tunnel, port) &&
+		if (tunnel->secured && tunnel_has_port(tunnel, port) && reach_has(reach, i) &&
 		    memcmp(tunnel->key_id, key_id, UUID_BYTES) == 0)
 			return i;
 	}
@@ -317,11 +320,12 @@ static uint64_t contact_key(const union address *address)
 	return key | 1;
 }
 
-uint32_t tunnel_by_contact(const struct state *state, const union address *address)
+uint32_t tunnel_by_contact(const struct state *state, const struct reach *reach,
+			   const union address *address)
 {
 	uint64_t key = contact_key(address);
 	for (uint32_t i = 0; i < state->tunnel_count; i++)
-		if (state->contact_keys[i] == key &&
+		if (state->contact_keys[i] == key && reach_has(reach, i) &&
 		    address_same(&state->tunnels[i].contact, address))
 			return i;
 	return NONE;

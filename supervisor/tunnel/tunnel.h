@@ -26,17 +26,21 @@ uint32_t tunnel_find(const struct state *state, const char *id, const char *base
 int tunnel_listen(struct state *state, uint32_t tunnel, uint16_t port);
 bool tunnel_has_port(const struct tunnel *tunnel, uint16_t port);
 
+/* In what follows, reach: of the program that asks. */
+
 /* May a program's listening port be a tunnel's? */
-bool tunnel_any_port(const struct state *state, uint16_t port);
+bool tunnel_any_port(const struct state *state, const struct reach *reach, uint16_t port);
 
 /* Must connections to that port authenticate? */
-bool tunnel_port_secured(const struct state *state, uint16_t port);
+bool tunnel_port_secured(const struct state *state, const struct reach *reach, uint16_t port);
 
 /* The tunnel that listens on port and whose secret has that id; NONE. */
-uint32_t tunnel_by_key(const struct state *state, uint16_t port, const uint8_t key_id[UUID_BYTES]);
+uint32_t tunnel_by_key(const struct state *state, const struct reach *reach, uint16_t port,
+		       const uint8_t key_id[UUID_BYTES]);
 
 /* The tunnel whose access point is at address, or NONE. */
-uint32_t tunnel_by_contact(const struct state *state, const union address *address);
+uint32_t tunnel_by_contact(const struct state *state, const struct reach *reach,
+			   const union address *address);
 
 /* Set the access point's contact (family 0: none). */
 void tunnel_set_contact(struct state *state, uint32_t tunnel, const union address *contact);

@@ -29,13 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!state)
 		prepare();
 	memcpy(&question, data, size < sizeof(question) ? size : sizeof(question));
-	names_answer(state, &question);
+	names_answer(state, NULL, &question);
 	assert(question.answer <= QUESTION_NO_FAMILY && question.answer != QUESTION_UNANSWERED);
 	assert(memchr(question.name, 0, sizeof(question.name)));
 	if (question.answer == QUESTION_OURS && question.op == QUESTION_RESOLVE) {
 		assert(question.family == 4 || question.family == 6);
 		question.op = QUESTION_REVERSE;
-		names_answer(state, &question);
+		names_answer(state, NULL, &question);
 		assert(question.answer == QUESTION_OURS);
 	}
 	return 0;

@@ -172,9 +172,9 @@ START_TEST(mapped_number_and_a_contact)
 	ck_assert_int_eq(add(2, "127.0.0.1:7", NULL), 0);
 	ck_assert_int_eq(contact_parse("127.0.0.1:7", &contact), 0);
 	ck_assert_int_eq(address_from_contact(&address, &contact), 0);
-	ck_assert_uint_eq(route_of(state, &address).tunnel, 1);
+	ck_assert_uint_eq(route_of(state, NULL, &address).tunnel, 1);
 	address_set_port(&address, 8);
-	ck_assert_uint_eq(route_of(state, &address).tunnel, 0);
+	ck_assert_uint_eq(route_of(state, NULL, &address).tunnel, 0);
 }
 END_TEST
 

@@ -58,7 +58,7 @@ def status(path):
 
 # What each question measures, protocol/control.h.
 SIZES = {"tunnel": (2, TUNNEL), "attach": (3, 16), "status": (4, 8), "stop": (5, 8), "listed": (6, LISTED),
-         "upgrade": (7, 8), "limit": (8, 64)}
+         "upgrade": (7, 8), "limit": (8, 64), "guest": (10, 16)}
 EPROTO, EBADF, EINVAL, ENOENT = 71, 9, 22, 2
 
 
