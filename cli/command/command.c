@@ -58,7 +58,7 @@ struct ways {
 
 static void print_children(const struct command *group)
 {
-	printf("\nCommands:\n");
+	printf("Commands:\n");
 	for (const struct command *const *child = group->children; *child; child++)
 		printf("  %-16s %s\n", (*child)->name, (*child)->summary);
 }
@@ -90,8 +90,11 @@ static int print_help(const struct place *place)
 		putchar('\n');
 		options_wrap(command->about, 0, stdout);
 	}
-	if (command->children)
+	if (command->children) {
+		if (command != place->root) /* whose lines fill a screen */
+			putchar('\n');
 		print_children(command);
+	}
 	if (command->options || command == place->root)
 		printf("\nOptions:\n");
 	if (command->options)

@@ -63,6 +63,12 @@ extern const struct command tunnel_events_command;
 /* jupyter … */
 extern const struct command jupyter_install_command;
 
+/* oci … */
+extern const struct command oci_seccomp_command;
+extern const struct command oci_podman_command;
+extern const struct command oci_docker_command;
+extern const struct command oci_crun_command;
+
 /* access-point … */
 extern const struct command access_point_list_command;
 extern const struct command access_point_show_command;

@@ -64,12 +64,28 @@ static const struct command jupyter_command = {
 	.children = jupyter_commands,
 };
 
+static const struct command *const oci_commands[] = {
+	&oci_seccomp_command, &oci_podman_command, &oci_docker_command, &oci_crun_command, NULL,
+};
+
+static const struct command oci_command = {
+	.name = "oci",
+	.summary = "tunnels for containers of podman, docker and other runtimes",
+	.children = oci_commands,
+};
+
 static const struct command *const root_commands[] = {
-	&login_command,      &logout_command,
-	&whoami_command,     &environment_command,
-	&tunnel_command,     &access_point_command,
-	&supervisor_command, &jupyter_command,
-	&doctor_command,     NULL,
+	&login_command,
+	&logout_command,
+	&whoami_command,
+	&environment_command,
+	&tunnel_command,
+	&access_point_command,
+	&supervisor_command,
+	&jupyter_command,
+	&oci_command,
+	&doctor_command,
+	NULL,
 };
 
 const struct command command_root = {

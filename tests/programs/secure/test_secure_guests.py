@@ -2,7 +2,6 @@
 others of that daemon's."""
 
 import os
-import re
 import shutil
 
 import pytest
