@@ -43,5 +43,5 @@ _globus_streams_supervisor() {
 	[[ ${COMP_WORDS[COMP_CWORD]} != -* ]] || _globus_streams_options "$1"
 }
 
-complete -o default -F _globus_streams_supervisor globus-streams-supervisor
+complete -o default -F _globus_streams_supervisor globus-streams-supervisor globus-streams-oci-agent
 complete -o default -F _globus_streams_run globus-streams-run globus-streams-launch globus-streams-launch.sh

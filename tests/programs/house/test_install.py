@@ -11,11 +11,14 @@ import pytest
 from lab import BUILD, GATEWAY, PROGRAMS, need, wait_listening
 
 PAGES = {"globus-streams.1", "globus-streams-run.1", "globus-streams-launch.1", "globus-streams-launch.sh.1",
-         "globus-streams-supervisor.1", "globus-streams.conf.5", "globus-streams-containers.7",
-         "globus-streams-lan-auth.7", "globus-streams-troubleshooting.7"}
+         "globus-streams-supervisor.1", "globus-streams-oci.1", "globus-streams-oci-agent.1",
+         "globus-streams.conf.5", "globus-streams-containers.7", "globus-streams-lan-auth.7",
+         "globus-streams-troubleshooting.7"}
 COMMANDS = {"globus-streams", "globus-streams-run", "globus-streams-launch", "globus-streams-launch.sh",
-            "globus-streams-supervisor"}
-OTHERS = {"lib/systemd/user/globus-streams-supervisor.service", "lib/systemd/user/globus-streams-supervisor.socket",
+            "globus-streams-supervisor", "globus-streams-oci-agent"}
+UNITS = {"globus-streams-supervisor.service", "globus-streams-supervisor.socket", "globus-streams-oci.socket",
+         "globus-streams-oci@.service"}
+OTHERS = {*(f"lib/systemd/{kind}/{name}" for kind in ("user", "system") for name in UNITS),
           "share/globus/streams/globus-streams-launch.sh", "share/zsh/site-functions/_globus-streams",
           *(f"share/doc/globus-streams/examples/{whose}/globus-streams@.service" for whose in ("system", "user")),
           *(f"share/doc/globus-streams/{name}" for name in ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"))}
@@ -119,12 +122,16 @@ def test_a_user_s_own_prefix(lab, about):
     if not os.access(about["source"], os.R_OK | os.X_OK):
         pytest.skip("only who may read the sources can build them")
     build = lab.folder / "build"
-    for prefix, folder in (("/home/some body/.local", "share/systemd/user"), ("/usr/local", "lib/systemd/user")):
+    for prefix, folders in (("/home/some body/.local", ["share/systemd/user"]),
+                            ("/usr/local", ["lib/systemd/user", "lib/systemd/system"])):
         targets = configure(about["source"], build, prefix)
-        assert {path.parent for path in targets if "systemd" in path.parts} == {Path(folder)}
+        found = {path.parent for path in targets if "systemd" in path.parts}  # of a file that goes to two, one
+        assert found and found <= set(map(Path, folders))
         service = (build / "contrib/systemd/globus-streams-supervisor.service").read_text()
         assert f'ExecStart="{prefix}/bin/globus-streams-supervisor"\n' in service
         assert f'ExecReload="{prefix}/bin/globus-streams" supervisor' in service
+        agent = (build / "contrib/systemd/globus-streams-oci@.service").read_text()
+        assert f'ExecStart="{prefix}/bin/globus-streams-oci-agent" --attach' in agent
         shutil.rmtree(build)
 
 
