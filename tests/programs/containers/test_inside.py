@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from containers import CAPABILITIES, OTHER, PROFILES, Containers, is_refused, without, works
+from inside import CAPABILITIES, OTHER, PROFILES, Containers, is_refused, without, works
 from lab import CLI, PROGRAMS, PYTHON, SOURCE, wait_listening
 
 TALK = PROGRAMS / "talk"

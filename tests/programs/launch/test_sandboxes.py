@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from containers import is_refused, works
+from inside import is_refused, works
 from lab import PROGRAMS, PYTHON, RUN, SOURCE, need
 
 TALK = PROGRAMS / "talk"
