@@ -3,6 +3,7 @@
 import array
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -282,3 +283,23 @@ def test_units(tmp_path):
 @pytest.mark.parametrize("whose", ["system", "user"])
 def test_examples(tmp_path, whose):
     assert verify(whose == "user", tmp_path, f"globus-streams-{whose}@.service") == (0, "")
+
+
+@pytest.mark.parametrize("kind", ["--user", "--system"])
+def test_units_of_the_agent(tmp_path, kind):
+    analyze = shutil.which("systemd-analyze")
+    if not CONTRIB.exists():
+        pytest.skip("only where the sources are")
+    if not analyze:
+        missing("systemd-analyze")
+    for name in ("supervisor.socket", "oci.socket", "supervisor.service", "oci@.service"):
+        path = next(folder / f"globus-streams-{name}" for folder in (BUILT, CONTRIB)
+                    if (folder / f"globus-streams-{name}").exists())
+        text = re.sub(r'"/usr/bin/(globus-streams[a-z-]*)"', f"{CLI.parent}/\\1", path.read_text())
+        (tmp_path / path.name).write_text(text.replace(f"{CLI.parent}/{SUPERVISOR.name}", str(SUPERVISOR)))
+    env = {"PATH": PATH, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "SYSTEMD_LOG_LEVEL": "info",
+           "SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
+    said = subprocess.run([analyze, kind, "--man=no", "--recursive-errors=no", "verify",
+                           tmp_path / "globus-streams-oci.socket", tmp_path / "globus-streams-oci@.service"], env=env,
+                          capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")

@@ -213,7 +213,8 @@ def test_peers_and_containers_of_other_users(somebodys, tunnel, guest):
     somebody else's process served."""
     site, wrapper = somebodys
     site.hand(guest.document(tunnel.id), fds=[guest.fd])
-    wait_for("a line", lambda: "a container of user 0 is refused: this agent serves user 65534 only" in site.agent.err)
+    said = "a container of user 0 is refused: this agent serves user 65534 only"
+    wait_for("a line", lambda: said in site.agent.err)
     send_as(wrapper, site.socket, guest.document(tunnel.id).decode())
     wait_for("another line", lambda: "other descriptors" in site.agent.err)
     code = ("import socket, sys; p = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); p.bind(sys.argv[2]);"
@@ -253,7 +254,8 @@ def test_what_it_does_not_remove(site, lab, tunnel):
 
 
 def test_usage(lab):
-    for options in (["--base-dir", ""], ["--base-dir="], ["--attach", ""], ["--listen", ""], ["word"], ["--nonsense"]):
+    for options in (["--base-dir", ""], ["--base-dir="], ["--attach", ""], ["--listen", ""], ["word"],
+                    ["--nonsense"]):
         agent = lab.start(AGENT, *options)
         assert agent.wait() == 2 and "see: globus-streams-oci-agent --help" in agent.err, options
         assert agent.err.count("\n") == 1
@@ -262,6 +264,22 @@ def test_usage(lab):
 def test_it_is_not_started_for_a_connection(lab):
     agent = lab.start(AGENT, "--base-dir", lab.folder)
     assert agent.wait() == 1 and "globus-streams-oci.socket" in agent.err
+
+
+def test_started_for_each_connection(site, lab, tunnel, guest):
+    """As by the socket unit, which has Accept=yes; this program of systemd's does the same."""
+    activate, path = need("systemd-socket-activate"), site.socket.parent / "unit"
+    unit = lab.start(activate, "--accept", "--inetd", "--listen", path, AGENT, "--base-dir", tunnel.initiator,
+                     "--attach", site.supervisor)
+    wait_for("its socket", path.exists)
+    for document, says in (guest.document(EXAMPLE), "does not exist"), (guest.document(tunnel.id), "is served"):
+        with socket.socket(socket.AF_UNIX) as runtime:
+            runtime.settimeout(20)
+            runtime.connect(str(path))
+            socket.send_fds(runtime, [document], [guest.fd])
+            assert runtime.recv(1) == b""
+        wait_for(f"its line: {unit}", lambda says=says: says in unit.err)
+    guest.go().ok()
 
 
 def test_children_do_not_have_the_listening_socket(site):

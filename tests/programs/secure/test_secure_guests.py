@@ -157,6 +157,18 @@ def test_a_supervisor_that_dies(site, own, other):
     assert f"to {address}:{other.fake_port} is refused: that is a tunnel's address" in site.daemon.err
 
 
+def test_an_upgrade(site, own, other):
+    """So does the new version."""
+    go, address = site.lab.folder / "go", address_of(site, other)
+    program = run(site, [own], "/bin/sh", "-c",
+                  f"while [ ! -e {go} ]; do sleep 0.1; done; {TALK} resolve {own.name} 80 && {TALK} call {address} "
+                  f"{other.fake_port} x")
+    site.lab.cli("supervisor", "upgrade", "--socket", site.supervisor)
+    go.touch()
+    assert program.wait() == 1 and program.out.strip() and "refused" in program.err, program
+    assert f"to {address}:{other.fake_port} is refused: that is a tunnel's address" in site.daemon.err
+
+
 def test_a_daemon_that_is_gone(site, own):
     """Its programs' calls fail: nothing that was for the tunnel leaves without it, and nobody hangs."""
     code = ("import errno, os, socket, sys, time; open(sys.argv[1], 'w').close()\n"
