@@ -40,8 +40,9 @@ void blind_tell(struct supervisor *s, const struct call *call)
 bool blind_is_told(struct supervisor *s, const struct call *call, int error)
 {
 	const struct program *program = &s->state->programs[call->program];
-	/* another supervisor knew whom it had told */
-	if (program->inherited || program->all_told)
+	/* another supervisor knew whom it had told, and a container may have a hosts file of its
+	 * own */
+	if (program->inherited || program->all_told || program->guest)
 		return true;
 	/* a mapped number is told by nobody, and known to all */
 	if (s->state->numeric_names && !program->allow_direct)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from guests import AGENT, Guest, Site
+from guests import AGENT, AS_SOMEBODY, Guest, Site, somebodys_site
 from lab import GOOD, PROGRAMS, PYTHON, need, need_user_namespace, write_conf
 from processes import ended, wait_for
 
@@ -179,26 +179,7 @@ def test_a_network_of_its_own(site, tunnel, guest):
 
 @pytest.fixture
 def somebodys(lab, tunnel):
-    """An agent of another user's, started by root, and that user's words in front of a command."""
-    if os.geteuid() != 0:
-        pytest.skip("only root has other users")
-    for folder in [lab.folder, *lab.folder.parents]:
-        if folder.stat().st_mode & 0o005 != 0o005:
-            if str(folder).startswith("/tmp/"):
-                folder.chmod(0o755)
-            else:
-                pytest.skip(f"{folder} is closed to others")
-    base = lab.folder / "somebodys"
-    base.mkdir(mode=0o700)
-    conf = base / f"{tunnel.id}.conf"
-    conf.write_bytes((tunnel.initiator / f"{tunnel.id}.conf").read_bytes())
-    conf.chmod(0o600)
-    wrapper = [need("setpriv"), "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"]
-    os.chown(base, 65534, 65534)
-    os.chown(conf, 65534, 65534)
-    (lab.folder / "site-sockets").mkdir(mode=0o700)
-    os.chown(lab.folder / "site-sockets", 65534, 65534)
-    return Site(lab, base, wrapper=wrapper), wrapper
+    return somebodys_site(lab, tunnel.initiator / f"{tunnel.id}.conf"), AS_SOMEBODY
 
 
 def send_as(wrapper, path, text):
@@ -226,6 +207,18 @@ def test_peers_and_containers_of_other_users(somebodys, tunnel, guest):
                     guest.document(tunnel.id).decode()], check=True, timeout=60)
     wait_for("the refusal", lambda: f"its process {guest.pid} is not this user's, but user 0's" in site.agent.err)
     assert "attached" not in site.daemon.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root's agent")
+def test_roots_own_tunnels(site, lab, tunnel, guest):
+    """Root's agent serves anybody's containers: only what the administrator has put into its folder."""
+    own = write_conf(lab.home / ".globus/streams", **GOOD)
+    site.agent.end()
+    site.start_agent(GLOBUS_STREAMS_BASE_DIR=str(tunnel.initiator))
+    for ident in own, tunnel.id:
+        line = site.hand(guest.document(ident), fds=[guest.fd])
+        assert f"/etc/globus-streams/oci/{ident}.conf does not exist" in line
+    is_dropped(site, guest)
 
 
 # --- the listening agent ---

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from guests import Guest, Site
+from guests import AS_SOMEBODY, Guest, Site, begin_as_somebody, somebodys_site
 from lab import GOOD, PROGRAMS, PYTHON, RUN, wait_listening, write_conf
 from launches import below
 from processes import wait_for
@@ -140,6 +140,22 @@ def test_a_listening_socket_of_another_program(lab, listening, own, beside):
     taker = run(listening, [own], PYTHON, "-c", guest, path)
     assert taker.ok() == "refused\n"
     assert "belongs to a program that has other tunnels" in listening.daemon.err
+
+
+def test_a_process_that_cannot_be_inspected(lab, own, other):
+    """Where it connects to is not known, nor what its hosts file says: it may be a tunnel's address, and is refused."""
+    conf = own.initiator / f"{own.id}.conf"
+    wrapper = AS_SOMEBODY if os.geteuid() == 0 else ()
+    site = somebodys_site(lab, conf) if wrapper else Site(lab, own.initiator)
+    code = ("import ctypes, socket; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); s = socket.socket(); s.settimeout(3)\n"
+            "try: s.connect(('198.18.1.1', 80))\nexcept OSError as error: print(type(error).__name__)")
+    guest = Guest(lab, PYTHON, "-c", code, wrapper=wrapper)
+    if wrapper:
+        program = begin_as_somebody(site, guest, own.id)
+    else:
+        program = guest.begin(site, own.id)
+    assert program.ok() == "ConnectionRefusedError\n"
+    assert "cannot be inspected" in site.daemon.err
 
 
 def test_a_supervisor_that_dies(site, own, other):
