@@ -86,7 +86,7 @@ static const char *explain(int err)
 	return strerror(-err);
 }
 
-static int hand_over(const struct agent *agent, const struct agent_document *document,
+static int hand_over(const struct agent *agent, const struct agent_document *document, pid_t pid,
 		     int notify_fd)
 {
 	cleanup_fd int channel = attach_open(agent->supervisor);
@@ -101,7 +101,7 @@ static int hand_over(const struct agent *agent, const struct agent_document *doc
 	for (size_t i = 0; i < document->tunnel_count; i++)
 		if (tell_tunnel(agent, channel, document->tunnels[i], &initiates) < 0)
 			return -1;
-	int err = attach_guest(channel, notify_fd, document->pid, initiates ? 0 : ATTACH_LISTENS);
+	int err = attach_guest(channel, notify_fd, pid, initiates ? 0 : ATTACH_LISTENS);
 	if (err < 0)
 		agent_say("container %s is refused by the supervisor: %s", document->container,
 			  explain(err));
@@ -119,7 +119,8 @@ static bool is_listener(int fd)
 	       notify_is_listener(fd);
 }
 
-static int serve_received(const struct agent *agent, const struct agent_received *received)
+static int serve_received(const struct agent *agent, const struct agent_received *received,
+			  pid_t runtime)
 {
 	struct agent_document document;
 	const char *why;
@@ -137,8 +138,8 @@ static int serve_received(const struct agent *agent, const struct agent_received
 			  document.container);
 		return -1;
 	}
-	if (owner_check_process(document.pid, document.container) < 0 ||
-	    hand_over(agent, &document, notify_fd) < 0)
+	pid_t pid = owner_check_process(document.pid, runtime, document.container);
+	if (pid < 0 || hand_over(agent, &document, pid, notify_fd) < 0)
 		return -1;
 	agent_say("container %s is served, with %zu tunnel%s", document.container,
 		  document.tunnel_count, document.tunnel_count == 1 ? "" : "s");
@@ -150,13 +151,14 @@ int agent_serve(const struct agent *agent, int socket)
 	struct agent_received received;
 	const char *why = NULL;
 	alarm(AT_MOST);
-	if (owner_check_peer(socket) < 0)
+	pid_t runtime = owner_check_peer(socket);
+	if (runtime < 0)
 		return -1;
 	int err = agent_receive(&received, socket, SECONDS, &why);
 	if (err < 0)
 		agent_say("a container is refused: what its runtime sent is not usable: %s", why);
 	else
-		err = serve_received(agent, &received);
+		err = serve_received(agent, &received, runtime);
 	agent_receive_finish(&received);
 	return err < 0 ? -1 : 0;
 }

@@ -17,7 +17,8 @@
 #include "cli/base/cleanup.h"
 #include "supervisor/kernel/proc.h"
 
-#define NESTED 32 /* user namespaces in each other: the kernel's most */
+#define NESTED      32 /* user namespaces in each other: the kernel's most */
+#define GENERATIONS 4  /* between a runtime and its container's process */
 
 /* --- the runtime --- */
 
@@ -33,7 +34,7 @@ static bool has_our(const char *kind, pid_t pid, int *error)
 	return *error == 0 && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-int owner_check_peer(int socket)
+pid_t owner_check_peer(int socket)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
@@ -52,7 +53,7 @@ int owner_check_peer(int socket)
 	}
 	/* what it calls a process by is another number here */
 	if (peer.pid > 0 && (has_our("pid", peer.pid, &error) || error))
-		return 0;
+		return peer.pid;
 	agent_say("a container is refused: its runtime runs inside another container; start an "
 		  "agent in there");
 	return -1;
@@ -84,10 +85,21 @@ static bool is_in_our_namespace(pid_t pid)
 	return found;
 }
 
-static int check_user(pid_t pid, const char *container)
+static bool descends(pid_t pid, pid_t runtime)
+{
+	for (int i = 0; i < GENERATIONS && pid > 1; i++) {
+		if (pid == runtime)
+			return true;
+		pid = proc_parent(pid);
+	}
+	return false;
+}
+
+static int check_user(pid_t pid, pid_t runtime, const char *container)
 {
 	int uid = proc_uid(pid);
-	if (geteuid() == 0 || uid == (int)geteuid() || is_in_our_namespace(pid))
+	if (geteuid() == 0 || uid == (int)geteuid() || is_in_our_namespace(pid) ||
+	    descends(pid, runtime))
 		return 0;
 	agent_say(
 		"container %s is refused: its process %d is not this user's, but user %d's; start "
@@ -96,14 +108,16 @@ static int check_user(pid_t pid, const char *container)
 	return -1;
 }
 
-static int check_network(pid_t pid, const char *container)
+/* The process to ask about, or -1. */
+static pid_t check_network(pid_t pid, pid_t runtime, const char *container)
 {
 	int error;
 	if (has_our("net", pid, &error))
-		return 0;
+		return pid;
+	if (error == EACCES || error == EPERM)
+		return runtime;
 	if (error)
-		agent_say("container %s is refused: its process %d cannot be inspected: %s; start "
-			  "the agent as the runtime's user, outside of other containers",
+		agent_say("container %s is refused: its process %d cannot be inspected: %s",
 			  container, (int)pid, strerror(error));
 	else
 		agent_say("container %s is refused: it has a network namespace of its own, where "
@@ -113,17 +127,18 @@ static int check_network(pid_t pid, const char *container)
 	return -1;
 }
 
-int owner_check_process(pid_t pid, const char *container)
+pid_t owner_check_process(pid_t pid, pid_t runtime, const char *container)
 {
 	if (pid == 0)
-		return 0;
+		return runtime;
 	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int err = pidfd < 0 ? -errno : 0;
-	if (err == 0 && (check_user(pid, container) < 0 || check_network(pid, container) < 0))
+	if (err == 0 && check_user(pid, runtime, container) < 0)
 		return -1;
+	pid_t asked = err == 0 ? check_network(pid, runtime, container) : 0;
 	struct pollfd end = {.fd = pidfd, .events = POLLIN};
-	if (err == 0 && poll(&end, 1, 0) == 0)
-		return 0;
+	if (asked < 0 || (err == 0 && poll(&end, 1, 0) == 0))
+		return asked;
 	agent_say("container %s is refused: its process %d %s%s", container, (int)pid,
 		  err == 0 || err == -ESRCH ? "has ended" : "cannot be inspected: ",
 		  err == 0 || err == -ESRCH ? "" : strerror(-err));

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from containers import USER, Runtime, make_root
-from guests import Site
+from guests import AS_SOMEBODY, Site, somebodys_site
 from lab import CLI, PROGRAMS, need, wait_listening
 from processes import wait_for
 
@@ -76,6 +76,22 @@ def both_ways(lab, sites, tunnel, root, name, talk, uid, bases=(None, None)):
 def test_client_and_listener(lab, sites, tunnel, root, name, talk, uid):
     is_there(name)
     both_ways(lab, sites, tunnel, root, name, PROGRAMS / talk, uid)
+
+
+def test_of_an_ordinary_user(lab, tunnel, root):
+    """By that user's daemon and agent, in a user namespace; and not by root's agent."""
+    is_there("crun")
+    confs = tunnel.listener / f"{tunnel.id}.conf", tunnel.initiator / f"{tunnel.id}.conf"
+    sites = [somebodys_site(lab, conf, name) for conf, name in zip(confs, ("there", "here"))]
+    runtime = Runtime(lab, "crun", root, AS_SOMEBODY)
+    listener = runtime.run(profile(sites[0], tunnel), STATIC, "listen", tunnel.port, "answer")
+    wait_listening(tunnel.port, listener)
+    caller = runtime.run(profile(sites[1], tunnel), STATIC, "call", tunnel.name, tunnel.fake_port, "question")
+    assert caller.ok() == "answer", sites[1].agent.err
+    assert listener.ok() == "question"
+    refused = Runtime(lab, "crun", root).run(profile(sites[1], tunnel), "/bin/true", name=f"gs-{os.getpid()}-roots")
+    assert refused.wait() != 0
+    wait_for("a line", lambda: "a container of user 0 is refused" in sites[1].agent.err)
 
 
 @pytest.mark.parametrize("base", ["podman", "docker"])
