@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from containers_launched import launched_containers
 from stats import (GIGABITS, KIBIBYTES, MICROSECONDS, MILLISECONDS, NANOSECONDS, PER_SECOND, Goal, Row)
 from world import LAUNCH, LOOPBACK, PROGRAMS, RUN, Missing, Wrong, connections_possible, need, pin, processes, unpin
 
@@ -313,6 +314,6 @@ def while_accepts_wait(world, counts=(1, 1000), seconds=2):
 
 GROUPS = {"throughput": throughput, "round-trip": round_trips, "connect": connects, "first": first_connects,
           "accept": accepts,
-          "passed": passed, "calls": others, "storm": storms, "launch": launches,
+          "passed": passed, "calls": others, "storm": storms, "launch": launches, "containers": launched_containers,
           "memory": held_connections, "processor": while_data_flows,
           "waiting": while_accepts_wait}
