@@ -168,7 +168,7 @@ def test_hidden_program_that_was_not_told(near, children):
 def may_mean_a_tunnel(near, *words):
     with OddGateway(odd.is_silent) as other:
         here = as_ordinary_user(near, words[0], *(other.port if word == "PORT" else word for word in words[1:]))
-        assert here.ok() == "ECONNREFUSED\n"
+        assert here.ok(100) == "ECONNREFUSED\n"
         assert other.calls == 0
     one_warning(here, "cannot be inspected", "may be meant for a tunnel")
 
@@ -280,7 +280,7 @@ def test_real_host_of_a_mapped_name(bare_lab, how):
         clear = need("env"), "-u", "LD_PRELOAD"
         for host in ("0.0.0.0", "127.0.0.1", "localhost"):  # from the first one on
             here = near.run(*clear, *script("secure_connect.py", "direct", host), real.port, options=options)
-            assert here.ok() == "ECONNREFUSED\n"
+            assert here.ok(100) == "ECONNREFUSED\n"
         lines = warnings(daemon.program if daemon else here)
         assert len(lines) == (3 if daemon else 1), lines
         assert re.search(rf"127.0.0.1:{real.port} .* real address of localhost.* --hosts, .* --allow-direct", lines[-1])
