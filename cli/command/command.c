@@ -96,7 +96,7 @@ static int print_help(const struct place *place)
 		print_children(command);
 	}
 	if (command->options || command == place->root)
-		printf("\nOptions:\n");
+		printf("%sOptions:\n", command == place->root ? "" : "\n");
 	if (command->options)
 		options_print(command->options, stdout);
 	if (command == place->root)

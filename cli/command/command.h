@@ -40,6 +40,7 @@ extern const struct command login_command;
 extern const struct command logout_command;
 extern const struct command whoami_command;
 extern const struct command doctor_command;
+extern const struct command connections_command;
 
 /* environment … */
 extern const struct command environment_initialize_command;

@@ -84,6 +84,7 @@ static const struct command *const root_commands[] = {
 	&supervisor_command,
 	&jupyter_command,
 	&oci_command,
+	&connections_command,
 	&doctor_command,
 	NULL,
 };
