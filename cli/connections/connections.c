@@ -31,12 +31,12 @@ static const struct option_spec options[] = {
 static int measure(struct cli *cli, struct survey *survey, const struct places *places)
 {
 	const struct timespec pause = {.tv_nsec = MEASURED_MS * 1000000L};
-	if (survey_look(survey, places, &cli->failure) < 0)
+	if (survey_look(survey, places, false, &cli->failure) < 0)
 		return -1;
 	if (!survey->count)
 		return 0;
 	nanosleep(&pause, NULL);
-	return survey_look(survey, places, &cli->failure);
+	return survey_look(survey, places, true, &cli->failure);
 }
 
 /* For a table: by tunnel, then by process, the older first. */

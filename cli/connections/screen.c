@@ -229,14 +229,14 @@ void screen_line(struct screen *screen, const char *text, bool bold)
 	if (screen->line++)
 		add_text(screen, "\r\n");
 	bold = bold && screen->colours;
-	add_text(screen, bold ? "\033[1m" : "");
+	/* erased first: after a full line the cursor stands on its last column */
+	add_text(screen, bold ? "\033[K\033[1m" : "\033[K");
 	add_cut(screen, text);
-	add_text(screen, bold ? "\033[0m\033[K" : "\033[K");
+	add_text(screen, bold ? "\033[0m" : "");
 }
 
 int screen_end(struct screen *screen)
 {
-	add_text(screen, "\033[J");
 	for (size_t done = 0; done < screen->used;) {
 		ssize_t more = write(STDOUT_FILENO, screen->frame + done, screen->used - done);
 		if (more < 0 && errno != EINTR)

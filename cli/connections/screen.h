@@ -37,7 +37,7 @@ void screen_close(struct screen *screen);
 int screen_key(struct screen *screen, long long ms);
 
 /* Draw: begin, one line after the other (clean UTF-8; cut to the columns; bold where colours are
- * allowed), and end, which shows them. Lines that do not fit on the screen are dropped. */
+ * allowed), as many as there are rows (more are dropped), and end, which shows them. */
 void screen_begin(struct screen *screen);
 void screen_line(struct screen *screen, const char *text, bool bold);
 int screen_end(struct screen *screen);

@@ -43,10 +43,10 @@ static int take(void *context, const struct sockets_look *look)
 	return 0;
 }
 
-static void name(struct connection *connection, const struct owners *owners)
+static void name(struct connection *connection, const struct owners *owners, uid_t user)
 {
 	const struct owner *owner = owners_find(owners, connection->now.inode);
-	const char *other = connection->now.user == geteuid() ? "unknown" : "another user";
+	const char *other = connection->now.user == user ? "unknown" : "another user";
 	if (!connection->now.inode)
 		other = "closed";
 	snprintf(connection->process, sizeof(connection->process), "%s",
@@ -92,8 +92,8 @@ static void measure(struct connection *connection, long long us)
 			seconds;
 	}
 	bool authenticated = now->sent >= first_out && now->received >= first_in;
-	connection->verdict = verdict_of(connection->measured ? before : now, now,
-					 connection->measured ? us : 1, authenticated);
+	connection->verdict =
+		verdict_of(connection->measured ? before : NULL, now, us, authenticated);
 	memmove(connection->history, connection->history + 1,
 		sizeof(connection->history) - sizeof(*connection->history));
 	connection->history[SURVEY_HISTORY - 1] =
@@ -121,13 +121,15 @@ static void remember(struct connection *connection, const struct survey *old, lo
 	connection->age_ms = now_us / 1000 - connection->first_ms + connection->least_ms;
 }
 
-int survey_look(struct survey *survey, const struct places *places, struct failure *failure)
+int survey_look(struct survey *survey, const struct places *places, bool names,
+		struct failure *failure)
 {
 	struct survey old = *survey;
-	struct owners owners;
+	struct owners owners = {0};
+	uid_t user = geteuid();
 	*survey = (struct survey){.places = places, .when_us = clock_us(), .looked = true};
 	int err = sockets_each(take, survey);
-	if (!err)
+	if (!err && names)
 		err = owners_init(&owners);
 	if (err) {
 		survey_finish(&old);
@@ -138,7 +140,7 @@ int survey_look(struct survey *survey, const struct places *places, struct failu
 		qsort(survey->list, survey->count, sizeof(*survey->list), compare);
 	for (size_t i = 0; i < survey->count; i++) {
 		remember(&survey->list[i], &old, survey->when_us);
-		name(&survey->list[i], &owners);
+		name(&survey->list[i], &owners, user);
 		measure(&survey->list[i], survey->when_us - old.when_us);
 	}
 	owners_finish(&owners);

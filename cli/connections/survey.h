@@ -35,8 +35,10 @@ struct survey {
 	bool looked;
 };
 
-/* Look, and compare with the look before. 0, or -1 with failure; places must stay. */
-int survey_look(struct survey *survey, const struct places *places, struct failure *failure);
+/* Look, and compare with the look before. names: also find the processes, which takes longest. 0,
+ * or -1 with failure; places must stay. */
+int survey_look(struct survey *survey, const struct places *places, bool names,
+		struct failure *failure);
 void survey_finish(struct survey *survey);
 
 #endif

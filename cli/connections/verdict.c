@@ -28,6 +28,7 @@ static const struct {
 	[VERDICT_HANDSHAKE] = {"handshake", "authenticating", "authenticating"},
 	[VERDICT_CONNECTING] = {"connecting", "connecting", "connecting to the access point"},
 	[VERDICT_CLOSING] = {"closing", "closing", "closing"},
+	[VERDICT_NEW] = {"new", "new", "new: not measured yet"},
 };
 
 const char *verdict_name(enum verdict verdict)
@@ -131,6 +132,8 @@ enum verdict verdict_of(const struct sockets_look *before, const struct sockets_
 		return VERDICT_HANDSHAKE;
 	if (is_closing(now))
 		return VERDICT_CLOSING;
+	if (!before)
+		return VERDICT_NEW;
 	if (reads_slowly(before, now))
 		return VERDICT_PROGRAM_READS;
 	if (is_idle(before, now))

@@ -27,11 +27,12 @@ enum verdict {
 	VERDICT_HANDSHAKE,     /* it is not authenticated yet */
 	VERDICT_CONNECTING,    /* nor connected */
 	VERDICT_CLOSING,       /* both directions end */
+	VERDICT_NEW,           /* there was no look at it before */
 	VERDICT_COUNT,
 };
 
-/* before and now: two looks at one connection, us microseconds apart. authenticated: the handshake
- * is over. */
+/* before and now: two looks at one connection, us microseconds apart; before may be NULL.
+ * authenticated: the handshake is over. */
 enum verdict verdict_of(const struct sockets_look *before, const struct sockets_look *now,
 			long long us, bool authenticated);
 

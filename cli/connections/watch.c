@@ -280,7 +280,7 @@ static int draw(struct watch *watch)
 static void clear(struct watch *watch)
 {
 	watch->typing = false;
-	watch->filter[0] = '\0';
+	memset(watch->filter, 0, sizeof(watch->filter));
 }
 
 static void type(struct watch *watch, int key)
@@ -333,7 +333,7 @@ static int look(struct watch *watch, unsigned looks)
 {
 	if (looks && looks % AGAIN_LOOKS == 0)
 		places_again(watch->places, watch->cli);
-	return survey_look(watch->survey, watch->places, &watch->cli->failure);
+	return survey_look(watch->survey, watch->places, true, &watch->cli->failure);
 }
 
 /* Until the next look. */

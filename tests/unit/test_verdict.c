@@ -17,7 +17,7 @@ struct change {
 	uint64_t busy, closed, full; /* of the second between */
 	uint32_t lost, packets, late, came, quiet_sent, quiet_received;
 	uint8_t state;
-	bool strange, no_descriptor, within;
+	bool strange, no_descriptor, within, first;
 	uint32_t room;
 };
 
@@ -78,6 +78,7 @@ static const struct {
 	{"it reads all", {.received = 1000}, VERDICT_READS_ALL},
 	{"nothing for two seconds", {.quiet_sent = 2000, .quiet_received = 2000}, VERDICT_IDLE},
 	{"the handshake is not over", {.strange = true, .unread = 3}, VERDICT_HANDSHAKE},
+	{"there was no look before", {.first = true, .unsent = 9}, VERDICT_NEW},
 	{"not connected", {.strange = true, .state = SOCKETS_CONNECTING}, VERDICT_CONNECTING},
 	{"both ends are closed", {.state = SOCKETS_FIN_ANSWERED, .unsent = 3}, VERDICT_CLOSING},
 	{"the program has closed it", {.no_descriptor = true}, VERDICT_CLOSING},
@@ -117,7 +118,8 @@ START_TEST(test_verdict)
 	now.info.tcpi_data_segs_in += change->came;
 	now.info.tcpi_last_data_sent = change->quiet_sent;
 	now.info.tcpi_last_data_recv = change->quiet_received;
-	enum verdict verdict = verdict_of(&before, &now, SECOND, !change->strange);
+	enum verdict verdict =
+		verdict_of(change->first ? NULL : &before, &now, SECOND, !change->strange);
 	ck_assert_msg(verdict == cases[_i].verdict, "%s: %s, not %s", cases[_i].what,
 		      verdict_name(verdict), verdict_name(cases[_i].verdict));
 }
