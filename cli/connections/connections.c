@@ -5,6 +5,7 @@
 
 #include "cli/base/cleanup.h"
 #include "cli/command/command.h"
+#include "cli/connections/accounting.h"
 #include "cli/connections/quantity.h"
 #include "cli/connections/watch.h"
 #include "cli/service/output.h"
@@ -17,13 +18,15 @@
 #define CELL        64
 
 struct values {
-	const char *base_dir;
+	const char *base_dir, *accounting;
 	bool watch;
 };
 
 static const struct option_spec options[] = {
 	{0, "watch", NULL, "show them on a screen that is drawn again each second", OPTION_FLAG,
 	 offsetof(struct values, watch)},
+	{0, "accounting", "FILE", "append a line of JSON for each that ends, until a signal",
+	 OPTION_TEXT, offsetof(struct values, accounting)},
 	OPTION_BASE_DIR(struct values),
 	{0},
 };
@@ -158,6 +161,8 @@ static int print_json(const struct survey *survey)
 static int show(struct cli *cli, const struct values *values, struct places *places,
 		struct survey *survey)
 {
+	if (values->accounting)
+		return accounting_run(cli, survey, places, values->accounting);
 	if (values->watch && !cli->json && watch_is_possible())
 		return watch_run(cli, survey, places);
 	if (measure(cli, survey, places) < 0)
@@ -172,6 +177,10 @@ static int run(struct cli *cli, const void *given, char **words)
 	const struct values *values = given;
 	struct places places;
 	struct survey survey = {0};
+	if (values->accounting && values->watch)
+		return failure_set(
+			&cli->failure, STATUS_USAGE,
+			"--accounting and --watch exclude each other; start two commands");
 	int err = places_read(&places, cli, values->base_dir, words[0]);
 	if (!err)
 		err = show(cli, values, &places, &survey);

@@ -131,12 +131,13 @@ static int take_piece(struct nlmsghdr *header, ssize_t got, sockets_take *take, 
 	return 0;
 }
 
+static union {
+	struct nlmsghdr header;
+	char bytes[65536];
+} answer;
+
 static int read_answer(int fd, sockets_take *take, void *context)
 {
-	static union {
-		struct nlmsghdr header;
-		char bytes[65536];
-	} answer;
 	int done = 0;
 	while (!done) {
 		ssize_t got = recv(fd, &answer, sizeof(answer), 0);
@@ -160,6 +161,34 @@ int sockets_each(sockets_take *take, void *context)
 			err = read_answer(fd, take, context);
 	}
 	return err;
+}
+
+int sockets_ends_open(void)
+{
+	static const int groups[] = {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY};
+	struct sockaddr_nl name = {.nl_family = AF_NETLINK};
+	const int room = 4 << 20; /* the kernel gives less where it must */
+	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	for (int i = 0; i < 2; i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			       sizeof(*groups)) < 0)
+			return -errno;
+	return steal_fd(&fd);
+}
+
+int sockets_ends_read(int fd, sockets_take *take, void *context)
+{
+	for (;;) {
+		ssize_t got = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
+		if (got < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		int err = take_piece(&answer.header, got, take, context);
+		if (err < 0)
+			return err;
+	}
 }
 
 void sockets_end_format(const struct sockets_end *end, char text[SOCKETS_END_TEXT])

@@ -15,6 +15,7 @@ enum sockets_state {
 	SOCKETS_CONNECTING = 2,   /* SYN_SENT */
 	SOCKETS_FIN_SENT = 4,     /* FIN_WAIT1 */
 	SOCKETS_FIN_ACKED = 5,    /* FIN_WAIT2 */
+	SOCKETS_ENDED = 7,        /* CLOSE */
 	SOCKETS_FIN_CAME = 8,     /* CLOSE_WAIT */
 	SOCKETS_FIN_ANSWERED = 9, /* LAST_ACK */
 	SOCKETS_FINS_CROSS = 11,  /* CLOSING */
@@ -45,6 +46,13 @@ struct sockets_look {
 /* Call take for each. 0, or -errno: the kernel does not say, or what take returned. */
 typedef int sockets_take(void *context, const struct sockets_look *look);
 int sockets_each(sockets_take *take, void *context);
+
+/* A descriptor at which the kernel tells of each connection that ends (no process, no user), to
+ * every user; or -errno. */
+int sockets_ends_open(void);
+
+/* Call take for those that have ended, without waiting. 0; or -errno: -ENOBUFS: some are lost. */
+int sockets_ends_read(int fd, sockets_take *take, void *context);
 
 /* "192.0.2.1:5000" or "[2001:db8::1]:5000". */
 void sockets_end_format(const struct sockets_end *end, char text[SOCKETS_END_TEXT]);

@@ -47,6 +47,9 @@ static void name(struct connection *connection, const struct owners *owners, uid
 {
 	const struct owner *owner = owners_find(owners, connection->now.inode);
 	const char *other = connection->now.user == user ? "unknown" : "another user";
+	/* who had it before it was closed */
+	if (!owner && connection->pid)
+		return;
 	if (!connection->now.inode)
 		other = "closed";
 	snprintf(connection->process, sizeof(connection->process), "%s",
@@ -100,17 +103,25 @@ static void measure(struct connection *connection, long long us)
 		(float)(connection->sent_rate + connection->received_rate);
 }
 
+const struct connection *survey_find(const struct survey *survey, uint64_t cookie)
+{
+	const struct connection wanted = {.now = {.cookie = cookie}};
+	if (!survey->count)
+		return NULL;
+	return bsearch(&wanted, survey->list, survey->count, sizeof(wanted), compare);
+}
+
 /* What was known of it from the look before. */
 static void remember(struct connection *connection, const struct survey *old, long long now_us)
 {
-	const struct connection *known =
-		old->count ? bsearch(connection, old->list, old->count, sizeof(*old->list), compare)
-			   : NULL;
+	const struct connection *known = survey_find(old, connection->now.cookie);
 	connection->first_ms = now_us / 1000;
 	if (known) {
 		connection->before = known->now;
 		connection->measured = true;
 		connection->began = known->began;
+		connection->pid = known->pid;
+		memcpy(connection->process, known->process, sizeof(known->process));
 		connection->first_ms = known->first_ms;
 		connection->least_ms = known->least_ms;
 		memcpy(connection->history, known->history, sizeof(known->history));

@@ -39,6 +39,9 @@ struct survey {
  * or -1 with failure; places must stay. */
 int survey_look(struct survey *survey, const struct places *places, bool names,
 		struct failure *failure);
+/* The connection with this cookie at the last look; NULL: none. */
+const struct connection *survey_find(const struct survey *survey, uint64_t cookie);
+
 void survey_finish(struct survey *survey);
 
 #endif
