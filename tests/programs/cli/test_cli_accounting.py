@@ -62,9 +62,9 @@ def test_a_connection_of_a_tunnel(lab):
     one = wait_for("a connection of three seconds", known)
     near.end()
     (line,) = wait_for("the line", accounting.lines)
-    assert {key: line[key] for key in ("tunnel_id", "side", "pid", "peer", "local", "authenticated", "sent_bytes")} == {
-        "tunnel_id": tunnel.id, "side": "initiator", "pid": one["pid"], "peer": one["peer"], "local": one["local"],
-        "authenticated": True, "sent_bytes": 1000}
+    assert all(line[key] == one[key] for key in ("pid", "peer", "local"))
+    assert (line["tunnel_id"], line["side"], line["authenticated"]) == (tunnel.id, "initiator", True)
+    assert line["sent_bytes"] == 1000
     assert line["received_bytes"] in (500, 501) and line["process"].startswith("python3")
     far.end()
     assert accounting.program.running()

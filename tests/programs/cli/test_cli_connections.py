@@ -98,8 +98,8 @@ def test_the_table(lab, pair):
         out = lab.start(CLI, "connections", "--base-dir", tunnel.initiator, *words).ok()
         heads, _, row = out.splitlines()
         assert [head.strip() for head in heads.split(" | ")] == [
-            "Tunnel", "Process", "Peer", "Age", "Sent", "Received", "Sent/s", "Received/s", "Round Trip", "Retransmitted",
-            "Unsent / Unread", "Verdict"]
+            "Tunnel", "Process", "Peer", "Age", "Sent", "Received", "Sent/s", "Received/s", "Round Trip",
+            "Retransmitted", "Unsent / Unread", "Verdict"]
         cells = [cell.strip() for cell in row.split(" | ")]
         assert cells[0] == tunnel.id and cells[1].startswith("[31m red") and cells[3].startswith("> ")
         assert cells[4:8] == ["0 B", "0 B", "0 B/s", "0 B/s"] and "\x1b" not in out and "\u009b" not in out

@@ -60,6 +60,7 @@ class Terminal:
 
     def given_back(self, status):
         """The shell has its screen again, with the modes that it had."""
+        wait_for("the prompt", lambda: self.screen().rstrip().endswith("\n$"))  # what is typed before that is its own
         self.type("echo status $?; stty -g | cmp - modes && echo the same modes")
         text = self.wait("^the same modes")
         assert "before" in text and f"status {status}" in text and KEYS not in text
