@@ -133,7 +133,8 @@ static void fill_in(const struct state *state, struct program *program, uint32_t
 	program->reach = program->guest ? state->told[client] : reach_all();
 	program->inherited = message->flags & ATTACH_AGAIN ? loop_now() : 0;
 	program->allow_direct = (message->flags & ATTACH_DIRECT) != 0;
-	program->only_listens = (message->flags & ATTACH_LISTENS) != 0;
+	/* a guest may know the addresses of tunnels that it has not got */
+	program->only_listens = !program->guest && (message->flags & ATTACH_LISTENS) != 0;
 	program->connects = message->flags & ATTACH_ASYNC  ? CONNECTS_ASYNC
 			    : message->flags & ATTACH_HOLD ? CONNECTS_HOLD
 							   : CONNECTS_BY_EVIDENCE;

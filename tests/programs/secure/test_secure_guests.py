@@ -122,6 +122,19 @@ def test_accept(listening, own, beside):
     assert program.ok() == "question"
 
 
+def test_connects_of_one_that_only_listens(listening, own):
+    """It has no tunnel to connect to: a tunnel's address is another's, and leads nowhere, by TCP or UDP."""
+    code = ("import socket, sys\n"
+            "for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:\n"
+            "    s = socket.socket(type=kind); s.settimeout(3)\n"
+            "    try: s.connect(('198.18.1.1', 80)); print('in clear')\n"
+            "    except OSError as error: print(type(error).__name__)\n"
+            "l = socket.create_server(('127.0.0.1', 0)); socket.create_connection(l.getsockname()); print('others')")
+    program = run(listening, [own], PYTHON, "-c", code, what="both")
+    assert program.ok().split() == ["ConnectionRefusedError"] * 2 + ["others"]
+    assert "to 198.18.1.1:80 is refused: that is a tunnel's address" in listening.daemon.err
+
+
 def test_a_listening_socket_of_another_program(lab, listening, own, beside):
     """A launch of the same daemon gives its listening socket away: what is queued there may be another tunnel's."""
     path = lab.folder / "given"
