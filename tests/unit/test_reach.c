@@ -2,6 +2,7 @@
 
 #include "supervisor/base/reach.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 
 #include "supervisor/accept/listener.h"
 #include "supervisor/base/address.h"
+#include "supervisor/calls/blind.h"
 #include "supervisor/tunnel/names.h"
 #include "supervisor/tunnel/real.h"
 #include "supervisor/tunnel/route.h"
@@ -96,6 +98,22 @@ START_TEST(routes)
 	ck_assert_int_eq(leads(mapped), ROUTE_TUNNEL);
 	address_set_port(&mapped, 81);
 	ck_assert_int_eq(leads(mapped), ROUTE_REALLY);
+}
+END_TEST
+
+/* What cannot be inspected may mean any of the addresses, which are no secrets. */
+START_TEST(blind)
+{
+	static const int errors[] = {-EPERM, -ENOTSUP, -ETIMEDOUT, -ESRCH, -EMFILE};
+	struct supervisor s = {.state = state};
+	struct call call = {.program = 0};
+	state->numeric_names = false;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		state->programs[0].guest = true;
+		ck_assert(blind_may_mean_tunnel(&s, &call, sizeof(struct sockaddr_in), errors[i]));
+		state->programs[0].guest = false;
+		ck_assert(!blind_may_mean_tunnel(&s, &call, sizeof(struct sockaddr_in), errors[i]));
+	}
 }
 END_TEST
 
@@ -216,6 +234,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, ports);
 	tcase_add_test(tcase, real);
 	tcase_add_test(tcase, groups);
+	tcase_add_test(tcase, blind);
 	tcase_add_test(tcase, bounds);
 	suite_add_tcase(suite, tcase);
 	return suite;
