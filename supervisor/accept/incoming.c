@@ -269,7 +269,7 @@ static int take_queued(struct supervisor *s, uint32_t listener, int listening, i
 		if (!socket_has_connection(listening))
 			return 0;
 		/* a program that accepts none: they wait in the kernel, as without us */
-		if (limit_reached(s->state, LIMIT_READY, at(s, listener)->ready_count))
+		if (listener_has_enough(s, listener))
 			return 0;
 		union address peer;
 		s->state->accepting = listener;

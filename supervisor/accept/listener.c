@@ -187,10 +187,22 @@ void listener_queue_first(struct supervisor *s, uint32_t listener, uint32_t inde
 	s->state->conns[index].state = CONN_READY;
 }
 
+/* A guest's far ends may be its own, and fill one listener of it after another: they have together
+ * what one may have, but for the first of each. */
+bool listener_has_enough(struct supervisor *s, uint32_t listener)
+{
+	uint32_t program = at(s, listener)->program, ready = at(s, listener)->ready_count;
+	bool together = ready > 0 && s->state->programs[program].guest;
+	for (uint32_t i = 0; together && i < s->state->listener_pool.top; i++)
+		if (i != listener && at(s, i)->slot.used && at(s, i)->program == program)
+			ready += at(s, i)->ready_count;
+	return limit_reached(s->state, LIMIT_READY, ready);
+}
+
 void listener_unqueue_first(struct supervisor *s, uint32_t listener)
 {
 	struct list *ready = &at(s, listener)->ready;
-	if (limit_reached(s->state, LIMIT_READY, at(s, listener)->ready_count))
+	if (listener_has_enough(s, listener))
 		accept_look_again(s, listener, 0); /* there is room again */
 	ready->first = s->state->conns[ready->first].next;
 	if (ready->first == NONE)

@@ -32,6 +32,9 @@ void listener_forget(struct supervisor *s, uint32_t listener);
 void listener_queue(struct supervisor *s, uint32_t listener, uint32_t conn);
 void listener_queue_first(struct supervisor *s, uint32_t listener, uint32_t conn);
 void listener_unqueue_first(struct supervisor *s, uint32_t listener);
+
+/* Is its queue as long as it may be? */
+bool listener_has_enough(struct supervisor *s, uint32_t listener);
 void listener_requeue(struct supervisor *s, uint32_t conn);
 
 /* What was added to a process's table, and not told: note it, or that it is told or taken back; and

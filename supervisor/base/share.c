@@ -27,9 +27,12 @@ static uint32_t find(struct state *state, uint32_t program, uint32_t uid)
 	return index;
 }
 
-/* The one in which that user counts; NONE: there is none yet. */
+/* The one in which that user counts; NONE: there is none yet. A guest has one for all its users,
+ * which root in it may choose as it likes. */
 static uint32_t of(struct state *state, uint32_t program, uint32_t *uid)
 {
+	if (state->programs[program].guest)
+		*uid = ANY_OTHER;
 	uint32_t index = find(state, program, *uid);
 	if (index == NONE && state->programs[program].shares >= USERS_MOST) {
 		*uid = ANY_OTHER;

@@ -10,6 +10,8 @@
 
 #include "supervisor/accept/listener.h"
 #include "supervisor/base/address.h"
+#include "supervisor/base/limit.h"
+#include "supervisor/base/share.h"
 #include "supervisor/calls/blind.h"
 #include "supervisor/tunnel/names.h"
 #include "supervisor/tunnel/real.h"
@@ -114,6 +116,47 @@ START_TEST(blind)
 		state->programs[0].guest = false;
 		ck_assert(!blind_may_mean_tunnel(&s, &call, sizeof(struct sockaddr_in), errors[i]));
 	}
+}
+END_TEST
+
+/* A launch's users have a share each, a guest has one. */
+START_TEST(shares)
+{
+	uint32_t index = share_add(state, 0, 5001, PART_LISTENERS);
+	ck_assert_uint_ne(share_add(state, 0, 5002, PART_LISTENERS), index);
+	state->programs[1].guest = true;
+	index = share_add(state, 1, 5001, PART_LISTENERS);
+	ck_assert_uint_ne(index, NONE);
+	ck_assert_uint_eq(share_add(state, 1, 5002, PART_LISTENERS), index);
+	ck_assert_uint_eq(state->shares[index].has[PART_LISTENERS], 2);
+	state->limits.most[LIMIT_LISTENERS_EACH] = 2;
+	ck_assert(share_full(state, 1, 5003, PART_LISTENERS, LIMIT_LISTENERS_EACH));
+	ck_assert(!share_full(state, 0, 5001, PART_LISTENERS, LIMIT_LISTENERS_EACH));
+	share_drop(state, index, PART_LISTENERS);
+	share_drop(state, index, PART_LISTENERS);
+	ck_assert_uint_eq(state->programs[1].shares, 0);
+}
+END_TEST
+
+/* So have its listeners, of the connections that they have not accepted. */
+START_TEST(ready)
+{
+	struct supervisor s = {.state = state};
+	state->limits.most[LIMIT_READY] = 8;
+	state->listener_pool.top = 2;
+	for (int i = 0; i < 2; i++) {
+		state->listeners[i].slot.used = true;
+		state->listeners[i].ready_count = 4;
+	}
+	ck_assert(!listener_has_enough(&s, 0));
+	state->programs[0].guest = true;
+	ck_assert(listener_has_enough(&s, 0));
+	state->listeners[1].ready_count = 3;
+	ck_assert(!listener_has_enough(&s, 0));
+	state->listeners[0].ready_count = 8;
+	ck_assert(listener_has_enough(&s, 0) && listener_has_enough(&s, 1));
+	state->listeners[1].ready_count = 0;
+	ck_assert(!listener_has_enough(&s, 1));
 }
 END_TEST
 
@@ -235,6 +278,8 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, real);
 	tcase_add_test(tcase, groups);
 	tcase_add_test(tcase, blind);
+	tcase_add_test(tcase, shares);
+	tcase_add_test(tcase, ready);
 	tcase_add_test(tcase, bounds);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -1,6 +1,7 @@
 """Programs that the seccomp agent has attached to a daemon: they get the tunnels that were chosen for them, and no
 others of that daemon's."""
 
+import errno
 import os
 import shutil
 
@@ -120,6 +121,23 @@ def test_accept(listening, own, beside):
     assert refused.wait() == 1, refused
     assert own.call(TALK, "call", own.name, own.fake_port, "question").ok() == "answer"
     assert program.ok() == "question"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users")
+def test_users_of_one_guest(lab, listening, own):
+    """They have one user's share together: root in a container has as many users as it likes."""
+    code = ("import os, resource, socket, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024)); kept = []\n"
+            "try:\n"
+            "    for number in range(300):\n"
+            "        os.seteuid(0); os.seteuid(5001 + number // 100); kept.append(s := socket.socket())\n"
+            "        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n"
+            "        s.bind((f'127.0.{number // 100}.1', int(sys.argv[1]))); s.listen()\n"
+            "        s.setblocking(False)\n"
+            "        try: s.accept()\n"
+            "        except BlockingIOError: pass\n"
+            "except OSError as error: print(number, error.errno)")
+    program = run(listening, [own], PYTHON, "-c", code, own.port)
+    assert program.ok() == f"256 {errno.ENOBUFS}\n"
 
 
 def test_connects_of_one_that_only_listens(listening, own):
