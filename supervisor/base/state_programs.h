@@ -160,6 +160,7 @@ enum asking {
 struct executable {
 	uint64_t device, inode;
 	uint32_t uid;
+	uint64_t guest; /* which one's it is, if it is a guest's: else 0 */
 };
 
 struct evidence {

@@ -61,17 +61,25 @@ static struct patience {
 
 /* --- what is known --- */
 
+/* A guest's programs have evidence of their own: it could spoil that of others, whose files it may
+ * have. */
+static bool is_whose(const struct evidence *evidence, const struct executable *executable)
+{
+	return evidence->executable.uid == executable->uid &&
+	       evidence->executable.guest == executable->guest;
+}
+
 static bool is_of(const struct evidence *evidence, const struct executable *executable,
 		  uint32_t tunnel, uint16_t port)
 {
 	return evidence->used && evidence->tunnel == tunnel && evidence->port == port &&
-	       evidence->executable.uid == executable->uid &&
+	       is_whose(evidence, executable) &&
 	       evidence->executable.inode == executable->inode &&
 	       evidence->executable.device == executable->device;
 }
 
 /* The one that was not used for longest makes room: of the user's own, where these are many. */
-static struct evidence *place_for(struct state *state, uint32_t uid)
+static struct evidence *place_for(struct state *state, const struct executable *executable)
 {
 	struct evidence *oldest = &state->evidence[0], *own = NULL;
 	uint32_t count = 0;
@@ -79,7 +87,7 @@ static struct evidence *place_for(struct state *state, uint32_t uid)
 		struct evidence *evidence = &state->evidence[i];
 		if (evidence->used < oldest->used)
 			oldest = evidence;
-		if (!evidence->used || evidence->executable.uid != uid)
+		if (!evidence->used || !is_whose(evidence, executable))
 			continue;
 		count++;
 		if (!own || evidence->used < own->used)
@@ -99,7 +107,7 @@ static struct evidence *evidence_of(struct state *state, const struct executable
 			return evidence;
 		}
 	}
-	struct evidence *oldest = place_for(state, executable->uid);
+	struct evidence *oldest = place_for(state, executable);
 	oldest->used = 0; /* nobody's while it is filled in */
 	atomic_signal_fence(memory_order_seq_cst);
 	oldest->executable = *executable;
@@ -125,11 +133,19 @@ static void learn_asks(struct evidence *evidence)
 		evidence->asking = ASKING_DOES;
 }
 
+/* Each guest another, also where it has the number of one that has ended. */
+static uint64_t guest_of(const struct state *state, uint32_t index)
+{
+	const struct program *program = &state->programs[index];
+	return program->guest ? (uint64_t)program->slot.gen << 32 | (index + 1) : 0;
+}
+
 void patience_meet(struct supervisor *s, struct conn *conn)
 {
 	if (!conn->met)
 		conn->group = target_caller(s->state, conn->tid, &conn->executable);
 	conn->executable.uid = conn->uid;
+	conn->executable.guest = guest_of(s->state, conn->program);
 	conn->met = true;
 }
 

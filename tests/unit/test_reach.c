@@ -13,6 +13,7 @@
 #include "supervisor/base/limit.h"
 #include "supervisor/base/share.h"
 #include "supervisor/calls/blind.h"
+#include "supervisor/connect/patience.h"
 #include "supervisor/tunnel/names.h"
 #include "supervisor/tunnel/real.h"
 #include "supervisor/tunnel/route.h"
@@ -160,6 +161,31 @@ START_TEST(ready)
 }
 END_TEST
 
+/* What a guest's program was seen to do tells nothing of a launch's, though its file is the same. */
+START_TEST(evidence)
+{
+	struct supervisor s = {.state = state};
+	struct conn conn = {.program = 1,
+			    .told = true,
+			    .nonblocking = true,
+			    .met = true,
+			    .tunnel = OWN,
+			    .executable = {.device = 1, .inode = 2}};
+	conn.asked = globus(OWN, 1234);
+	state->programs[1].guest = true;
+	patience_meet(&s, &conn);
+	patience_intruded(&s, &conn);
+	conn.told = false;
+	ck_assert(patience_must_not_tell(&s, &conn));
+	state->programs[1].slot.gen++; /* another guest */
+	patience_meet(&s, &conn);
+	ck_assert(!patience_must_not_tell(&s, &conn));
+	conn.program = 0;
+	patience_meet(&s, &conn);
+	ck_assert(!patience_must_not_tell(&s, &conn));
+}
+END_TEST
+
 /* What a guest means for a tunnel that it has not got stays on the machine. */
 START_TEST(given)
 {
@@ -279,6 +305,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, groups);
 	tcase_add_test(tcase, blind);
 	tcase_add_test(tcase, shares);
+	tcase_add_test(tcase, evidence);
 	tcase_add_test(tcase, ready);
 	tcase_add_test(tcase, bounds);
 	suite_add_tcase(suite, tcase);
