@@ -23,7 +23,7 @@ struct route route_of(const struct state *state, const struct reach *reach,
 	route.tunnel = names_route(name, reach, address_port(asked));
 	if (route.tunnel != NONE)
 		route.kind = ROUTE_TUNNEL;
-	else
+	else if (names_route(name, NULL, address_port(asked)) == NONE) /* else another's */
 		route.kind = name->is_globus ? ROUTE_NO_PORT : ROUTE_REALLY;
 	return route;
 }

@@ -99,8 +99,13 @@ START_TEST(routes)
 	union address mapped = names_address(state, names_find(state, MAPPED));
 	address_set_port(&mapped, 80);
 	ck_assert_int_eq(leads(mapped), ROUTE_TUNNEL);
-	address_set_port(&mapped, 81);
+	address_set_port(&mapped, 82);
 	ck_assert_int_eq(leads(mapped), ROUTE_REALLY);
+	/* another's: what a guest means for it does not go to the real host in clear */
+	address_set_port(&mapped, 81);
+	ck_assert_int_eq(leads(mapped), ROUTE_NONE);
+	state->programs[0].guest = true;
+	ck_assert(route_is_given(state, &(struct call){.program = 0}, &mapped));
 }
 END_TEST
 
