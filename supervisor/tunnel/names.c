@@ -98,9 +98,19 @@ uint32_t names_route(const struct name *name, const struct reach *reach, uint16_
 	return NONE;
 }
 
+bool names_leads(const struct name *name, uint32_t tunnel)
+{
+	for (uint32_t i = 0; i < name->routes; i++)
+		if (name->tunnel[i] == tunnel)
+			return true;
+	return false;
+}
+
 /* Does any port of it lead where the program may go? By the keeper, too: see below. */
 static bool is_within(const struct name *name, const struct reach *reach)
 {
+	if (!reach) /* it may have no route yet, and is ours all the same */
+		return true;
 	for (uint32_t i = 0; i < name->routes && i < MAX_ROUTES; i++)
 		if (reach_has(reach, name->tunnel[i]))
 			return true;

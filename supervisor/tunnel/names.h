@@ -32,6 +32,9 @@ bool names_is_virtual(const union address *address);
 /* The tunnel that port of a name leads to, or NONE. */
 uint32_t names_route(const struct name *name, const struct reach *reach, uint16_t port);
 
+/* Does any port of a name lead to that tunnel? */
+bool names_leads(const struct name *name, uint32_t tunnel);
+
 /* The tunnel onto which this very address and port were mapped in place of a name, and the "name";
  * NONE. */
 uint32_t names_by_number(const struct state *state, const struct reach *reach,

@@ -222,12 +222,16 @@ void tunnel_view(const struct state *state, uint32_t index, struct conf_view *vi
 	view_names(state, index, view);
 }
 
-/* A supervisor that ended while it took the tunnel may have left out names. */
-static bool is_whole(const struct state *state, const struct tunnel *tunnel)
+/* A supervisor that ended while it took the tunnel may have left out names, and the last one's
+ * route. */
+static bool is_whole(const struct state *state, uint32_t index)
 {
 	char host[CONTACT_HOST_MAX + 1];
-	snprintf(host, sizeof(host), "globus.%s", tunnel->id);
-	return !tunnel->initiates || names_find(state, host) != NONE;
+	if (!state->tunnels[index].initiates)
+		return true;
+	snprintf(host, sizeof(host), "globus.%s", state->tunnels[index].id);
+	uint32_t name = names_find(state, host);
+	return name != NONE && names_leads(&state->names[name], index);
 }
 
 int tunnel_take(struct state *state, struct control_tunnel *message, bool again)
@@ -241,7 +245,7 @@ int tunnel_take(struct state *state, struct control_tunnel *message, bool again)
 	int err = 0;
 	if (tunnel == NONE)
 		err = add(state, message->id, message->base, &message->view, message->ports);
-	else if (again || !is_whole(state, &state->tunnels[tunnel]))
+	else if (again || !is_whole(state, tunnel))
 		err = renew(state, tunnel, &message->view, message->ports);
 	else if (!ports_fit(&state->tunnels[tunnel], 0, message->ports))
 		err = -ENOSPC;

@@ -25,7 +25,8 @@
 enum { OWN, OTHER, COUNT };
 static struct state *state;
 static struct reach reach;
-static const char *const ids[COUNT] = {"00000000-0000-4000-8000-000000000001",
+#define ID_OWN "00000000-0000-4000-8000-000000000001"
+static const char *const ids[COUNT] = {ID_OWN,
 				       "00000000-0000-4000-8000-000000000002"};
 
 static void add(unsigned number)
@@ -106,6 +107,23 @@ START_TEST(routes)
 	ck_assert_int_eq(leads(mapped), ROUTE_NONE);
 	state->programs[0].guest = true;
 	ck_assert(route_is_given(state, &(struct call){.program = 0}, &mapped));
+}
+END_TEST
+
+/* A supervisor was killed between a name and its first route. */
+START_TEST(half_a_name)
+{
+	struct conf_view out = {.fake_port = 1234, .secured = true, .key_len = 32};
+	struct control_tunnel message = {.base = "/out", .view = out};
+	struct call call = {.program = 0};
+	union address address = globus(OWN, 1234);
+	struct name *name = &state->names[names_find(state, "globus." ID_OWN)];
+	name->routes = 0;
+	state->programs[0].reach = reach_all();
+	ck_assert(route_is_given(state, &call, &address));
+	snprintf(message.id, sizeof(message.id), ID_OWN);
+	ck_assert_int_eq(tunnel_take(state, &message, false), 0);
+	ck_assert_uint_eq(names_route(name, &reach, 1234), 2 * OWN);
 }
 END_TEST
 
@@ -308,6 +326,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, ports);
 	tcase_add_test(tcase, real);
 	tcase_add_test(tcase, groups);
+	tcase_add_test(tcase, half_a_name);
 	tcase_add_test(tcase, blind);
 	tcase_add_test(tcase, shares);
 	tcase_add_test(tcase, evidence);
