@@ -2,6 +2,7 @@
 
 #include "supervisor/accept/listener.h"
 #include "supervisor/base/log.h"
+#include "supervisor/base/reach.h"
 #include "supervisor/kernel/notify.h"
 #include "supervisor/kernel/socket.h"
 #include "supervisor/kernel/target.h"
@@ -14,12 +15,14 @@
 void wake_expect(struct supervisor *s, uint32_t program, const union address *asked)
 {
 	uint16_t port = address_port(asked);
-	if (!tunnel_port_secured(s->state, &s->state->programs[program].reach, port))
+	const struct reach *reach = &s->state->programs[program].reach;
+	if (!tunnel_port_secured(s->state, reach, port))
 		return;
 	for (uint32_t i = 0; i < s->state->listener_pool.top; i++) {
 		struct listener *listener = &s->state->listeners[i];
+		/* its program may have ended, and another have the number */
 		if (!listener->slot.used || listener->program != program ||
-		    address_port(&listener->bound) != port)
+		    !reach_same(&listener->reach, reach) || address_port(&listener->bound) != port)
 			continue;
 		if (listener->wake_at + EXPECTED < loop_now())
 			listener->wakes = 0;

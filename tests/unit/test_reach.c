@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "supervisor/accept/listener.h"
+#include "supervisor/accept/wake.h"
 #include "supervisor/base/address.h"
 #include "supervisor/base/limit.h"
 #include "supervisor/base/share.h"
@@ -209,6 +210,23 @@ START_TEST(evidence)
 }
 END_TEST
 
+/* The listener of a program that has ended, whose number another has by now. */
+START_TEST(wakes)
+{
+	struct supervisor s = {.state = state};
+	struct listener *listener = &state->listeners[0];
+	union address port = address_of("127.0.0.1:5000");
+	*listener = (struct listener){.slot.used = true, .bound = port, .reach = reach_all()};
+	state->listener_pool.top = 1;
+	state->programs[0].reach = reach;
+	wake_expect(&s, 0, &port);
+	ck_assert_uint_eq(listener->wakes, 0);
+	listener->reach = reach;
+	wake_expect(&s, 0, &port);
+	ck_assert_uint_eq(listener->wakes, 1);
+}
+END_TEST
+
 /* What a guest means for a tunnel that it has not got stays on the machine. */
 START_TEST(given)
 {
@@ -330,6 +348,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, blind);
 	tcase_add_test(tcase, shares);
 	tcase_add_test(tcase, evidence);
+	tcase_add_test(tcase, wakes);
 	tcase_add_test(tcase, ready);
 	tcase_add_test(tcase, bounds);
 	suite_add_tcase(suite, tcase);
