@@ -88,6 +88,9 @@ static bool may_be_a_tunnels(struct supervisor *s, const struct call *call)
 	const struct program *program = &s->state->programs[call->program];
 	if (program->marked_count > MARKED)
 		return true;
+	/* it may have been given one of a program with other tunnels */
+	if (program->guest)
+		return s->state->listens;
 	if (program->marked_count == 0) /* it may have inherited one that was never seen */
 		return diag_find_listener(is_unaccounted, s) != 0;
 	int group = target_group(s->state, (int)call->notif.pid);

@@ -189,6 +189,17 @@ def test_a_process_that_cannot_be_inspected(lab, own, other):
     assert "cannot be inspected" in site.daemon.err
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users")
+def test_accept_where_nobody_may_look(lab, own):
+    """Whose socket it is cannot be known: it may be one of a program with other tunnels."""
+    site = somebodys_site(lab, own.listener / f"{own.id}.conf")
+    code = ("import ctypes, socket; l = socket.create_server(('127.0.0.1', 0)); l.setblocking(False)\n"
+            "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"
+            "try: l.accept()\nexcept OSError as error: print(type(error).__name__)")
+    program = begin_as_somebody(site, Guest(lab, PYTHON, "-c", code, wrapper=AS_SOMEBODY), own.id)
+    assert program.ok() == "PermissionError\n"
+
+
 def test_a_supervisor_that_dies(site, own, other):
     """The next one knows which tunnels it has."""
     go = site.lab.folder / "go"
