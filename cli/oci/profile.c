@@ -1,11 +1,14 @@
 #include "cli/oci/profile.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/base/text.h"
 #include "cli/oci/rules.h"
+
+#define LARGEST_NUMBER 9007199254740991.0 /* of those that a double tells from the next */
 
 __attribute__((format(printf, 2, 3))) static int fail(char **why, const char *format, ...)
 {
@@ -51,6 +54,17 @@ static int check_twice(const cJSON *item, char **why)
 	return 0;
 }
 
+/* cJSON has numbers as double. */
+static int check_numbers(const cJSON *item, char **why)
+{
+	if (cJSON_IsNumber(item) && item->valuedouble > LARGEST_NUMBER)
+		return fail(why, "a number of it is too large: it would not stay exact");
+	for (const cJSON *at = item->child; at; at = at->next)
+		if (check_numbers(at, why) < 0)
+			return -1;
+	return 0;
+}
+
 static int check_keys(const cJSON *object, const char *const *keys, const char *where, char **why)
 {
 	for (const cJSON *at = object->child; at; at = at->next)
@@ -60,7 +74,8 @@ static int check_keys(const cJSON *object, const char *const *keys, const char *
 	return 0;
 }
 
-/* The action of a rule, or the default one. */
+/* The action of a rule, or the default one. Not SCMP_ACT_TRACE: a tracer inside would let calls
+ * through unseen. */
 static int check_action(const cJSON *action, char **why)
 {
 	static const char *const actions[] = {ACT_ALLOW,
@@ -70,7 +85,6 @@ static int check_action(const cJSON *action, char **why)
 					      "SCMP_ACT_KILL_THREAD",
 					      "SCMP_ACT_KILL_PROCESS",
 					      "SCMP_ACT_TRAP",
-					      "SCMP_ACT_TRACE",
 					      NULL};
 	if (is_text(action, ACT_NOTIFY))
 		return fail(why, "it has rules for an agent already (" ACT_NOTIFY ")");
@@ -122,6 +136,51 @@ static int check_flags(const cJSON *flags, char **why)
 	return 0;
 }
 
+/* Some readers know other spellings, of x32 too, which is to be found. */
+static int check_word(const cJSON *word, char **why)
+{
+	static const char *const known[] = {
+		"SCMP_ARCH_X86",      "SCMP_ARCH_X86_64",      "SCMP_ARCH_X32",
+		"SCMP_ARCH_ARM",      "SCMP_ARCH_AARCH64",     "SCMP_ARCH_MIPS",
+		"SCMP_ARCH_MIPS64",   "SCMP_ARCH_MIPS64N32",   "SCMP_ARCH_MIPSEL",
+		"SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",
+		"SCMP_ARCH_PPC64",    "SCMP_ARCH_PPC64LE",     "SCMP_ARCH_S390",
+		"SCMP_ARCH_S390X",    "SCMP_ARCH_PARISC",      "SCMP_ARCH_PARISC64",
+		"SCMP_ARCH_RISCV64",  "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K",
+		"SCMP_ARCH_SH",       "SCMP_ARCH_SHEB",        NULL};
+	if (cJSON_IsString(word) && is_among(word->valuestring, known))
+		return 0;
+	return fail(why, "the word '" TEXT_WORD "' of its architectures is not known here",
+		    cJSON_IsString(word) ? word->valuestring : "");
+}
+
+static int check_words(const cJSON *list, char **why)
+{
+	if (list && !cJSON_IsNull(list) && !cJSON_IsArray(list))
+		return fail(why, "its architectures are not a list");
+	for (const cJSON *at = list ? list->child : NULL; at; at = at->next)
+		if (check_word(at, why) < 0)
+			return -1;
+	return 0;
+}
+
+static int check_architectures(const cJSON *profile, char **why)
+{
+	static const char *const keys[] = {"architecture", "subArchitectures", NULL};
+	const cJSON *map = member(profile, "archMap");
+	if (map && !cJSON_IsNull(map) && !cJSON_IsArray(map))
+		return fail(why, "its archMap is not understood");
+	for (const cJSON *at = map ? map->child : NULL; at; at = at->next) {
+		const cJSON *one = member(at, "architecture");
+		if (!cJSON_IsObject(at))
+			return fail(why, "its archMap is not understood");
+		if (check_keys(at, keys, "archMap", why) < 0 || (one && check_word(one, why) < 0) ||
+		    check_words(member(at, "subArchitectures"), why) < 0)
+			return -1;
+	}
+	return check_words(member(profile, "architectures"), why);
+}
+
 static int check_whole(const cJSON *profile, char **why)
 {
 	static const char *const keys[] = {
@@ -132,7 +191,8 @@ static int check_whole(const cJSON *profile, char **why)
 	if (!member(profile, "defaultAction") || (list && !cJSON_IsArray(list)))
 		return fail(why, "it is not a seccomp profile: it has no %s",
 			    list ? "list of syscalls" : "defaultAction");
-	if (check_twice(profile, why) < 0 || check_keys(profile, keys, "top", why) < 0 ||
+	if (check_twice(profile, why) < 0 || check_numbers(profile, why) < 0 ||
+	    check_architectures(profile, why) < 0 || check_keys(profile, keys, "top", why) < 0 ||
 	    check_action(member(profile, "defaultAction"), why) < 0 ||
 	    check_flags(member(profile, "flags"), why) < 0)
 		return -1;
@@ -157,11 +217,24 @@ static cJSON *find_name(const cJSON *rule, const char *call)
 	return is_text(member(rule, "name"), call) ? (cJSON *)member(rule, "name") : NULL;
 }
 
+static bool is_extended(const cJSON *rule)
+{
+	return cJSON_GetArraySize(member(rule, "includes")) > 0 ||
+	       cJSON_GetArraySize(member(rule, "excludes")) > 0;
+}
+
 static bool is_conditional(const cJSON *rule)
 {
-	return cJSON_GetArraySize(member(rule, "args")) > 0 ||
-	       cJSON_GetArraySize(member(rule, "includes")) > 0 ||
-	       cJSON_GetArraySize(member(rule, "excludes")) > 0;
+	return cJSON_GetArraySize(member(rule, "args")) > 0 || is_extended(rule);
+}
+
+bool profile_is_extended(const cJSON *profile)
+{
+	const cJSON *list = member(profile, "syscalls");
+	for (const cJSON *rule = list ? list->child : NULL; rule; rule = rule->next)
+		if (is_extended(rule))
+			return true;
+	return cJSON_GetArraySize(member(profile, "archMap")) > 0;
 }
 
 static bool allows(const cJSON *action)
@@ -169,18 +242,28 @@ static bool allows(const cJSON *action)
 	return is_text(action, ACT_ALLOW) || is_text(action, "SCMP_ACT_LOG");
 }
 
-enum said { DENIED, ALLOWED, UNCLEAR };
+enum said { DENIED, ALLOWED, UNCLEAR, CONTRARY };
 
-/* Of several rules libseccomp takes the first. */
+/* Of several rules libseccomp takes the first; but runtimes leave out those that are as the
+ * default, some by the action alone. So all have to say the same. */
 static enum said what_is_said(const cJSON *profile, const char *call)
 {
 	const cJSON *list = member(profile, "syscalls");
-	for (const cJSON *rule = list ? list->child : NULL; rule; rule = rule->next)
-		if (find_name(rule, call))
-			return is_conditional(rule)             ? UNCLEAR
-			       : allows(member(rule, "action")) ? ALLOWED
-								: DENIED;
-	return allows(member(profile, "defaultAction")) ? ALLOWED : DENIED;
+	bool all = allows(member(profile, "defaultAction")), sure = false;
+	size_t allowing = 0, denying = 0;
+	for (const cJSON *rule = list ? list->child : NULL; rule; rule = rule->next) {
+		if (!find_name(rule, call))
+			continue;
+		allows(member(rule, "action")) ? allowing++ : denying++;
+		sure |= !is_conditional(rule);
+	}
+	if (allowing && denying)
+		return CONTRARY;
+	if (!allowing && !denying)
+		return all ? ALLOWED : DENIED;
+	if (!sure && all != (allowing > 0))
+		return UNCLEAR;
+	return allowing ? ALLOWED : DENIED;
 }
 
 static bool is_changed(const struct profile *wanted, const char *call)
@@ -188,17 +271,27 @@ static bool is_changed(const struct profile *wanted, const char *call)
 	return wanted->opens || !rules_is_open(call);
 }
 
+static int check_call(const cJSON *profile, const char *call, char **why)
+{
+	enum said said = what_is_said(profile, call);
+	if (said == CONTRARY)
+		return fail(why, "its rules for %s contradict each other", call);
+	if (said == UNCLEAR)
+		return fail(why,
+			    "its rules for %s have conditions, and what they allow would not be "
+			    "seen",
+			    call);
+	return 0;
+}
+
 static int check_calls(const cJSON *profile, const struct profile *wanted, char **why)
 {
 	const char *call;
 	for (size_t i = 0; (call = rules_call(i)); i++)
-		if (is_changed(wanted, call) && what_is_said(profile, call) == UNCLEAR)
-			return fail(why,
-				    "its first rule for %s has conditions, and what they allow "
-				    "would not be seen",
-				    call);
-	if (what_is_said(profile, "socketcall") == UNCLEAR)
-		return fail(why, "its first rule for socketcall has conditions");
+		if (is_changed(wanted, call) && check_call(profile, call, why) < 0)
+			return -1;
+	if (check_call(profile, "socketcall", why) < 0)
+		return -1;
 	if (what_is_said(profile, "connect") == DENIED)
 		return fail(why, "it denies connect, and with it every tunnel");
 	return 0;
@@ -236,14 +329,25 @@ static void drop_architectures(cJSON *profile)
 		drop_x32((cJSON *)member(entry, "subArchitectures"));
 }
 
+/* How socketcall fails where the base denies it: a rule that is as the default is left out. */
+static int socketcall_error(const cJSON *profile)
+{
+	if (what_is_said(profile, "socketcall") != DENIED)
+		return 0;
+	const cJSON *number = member(profile, "defaultErrnoRet");
+	return is_text(member(profile, "defaultErrno"), "ENOSYS") ||
+			       (cJSON_IsNumber(number) && number->valuedouble == ENOSYS)
+		       ? EOPNOTSUPP
+		       : ENOSYS;
+}
+
 /* Our rules, taken out of what the base has, and in front of it. */
 static cJSON *make_rules(cJSON *profile, const struct profile *wanted, cJSON *list)
 {
 	const char *call;
 	const bool all = allows(member(profile, "defaultAction"));
 	cJSON *made = cJSON_CreateArray();
-	bool whole =
-		made && rules_add_socketcall(made, what_is_said(profile, "socketcall") == DENIED);
+	bool whole = made && rules_add_socketcall(made, socketcall_error(profile));
 	drop_name(list, "socketcall");
 	for (size_t i = 0; whole && (call = rules_call(i)); i++) {
 		if (!is_changed(wanted, call) || what_is_said(profile, call) == DENIED)

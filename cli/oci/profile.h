@@ -24,4 +24,7 @@ cJSON *profile_make(const struct profile *wanted);
  * or leave a call unseen. 0, or -1 with *why: one line, to be freed (NULL: no memory). */
 int profile_change(cJSON *base, const struct profile *wanted, char **why);
 
+/* Has it what docker and podman alone understand: archMap, and rules with includes or excludes? */
+bool profile_is_extended(const cJSON *profile);
+
 #endif

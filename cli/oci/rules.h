@@ -22,8 +22,8 @@ bool rules_is_open(const char *call);
 bool rules_add(cJSON *list, size_t index, bool allowed_by_default);
 
 /* i386's other way to make these calls, first of all rules of a profile: libseccomp puts rules of
- * its own for it behind those of others, and of two the first counts. denied: as the base has it.
- */
-bool rules_add_socketcall(cJSON *list, bool denied);
+ * its own for it behind those of others, and of two the first counts. error: how it fails, which is
+ * not how calls fail by default; 0: it is seen. */
+bool rules_add_socketcall(cJSON *list, int error);
 
 #endif
