@@ -22,4 +22,8 @@ char *oci_join(struct cli *cli, char **words);
  * root's. To be freed; NULL with cli->failure. */
 char *oci_socket(struct cli *cli, const struct oci_values *values, bool of_root);
 
+/* Can this base profile be put into a config.json, for crun and runc: does all of it mean something
+ * there? 0, or -1 with cli->failure. */
+int oci_check_plain(struct cli *cli, const char *base);
+
 #endif

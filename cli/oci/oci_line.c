@@ -12,22 +12,21 @@
  */
 
 #define TUNNELS_MAX 8
-#define LINE_MAX    4096
 
-/* A shell's word in a line of text. */
-static void add(char line[LINE_MAX], const char *text)
+/* A shell's word in a line. */
+static void add(FILE *line, const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "/._-+:@%,=";
-	size_t len = strlen(line);
 	bool quotes = !*text || text[strspn(text, plain)];
-	snprintf(line + len, LINE_MAX - len, quotes ? " '" : " ");
-	for (; *text; text++) {
-		len = strlen(line);
-		snprintf(line + len, LINE_MAX - len, *text == '\'' ? "'\\''" : "%c", *text);
-	}
-	len = strlen(line);
-	snprintf(line + len, LINE_MAX - len, quotes ? "'" : "");
+	fputs(quotes ? " '" : " ", line);
+	for (; *text; text++)
+		if (*text == '\'')
+			fputs("'\\''", line);
+		else
+			fputc(*text, line);
+	if (quotes)
+		fputc('\'', line);
 }
 
 /* Podman's own profile; docker's is in no file. */
@@ -41,16 +40,13 @@ static const char *base_of(const char *runtime, const struct oci_values *values)
 	return values->base;
 }
 
-static int print_profile(struct cli *cli, const struct oci_values *values, const char *runtime,
-			 char **words, const char *file)
+static int make_line(struct cli *cli, const struct oci_values *values, const char *base,
+		     const char *socket, char **words, char **made)
 {
-	char line[LINE_MAX] = "globus-streams oci seccomp";
-	const char *base = base_of(runtime, values);
-	bool of_root = geteuid() == 0 || strcmp(runtime, "docker") == 0;
-	cleanup_free char *joined = oci_join(cli, words);
-	cleanup_free char *socket = joined ? oci_socket(cli, values, of_root) : NULL;
-	if (!socket)
-		return -1;
+	size_t len;
+	FILE *line = open_memstream(made, &len);
+	if (!line)
+		return failure_memory(&cli->failure);
 	if (base)
 		add(line, "--base"), add(line, base);
 	add(line, "--socket"), add(line, socket);
@@ -58,7 +54,21 @@ static int print_profile(struct cli *cli, const struct oci_values *values, const
 		add(line, "--no-opens");
 	for (; *words; words++)
 		add(line, *words);
-	output_line("%s > %s", line, file);
+	bool whole = !ferror(line);
+	return fclose(line) == 0 && whole ? 0 : failure_memory(&cli->failure);
+}
+
+static int print_profile(struct cli *cli, const struct oci_values *values, const char *runtime,
+			 char **words, const char *file)
+{
+	const char *base = base_of(runtime, values);
+	bool of_root = geteuid() == 0 || strcmp(runtime, "docker") == 0;
+	cleanup_free char *joined = oci_join(cli, words), *line = NULL;
+	cleanup_free char *socket = joined ? oci_socket(cli, values, of_root) : NULL;
+	if (!socket || (base && strcmp(runtime, "crun") == 0 && oci_check_plain(cli, base) < 0) ||
+	    make_line(cli, values, base, socket, words, &line) < 0)
+		return -1;
+	output_line("globus-streams oci seccomp%s > %s", line, file);
 	return 0;
 }
 

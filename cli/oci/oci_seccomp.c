@@ -103,6 +103,22 @@ static cJSON *read_base(struct cli *cli, const char *path)
 	return NULL;
 }
 
+int oci_check_plain(struct cli *cli, const char *base)
+{
+	cJSON *profile = read_base(cli, base);
+	if (!profile)
+		return -1;
+	bool extended = profile_is_extended(profile);
+	cJSON_Delete(profile);
+	return !extended ? 0
+			 : failure_set(&cli->failure, STATUS_FAILED,
+				       "%s cannot be used with crun: crun ignores its archMap, "
+				       "includes and excludes, and would allow what they close; "
+				       "start the container with podman, or name a profile "
+				       "without these with --base",
+				       base);
+}
+
 static cJSON *make(struct cli *cli, const char *base, const struct profile *wanted)
 {
 	cleanup_free char *why = NULL;
