@@ -69,6 +69,16 @@ void connect_or_question(struct supervisor *s, uint32_t index)
 		connect_call(s, index);
 }
 
+/* A launch's filter is ours, or a later version's of ours. A guest's may send calls of x32, say,
+ * which would connect unseen. */
+static void unknown_call(struct supervisor *s, uint32_t index, const struct call *call)
+{
+	if (s->state->programs[call->program].guest)
+		notify_fail(s->state, index, ENOSYS);
+	else
+		notify_pass(s->state, index);
+}
+
 static void dispatch(struct supervisor *s, uint32_t index, struct call *call)
 {
 	switch (seen_call(&call->notif.data)) {
@@ -108,7 +118,7 @@ static void dispatch(struct supervisor *s, uint32_t index, struct call *call)
 		socketcall_call(s, index);
 		return;
 	case SEEN_NOTHING:
-		notify_pass(s->state, index);
+		unknown_call(s, index, call);
 	}
 }
 

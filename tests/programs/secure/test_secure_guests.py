@@ -73,6 +73,11 @@ def test_the_copy_of_the_hosts_file(site, own, other):
     assert other.id not in text and "other.example" not in text
 
 
+def test_calls_that_the_supervisor_does_not_know(site, own):
+    """A filter of somebody else's may send such calls, of x32 for one: nobody knows what they do."""
+    assert run(site, [own], PYTHON, "-c", "import os; print(os.getppid())", what="strange").ok() == "-38\n"
+
+
 def test_children_have_no_more(site, own, other):
     """By fork, exec, and a launcher inside, which may not add any."""
     address = address_of(site, other)
