@@ -1,6 +1,7 @@
 #include "cli/agent/agent.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,22 +35,22 @@ void agent_say(const char *format, ...)
 /* --- the tunnels --- */
 
 /* Read the conf file of a tunnel, as this user's; *initiates is set if it leads out. */
-static int read_tunnel(const struct agent *agent, const char *id, struct control_tunnel *message,
-		       bool *initiates)
+static int read_tunnel(const struct agent *agent, const char *container, const char *id,
+		       struct control_tunnel *message, bool *initiates)
 {
 	struct conf conf;
 	const char *key, *wrong;
 	cleanup_free char *why = NULL;
 	if (conf_file_read(agent->base, id, &conf, &why) < 0) {
-		agent_say("a container is refused: %s", why ? why : "out of memory");
+		agent_say("container %s is refused: %s", container, why ? why : "out of memory");
 		return -1;
 	}
 	int err = conf_view(&conf, &message->view, &key, &wrong);
 	conf_finish(&conf);
 	if (err < 0) {
-		agent_say("a container is refused: %s/%s.conf: %s %s; initialize this environment "
+		agent_say("container %s is refused: %s/%s.conf: %s %s; initialize this environment "
 			  "again with --force",
-			  agent->base, id, key, wrong);
+			  container, agent->base, id, key, wrong);
 		return -1;
 	}
 	snprintf(message->id, sizeof(message->id), "%s", id);
@@ -58,15 +59,17 @@ static int read_tunnel(const struct agent *agent, const char *id, struct control
 	return 0;
 }
 
-static int tell_tunnel(const struct agent *agent, int channel, const char *id, bool *initiates)
+static int tell_tunnel(const struct agent *agent, int channel, const char *container,
+		       const char *id, bool *initiates)
 {
 	struct control_tunnel message = {0};
-	if (read_tunnel(agent, id, &message, initiates) < 0)
+	if (read_tunnel(agent, container, id, &message, initiates) < 0)
 		return -1;
 	int err = attach_tunnel(channel, &message);
 	explicit_bzero(&message, sizeof(message));
 	if (err < 0)
-		agent_say("a container is refused: the supervisor refused tunnel %s: %s", id,
+		agent_say("container %s is refused: the supervisor refused tunnel %s: %s",
+			  container, id,
 			  err == -EDOM ? "it maps a HOST:PORT that already goes through another "
 					 "tunnel there"
 				       : strerror(-err));
@@ -99,7 +102,8 @@ static int hand_over(const struct agent *agent, const struct agent_document *doc
 		return -1;
 	}
 	for (size_t i = 0; i < document->tunnel_count; i++)
-		if (tell_tunnel(agent, channel, document->tunnels[i], &initiates) < 0)
+		if (tell_tunnel(agent, channel, document->container, document->tunnels[i],
+				&initiates) < 0)
 			return -1;
 	int err = attach_guest(channel, notify_fd, pid, initiates ? 0 : ATTACH_LISTENS);
 	if (err < 0)
@@ -146,11 +150,32 @@ static int serve_received(const struct agent *agent, const struct agent_received
 	return 0;
 }
 
+static void too_long(int number)
+{
+	static const char line[] = "globus-streams-oci-agent: a container is refused: it was not "
+				   "handed over within a minute\n";
+	(void)number;
+	ssize_t written = write(STDERR_FILENO, line, sizeof(line) - 1);
+	(void)written;
+	_exit(1);
+}
+
+/* Whoever started us may ignore or block it. */
+static void limit_time(void)
+{
+	sigset_t only;
+	sigemptyset(&only);
+	sigaddset(&only, SIGALRM);
+	signal(SIGALRM, too_long);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	alarm(AT_MOST);
+}
+
 int agent_serve(const struct agent *agent, int socket)
 {
 	struct agent_received received;
 	const char *why = NULL;
-	alarm(AT_MOST);
+	limit_time();
 	pid_t runtime = owner_check_peer(socket);
 	if (runtime < 0)
 		return -1;

@@ -2,6 +2,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,20 +82,31 @@ static int read_pid(struct agent_document *document, const cJSON *pid, const cha
 	return 0;
 }
 
+static bool has_tunnel(const struct agent_document *document, const char *id)
+{
+	for (size_t i = 0; i < document->tunnel_count; i++)
+		if (strcmp(document->tunnels[i], id) == 0)
+			return true;
+	return false;
+}
+
 static int add_tunnel(struct agent_document *document, const char *word, size_t len,
 		      const char **why)
 {
 	uint8_t bytes[UUID_BYTES];
-	char text[UUID_TEXT + 1];
+	char text[UUID_TEXT + 1], id[UUID_TEXT + 1];
 	if (len != UUID_TEXT)
 		return fail(why, "its listenerMetadata has a word that is not a tunnel's id");
 	memcpy(text, word, UUID_TEXT);
 	text[UUID_TEXT] = '\0';
 	if (uuid_parse(text, bytes) < 0)
 		return fail(why, "its listenerMetadata has a word that is not a tunnel's id");
+	uuid_format(bytes, id);
+	if (has_tunnel(document, id))
+		return 0;
 	if (document->tunnel_count == AGENT_TUNNELS_MAX)
 		return fail(why, "its listenerMetadata has too many tunnels");
-	uuid_format(bytes, document->tunnels[document->tunnel_count++]);
+	memcpy(document->tunnels[document->tunnel_count++], id, sizeof(id));
 	return 0;
 }
 
@@ -117,8 +129,9 @@ static void read_container(struct agent_document *document, const cJSON *id)
 	static const char good[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-+";
 	const char *text = cJSON_IsString(id) ? id->valuestring : "";
-	snprintf(document->container, sizeof(document->container), "%.*s", (int)strspn(text, good),
-		 text);
+	int len = (int)strspn(text, good);
+	snprintf(document->container, sizeof(document->container), "%.*s", len ? len : 9,
+		 len ? text : "(unnamed)");
 }
 
 static int read_all(struct agent_document *document, const cJSON *json, size_t descriptors,
@@ -131,11 +144,22 @@ static int read_all(struct agent_document *document, const cJSON *json, size_t d
 	return read_tunnels(document, member(json, "metadata"), why);
 }
 
+/* cJSON ends a text there. */
+static bool has_null(const char *text, size_t len)
+{
+	static const char null[] = "\\u0000";
+	const size_t size = strlen(null);
+	for (size_t i = 0; i < len; i += text[i] == '\\' ? 2 : 1)
+		if (len - i >= size && memcmp(text + i, null, size) == 0)
+			return true;
+	return memchr(text, '\0', len) != NULL;
+}
+
 int agent_document_read(struct agent_document *document, const char *text, size_t len,
 			size_t descriptors, const char **why)
 {
 	*document = (struct agent_document){0};
-	cJSON *json = memchr(text, '\0', len) ? NULL : cJSON_ParseWithLength(text, len);
+	cJSON *json = has_null(text, len) ? NULL : cJSON_ParseWithLength(text, len);
 	int err = cJSON_IsObject(json) ? read_all(document, json, descriptors, why)
 				       : fail(why, "it is not a JSON object");
 	cJSON_Delete(json);

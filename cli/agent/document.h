@@ -32,7 +32,7 @@ struct agent_document {
 	char tunnels[AGENT_TUNNELS_MAX][37];
 	size_t tunnel_count;
 	char container[65]; /* its id, for messages: letters, digits, and "_.-+", cut off where it
-			       is longer */
+			       is longer or has others; "(unnamed)" without any */
 };
 
 /* Read it (len bytes, descriptors of them). 0, or -EINVAL with *why in a few words (static). */

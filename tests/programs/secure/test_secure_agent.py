@@ -94,7 +94,10 @@ REFUSED = [
     ({"metadata": f"{EXAMPLE}.conf"}, "not a tunnel's id"),
     ({"metadata": "allow-direct"}, "not a tunnel's id"),
     ({"metadata": EXAMPLE}, f"{EXAMPLE}.conf does not exist"),
-    ({"metadata": ",".join([EXAMPLE] * 9)}, "too many tunnels"),
+    ({"metadata": ",".join(f"{EXAMPLE[:-1]}{digit}" for digit in range(9))}, "too many tunnels"),
+    ({"metadata": f"{EXAMPLE}\0more"}, "not a JSON object"),
+    ({"metadata": EXAMPLE, "state": {"id": "one-of-many"}}, "container one-of-many is refused: "),
+    ({"metadata": EXAMPLE, "state": {"id": "\u202e"}}, "container (unnamed) is refused: "),
     ({"pad": "x" * 300000}, "too large"),
 ]
 
@@ -103,6 +106,38 @@ def test_what_is_refused(site, tunnel, guest):
     for changes, says in REFUSED:
         assert says in site.hand(guest.document(tunnel.id, **changes), fds=[guest.fd]), changes
     is_dropped(site, guest)
+
+
+def test_a_tunnel_twice_and_a_backslash(site, tunnel, guest):
+    """What looks like a null character and is none harms nothing."""
+    document = guest.document(f"{tunnel.id},{tunnel.id.upper()}", annotations={"path": "\\u0000"})
+    assert "is served, with 1 tunnel" in site.hand(document, fds=[guest.fd])
+
+
+def test_an_alarm_that_is_ignored_and_blocked(site, lab, tunnel):
+    """Whatever its starter did with SIGALRM, its time is limited, and a line says that it is over."""
+    ours, theirs = socket.socketpair()
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    try:
+        with theirs, subprocess.Popen([AGENT, "--base-dir", tunnel.initiator, "--attach", site.supervisor],
+                                      stdin=theirs, stderr=subprocess.PIPE, text=True) as agent:
+            wait_for("its handler", lambda: is_caught(agent.pid, signal.SIGALRM))
+            agent.send_signal(signal.SIGALRM)
+            _, error = agent.communicate(timeout=20)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        ours.close()
+    assert agent.returncode == 1 and "not handed over within a minute" in error
+
+
+def is_caught(pid, number):
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    masks = {name: int(mask, 16) for name, mask in (line.split(":") for line in lines if line.startswith("Sig")
+                                                    and "/" not in line)}
+    bit = 1 << number - 1
+    return masks["SigCgt"] & bit and not masks["SigBlk"] & bit
 
 
 def test_a_key_that_stands_twice(site, tunnel, guest):
