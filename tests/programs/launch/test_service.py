@@ -297,6 +297,8 @@ def test_units_of_the_agent(tmp_path, kind):
                     if (folder / f"globus-streams-{name}").exists())
         text = re.sub(r'"/usr/bin/(globus-streams[a-z-]*)"', f"{CLI.parent}/\\1", path.read_text())
         (tmp_path / path.name).write_text(text.replace(f"{CLI.parent}/{SUPERVISOR.name}", str(SUPERVISOR)))
+    # a burst of containers would fail the socket, and all later ones with it
+    assert "TriggerLimitBurst=0\n" in (tmp_path / "globus-streams-oci.socket").read_text()
     env = {"PATH": PATH, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "SYSTEMD_LOG_LEVEL": "info",
            "SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
     said = subprocess.run([analyze, kind, "--man=no", "--recursive-errors=no", "verify",
