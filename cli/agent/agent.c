@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "cli/agent/owner.h"
@@ -150,13 +151,20 @@ static int serve_received(const struct agent *agent, const struct agent_received
 	return 0;
 }
 
+/* From a signal's handler. */
+static void say_at_once(const char *text)
+{
+	static const char name[] = "globus-streams-oci-agent: ";
+	const struct iovec parts[] = {
+		{(char *)name, sizeof(name) - 1}, {(char *)text, strlen(text)}, {(char *)"\n", 1}};
+	ssize_t written = writev(STDERR_FILENO, parts, 3);
+	(void)written;
+}
+
 static void too_long(int number)
 {
-	static const char line[] = "globus-streams-oci-agent: a container is refused: it was not "
-				   "handed over within a minute\n";
 	(void)number;
-	ssize_t written = write(STDERR_FILENO, line, sizeof(line) - 1);
-	(void)written;
+	say_at_once("a container is refused: it was not handed over within a minute");
 	_exit(1);
 }
 
