@@ -2,9 +2,9 @@
 #define GS_SHARE_H
 
 /*
- * What one user's programs of one launch, or all of one guest, have of the listeners, held calls and
- * connects: nobody's may use up the others' (limits listeners-each, calls-each, connects-each). A share is there while
- * something counts in it, or while its user is known to let accept() block.
+ * What one user's programs of one launch, or all of one guest, have of the listeners, held calls
+ * and connects: nobody's may use up the others' (limits listeners-each, calls-each, connects-each).
+ * A share is there while something counts in it, or while its user is known to let accept() block.
  */
 
 #include "supervisor/base/state.h"

@@ -73,8 +73,7 @@ static bool is_of(const struct evidence *evidence, const struct executable *exec
 		  uint32_t tunnel, uint16_t port)
 {
 	return evidence->used && evidence->tunnel == tunnel && evidence->port == port &&
-	       is_whose(evidence, executable) &&
-	       evidence->executable.inode == executable->inode &&
+	       is_whose(evidence, executable) && evidence->executable.inode == executable->inode &&
 	       evidence->executable.device == executable->device;
 }
 

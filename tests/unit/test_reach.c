@@ -27,8 +27,7 @@ enum { OWN, OTHER, COUNT };
 static struct state *state;
 static struct reach reach;
 #define ID_OWN "00000000-0000-4000-8000-000000000001"
-static const char *const ids[COUNT] = {ID_OWN,
-				       "00000000-0000-4000-8000-000000000002"};
+static const char *const ids[COUNT] = {ID_OWN, "00000000-0000-4000-8000-000000000002"};
 
 static void add(unsigned number)
 {
@@ -185,7 +184,7 @@ START_TEST(ready)
 }
 END_TEST
 
-/* What a guest's program was seen to do tells nothing of a launch's, though its file is the same. */
+/* What a guest's program was seen to do tells nothing of a launch's of the same file. */
 START_TEST(evidence)
 {
 	struct supervisor s = {.state = state};
