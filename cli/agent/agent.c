@@ -60,6 +60,18 @@ static int read_tunnel(const struct agent *agent, const char *container, const c
 	return 0;
 }
 
+/* Is the tunnel there already, by another folder's conf file? Then that is said. */
+static bool is_there(const struct agent *agent, int channel, const char *container, const char *id)
+{
+	char folder[CONTROL_PATH_MAX];
+	if (attach_folder(channel, id, folder) < 0 || strcmp(folder, agent->base) == 0)
+		return false;
+	agent_say("container %s is refused: the supervisor has tunnel %s from folder %s already; "
+		  "use --base-dir %s, or a supervisor of its own",
+		  container, id, folder, folder);
+	return true;
+}
+
 static int tell_tunnel(const struct agent *agent, int channel, const char *container,
 		       const char *id, bool *initiates)
 {
@@ -68,6 +80,8 @@ static int tell_tunnel(const struct agent *agent, int channel, const char *conta
 		return -1;
 	int err = attach_tunnel(channel, &message);
 	explicit_bzero(&message, sizeof(message));
+	if (err == -EDOM && is_there(agent, channel, container, id))
+		return -1;
 	if (err < 0)
 		agent_say("container %s is refused: the supervisor refused tunnel %s: %s",
 			  container, id,
@@ -86,7 +100,7 @@ static const char *explain(int err)
 	if (err == -EPROTO)
 		return "it is of another version; run: globus-streams supervisor upgrade";
 	if (err == -ETIMEDOUT)
-		return "it does not answer";
+		return "it has not answered in time; the container may be served later";
 	return strerror(-err);
 }
 

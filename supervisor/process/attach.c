@@ -39,22 +39,31 @@ int attach_open(const char *path)
 	return steal_fd(&fd);
 }
 
-/* Send a message whose header is filled in here, and wait for the reply. */
-static int ask(int channel, enum control_op op, struct control_header *header, size_t size, int fd)
+/* Send a message whose header is filled in here, and wait for its answer: how long that is, or
+ * -errno. */
+static int ask_for(int channel, enum control_op op, struct control_header *header, size_t size,
+		   int fd, struct control_header *answer, size_t room)
 {
 	static uint16_t serial;
-	struct control_reply reply;
 	int none, got;
 	*header = (struct control_header){CONTROL_VERSION, (uint8_t)op, ++serial, (uint32_t)size};
 	int err = pass_send(channel, header, size, fd);
 	if (err < 0)
 		return err;
 	do { /* the reply to an earlier question may come twice */
-		got = pass_receive(channel, &reply, sizeof(reply), &none);
+		got = pass_receive(channel, answer, room, &none);
 		fd_cleanup(&none);
-	} while (got == sizeof(reply) && reply.header.serial != serial);
+	} while (got >= (int)sizeof(*answer) && answer->serial != serial);
+	return got == -EAGAIN ? -ETIMEDOUT : got;
+}
+
+/* The same for what is answered by a reply. */
+static int ask(int channel, enum control_op op, struct control_header *header, size_t size, int fd)
+{
+	struct control_reply reply;
+	int got = ask_for(channel, op, header, size, fd, &reply.header, sizeof(reply));
 	if (got < 0)
-		return got == -EAGAIN ? -ETIMEDOUT : got;
+		return got;
 	if (got != sizeof(reply) || reply.header.op != CONTROL_REPLY)
 		return -EPROTO;
 	return -reply.error;
@@ -63,6 +72,22 @@ static int ask(int channel, enum control_op op, struct control_header *header, s
 int attach_tunnel(int channel, struct control_tunnel *message)
 {
 	return ask(channel, CONTROL_TUNNEL, &message->header, sizeof(*message), -1);
+}
+
+int attach_folder(int channel, const char *id, char folder[CONTROL_PATH_MAX])
+{
+	for (uint32_t i = 0;; i++) {
+		struct control_listed question = {.index = i}, listed;
+		int got = ask_for(channel, CONTROL_LISTED, &question.header, sizeof(question), -1,
+				  &listed.header, sizeof(listed));
+		if (got != sizeof(listed) || listed.header.op != CONTROL_LISTED)
+			return got < 0 ? got : -ENOENT;
+		listed.id[UUID_TEXT] = listed.base[sizeof(listed.base) - 1] = '\0';
+		if (!listed.initiates || strcmp(listed.id, id) != 0)
+			continue;
+		strcpy(folder, listed.base);
+		return 0;
+	}
 }
 
 void attach_describe(const struct state *state, uint32_t tunnel, struct control_tunnel *message)

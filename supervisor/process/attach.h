@@ -14,6 +14,9 @@ int attach_open(const char *path);
 /* Tell it a tunnel. 0 or -errno. message's header is filled in here. */
 int attach_tunnel(int channel, struct control_tunnel *message);
 
+/* The folder whose conf file of that tunnel, an initiator's, it has already. 0 or -errno. */
+int attach_folder(int channel, const char *id, char folder[CONTROL_PATH_MAX]);
+
 /* What is told of a tunnel of a state; it holds the secret. */
 void attach_describe(const struct state *state, uint32_t tunnel, struct control_tunnel *message);
 

@@ -3,6 +3,7 @@ left, and nobody else held up."""
 
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -416,6 +417,32 @@ def test_a_supervisor_of_another_version(site, tunnel, guest):
     wait_for("it", lambda: "there" in old.out)
     line = site.hand(guest.document(tunnel.id), fds=[guest.fd])
     assert "of another version; run: globus-streams supervisor upgrade" in line
+
+
+def test_a_supervisor_that_is_slow(site, tunnel, guest):
+    """It has the container in its queue, and may still serve it."""
+    site.daemon.end()
+    code = ("import socket, struct, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET);"
+            "s.bind(sys.argv[1]); s.listen(); print('there', flush=True); c, _ = s.accept()\n"
+            "m = c.recv(20000)\n"
+            "c.send(struct.pack('=BBHIiI', 1, 1, struct.unpack_from('=H', m, 2)[0], 16, 0, 0)); sys.stdin.read()")
+    slow = site.lab.start(PYTHON, "-c", code, site.supervisor, stdin="open")
+    wait_for("it", lambda: "there" in slow.out)
+    line = site.hand(guest.document(tunnel.id), fds=[guest.fd])
+    assert "it has not answered in time; the container may be served later" in line
+
+
+def test_two_folders(site, lab, tunnel, guest):
+    """A supervisor has each tunnel once: the line says whose conf file it has."""
+    site.hand(guest.document(tunnel.id), fds=[guest.fd])
+    other = lab.folder / "other"
+    other.mkdir(mode=0o700)
+    shutil.copy2(tunnel.initiator / f"{tunnel.id}.conf", other)
+    site.agent.end()
+    site.base = other
+    site.start_agent()
+    line = site.hand(guest.document(tunnel.id), fds=[guest.fd])
+    assert f"has tunnel {tunnel.id} from folder {tunnel.initiator} already; use --base-dir {tunnel.initiator}" in line
 
 
 def test_a_conf_that_others_may_write(site, tunnel, guest):
