@@ -297,11 +297,14 @@ static void refuse_forgotten(struct supervisor *s, uint32_t index, const union a
 	char text[ADDRESS_TEXT];
 	const struct call *call = &s->state->calls[index];
 	address_format(asked, text);
-	log_warn("a connection of process %d to %s is refused: %s", (int)call->notif.pid, text,
-		 s->state->programs[call->program].guest
-			 ? "that is a tunnel's address, but not of one that this container has"
-			 : "the previous supervisor may have assigned that address to a tunnel; "
-			   "start the command again");
+	if (s->state->programs[call->program].guest)
+		log_warn("a connection of process %d to %s is refused: that is a tunnel's address, "
+			 "but not of one that this container has",
+			 (int)call->notif.pid, text);
+	else
+		log_warn("a connection of process %d to %s is refused: the previous supervisor may "
+			 "have assigned that address to a tunnel; start the command again",
+			 (int)call->notif.pid, text);
 	notify_fail(s->state, index, ECONNREFUSED);
 }
 
