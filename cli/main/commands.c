@@ -75,18 +75,9 @@ static const struct command oci_command = {
 };
 
 static const struct command *const root_commands[] = {
-	&login_command,
-	&logout_command,
-	&whoami_command,
-	&environment_command,
-	&tunnel_command,
-	&access_point_command,
-	&supervisor_command,
-	&jupyter_command,
-	&oci_command,
-	&connections_command,
-	&doctor_command,
-	NULL,
+	&login_command,  &logout_command,       &whoami_command,     &environment_command,
+	&tunnel_command, &access_point_command, &supervisor_command, &jupyter_command,
+	&oci_command,    &connections_command,  &doctor_command,     NULL,
 };
 
 const struct command command_root = {
