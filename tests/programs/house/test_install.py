@@ -117,6 +117,7 @@ def configure(source, build, prefix):
     return {Path(target).relative_to(prefix) for target in plan.values()}
 
 
+@pytest.mark.limit(300)  # it builds
 def test_a_user_s_own_prefix(lab, about):
     """systemd looks for a user's units in ~/.local/share, and for the system's in lib."""
     if not os.access(about["source"], os.R_OK | os.X_OK):

@@ -161,6 +161,7 @@ def test_connects(bare_lab):
         program = limited(near, "connects=2", PYTHON, "-c", CONNECT, near.name, 1234, 3)
         wait_for("all three", lambda: program.out.count("\n") == 3)
         assert program.out.split() == ["EINPROGRESS", "EINPROGRESS", "ENOBUFS"]
+        wait_for("the line", lambda: told(program, "connects=2"))
         assert len(told(program, "connects=2")) == 1, program
 
 
