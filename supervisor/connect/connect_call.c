@@ -239,8 +239,7 @@ static void connect_elsewhere(struct supervisor *s, uint32_t index, const struct
 	}
 	log_warn("a connection of process %d to %s is refused: the process is in another network "
 		 "namespace, where tunnels are not available; start globus-streams-run inside it, "
-		 "or "
-		 "use the machine's network (docker, podman: --network host)",
+		 "or use the machine's network (docker, podman: --network host)",
 		 (int)s->state->calls[index].notif.pid, s->state->names[route->name].host);
 	notify_fail(s->state, index, ENETUNREACH);
 }

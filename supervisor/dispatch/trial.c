@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "supervisor/base/work.h"
 #include "supervisor/calls/core.h"
 #include "supervisor/dispatch/dispatch.h"
 #include "supervisor/kernel/chore.h"
@@ -23,18 +22,13 @@ static enum need blame(enum need first, enum need last)
 	return last;
 }
 
-/* On a busy machine the process may not get to run for a while. In a launch of its own, that is
- * no attack on others: the watchdog sees each try as new work. */
+/* On a busy machine the process may not get to run for a while. */
 static int inject(struct supervisor *s, const struct call *call, int fd)
 {
-	const struct program *program = &s->state->programs[call->program];
-	bool own = program->client == NONE && program->command == (pid_t)call->notif.pid;
 	int number = -EINTR;
-	for (int tries = 0; number == -EINTR && tries < PATIENCE; tries++) {
-		if (own && tries)
-			work_go_on(s->state, s->state->work.item);
-		number = notify_inject(program->notify_fd, call->notif.id, fd, true);
-	}
+	for (int tries = 0; number == -EINTR && tries < PATIENCE; tries++)
+		number = notify_inject(s->state->programs[call->program].notify_fd, call->notif.id,
+				       fd, true);
 	return number;
 }
 

@@ -30,6 +30,7 @@ struct keeper {
 	int asked; /* upgrade.h: a pipe from the new binary; -1: nothing is asked … */
 	char answer[LAYOUT_TEXT + 1]; /* … and what it has said */
 	size_t answer_len;
+	bool trying;  /* the command has not started yet: nobody is to be protected from it */
 	bool hurried; /* the next turn ends soon, whatever has no event */
 };
 

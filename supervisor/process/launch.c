@@ -274,11 +274,14 @@ static void wait_for_word(struct running *running, struct command_word *word)
 	}
 }
 
-/* The command's process has a call served, by whoever is to serve it. */
+/* The command's process has a call served, by whoever is to serve it. Until it has become the
+ * command it is ours, and there are no others: that it does not get to run is no attack. */
 static void try_service(struct running *running)
 {
 	struct command_word word;
+	running->keeper.trying = true;
 	wait_for_word(running, &word);
+	running->keeper.trying = false;
 	if (word.stage == STAGE_NONE)
 		return;
 	bool attached = running->keeper.state->channel_fd >= 0;

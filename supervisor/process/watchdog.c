@@ -137,8 +137,10 @@ void watchdog_tick(struct keeper *keeper)
 	uint32_t before = keeper->watched, number = state->work.number;
 	if (read(state->ticks, &ticks, sizeof(ticks)) < 0)
 		return;
-	look_at_supervisor(keeper, number);
-	look_at_hand(keeper);
+	if (!keeper->trying) {
+		look_at_supervisor(keeper, number);
+		look_at_hand(keeper);
+	}
 	bool chores = chore_watch(keeper, GIVE_UP * WORK_TICK);
 	if (chores || number != before || number & 1)
 		return;
