@@ -241,28 +241,11 @@ static int status_run(struct cli *cli, const void *values, char **words)
 
 /* --- reload --- */
 
-/* Read the conf of a tunnel into a message. 0, or -1 with *why. */
-static int read_conf(const struct control_listed *tunnel, struct control_tunnel *message,
-		     char **why)
-{
-	struct conf conf;
-	const char *key, *wrong;
-	if (conf_file_read(tunnel->base, tunnel->id, &conf, why) < 0)
-		return -1;
-	int err = conf_view(&conf, &message->view, &key, &wrong);
-	conf_finish(&conf);
-	if (err == 0)
-		return 0;
-	if (asprintf(why, "%s/%s.conf: %s %s", tunnel->base, tunnel->id, key, wrong) < 0)
-		*why = NULL;
-	return -1;
-}
-
 static int reload(struct cli *cli, int fd, const struct control_listed *tunnel)
 {
 	struct control_tunnel message = {0};
 	cleanup_free char *why = NULL;
-	if (read_conf(tunnel, &message, &why) < 0) {
+	if (conf_file_view(tunnel->base, tunnel->id, &message.view, &why) < 0) {
 		cli_report(cli, "%s; the supervisor keeps what it read before",
 			   why ? why : "out of memory");
 		return 1;

@@ -39,19 +39,9 @@ void agent_say(const char *format, ...)
 static int read_tunnel(const struct agent *agent, const char *container, const char *id,
 		       struct control_tunnel *message, bool *initiates)
 {
-	struct conf conf;
-	const char *key, *wrong;
 	cleanup_free char *why = NULL;
-	if (conf_file_read(agent->base, id, &conf, &why) < 0) {
+	if (conf_file_view(agent->base, id, &message->view, &why) < 0) {
 		agent_say("container %s is refused: %s", container, why ? why : "out of memory");
-		return -1;
-	}
-	int err = conf_view(&conf, &message->view, &key, &wrong);
-	conf_finish(&conf);
-	if (err < 0) {
-		agent_say("container %s is refused: %s/%s.conf: %s %s; initialize this environment "
-			  "again with --force",
-			  container, agent->base, id, key, wrong);
 		return -1;
 	}
 	snprintf(message->id, sizeof(message->id), "%s", id);

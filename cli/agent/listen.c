@@ -88,10 +88,10 @@ static void fetch_children(unsigned *children)
 		--*children;
 }
 
-/* True: go on, after a moment where nothing can be had. */
-static bool goes_on(int error)
+/* True: go on, after a moment where nothing can be had, which nobody tells the end of. *said: so
+ * that a shortage is told once. */
+static bool goes_on(int error, bool *said)
 {
-	static bool said;
 	switch (error) {
 	case EBADF:
 	case EINVAL:
@@ -104,9 +104,9 @@ static bool goes_on(int error)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
-		if (!said)
+		if (!*said)
 			agent_say("cannot accept a connection for now: %s", strerror(error));
-		said = true;
+		*said = true;
 		poll(NULL, 0, PAUSE);
 	}
 	return true;
@@ -129,6 +129,7 @@ static void serve(const struct agent *agent, int listener, int peer, unsigned *c
 int agent_listen(const struct agent *agent, const char *path)
 {
 	unsigned children = 0;
+	bool said = false;
 	cleanup_fd int listener = listen_at(path);
 	if (listener < 0) {
 		agent_say("cannot listen at %s: %s", path, explain(listener));
@@ -139,9 +140,11 @@ int agent_listen(const struct agent *agent, const char *path)
 	for (;;) {
 		fetch_children(&children);
 		cleanup_fd int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		if (peer >= 0)
-			serve(agent, listener, peer, &children);
-		else if (!goes_on(errno))
+		if (peer < 0 && !goes_on(errno, &said))
 			return -1;
+		if (peer < 0)
+			continue;
+		said = false;
+		serve(agent, listener, peer, &children);
 	}
 }

@@ -164,6 +164,24 @@ int conf_file_read(const char *base, const char *id, struct conf *conf, char **w
 	return err ? explain_read(why, err, base, path, id) : 0;
 }
 
+int conf_file_view(const char *base, const char *id, struct conf_view *view, char **why)
+{
+	struct conf conf;
+	const char *key, *wrong;
+	if (conf_file_read(base, id, &conf, why) < 0)
+		return -1;
+	int err = conf_view(&conf, view, &key, &wrong);
+	conf_finish(&conf);
+	if (err == 0)
+		return 0;
+	conf_view_wipe(view);
+	cleanup_free char *option = conf_file_option(base);
+	explain(why, err,
+		"%s/%s.conf: %s %s; run: globus-streams environment initialize --force %s%s", base,
+		id, key, wrong, option ? option : "", id);
+	return -1;
+}
+
 static int explain_write(char **why, int err, const char *path)
 {
 	const char *next = "";

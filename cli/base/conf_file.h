@@ -21,6 +21,10 @@ char *conf_file_option(const char *base);
  * what to do, to be freed, set on every error. */
 int conf_file_read(const char *base, const char *id, struct conf *conf, char **why);
 
+/* Read it, and what it says (conf_view()): 0 or -1, with *why as above. view holds a secret, to be
+ * wiped by conf_view_wipe(); on an error it holds none. */
+int conf_file_view(const char *base, const char *id, struct conf_view *view, char **why);
+
 /* Replace <base>/<id>.conf (0600) as a whole, making missing folders (0700): write a new file
  * beside it, sync, rename, sync the folder. 0 or -errno with *why as above; on error the old
  * file is unchanged. */

@@ -73,9 +73,7 @@ static int add_tunnel(struct setup *setup, const char *text)
 	struct state *state = setup->state;
 	uint8_t bytes[UUID_BYTES];
 	char id[UUID_TEXT + 1];
-	struct conf conf;
 	struct conf_view view;
-	const char *key, *wrong;
 	cleanup_free char *why = NULL;
 	if (uuid_parse(text, bytes) < 0) {
 		run_error("'%s' is not a tunnel's id, which is a UUID; the tunnels that are "
@@ -86,20 +84,11 @@ static int add_tunnel(struct setup *setup, const char *text)
 	uuid_format(bytes, id);
 	if (tunnel_find(state, id, setup->base) != NONE)
 		return 0;
-	if (conf_file_read(setup->base, id, &conf, &why) < 0) {
+	if (conf_file_view(setup->base, id, &view, &why) < 0) {
 		run_error("%s", why ? why : "out of memory");
 		return 1;
 	}
-	int err = conf_view(&conf, &view, &key, &wrong);
-	conf_finish(&conf);
-	if (err < 0) {
-		cleanup_free char *option = conf_file_option(setup->base);
-		run_error("%s/%s.conf: %s %s; run: globus-streams environment initialize --force "
-			  "%s%s",
-			  setup->base, id, key, wrong, option ? option : "", id);
-		return 1;
-	}
-	err = add_view(setup, id, &view);
+	int err = add_view(setup, id, &view);
 	conf_view_wipe(&view);
 	return err;
 }
