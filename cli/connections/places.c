@@ -1,5 +1,7 @@
 #include "cli/connections/places.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -81,14 +83,19 @@ static int read_all(struct places *places, struct cli *cli, const char *base_dir
 	return places->list ? 0 : failure_memory(&cli->failure);
 }
 
-/* Whether we are root and now have the rights of the folder's owner, until become_root(). */
-static bool become_owner(const char *base_dir)
+/* Root takes the rights of the folder's owner, until become_root(): 1; 0: it is its own, or who we
+ * are is not root; -1. Root needs no further groups, so they are gone for good. */
+static int become_owner(struct cli *cli, const char *base_dir)
 {
 	struct stat st;
 	cleanup_free char *base = conf_file_base(base_dir);
 	if (geteuid() != 0 || !base || stat(base, &st) < 0 || st.st_uid == 0)
-		return false;
-	return setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0;
+		return 0;
+	if (setgroups(0, NULL) == 0 && setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
+		return 1;
+	return failure_set(&cli->failure, STATUS_FAILED,
+			   "cannot read %s with the rights of its owner: %s", base,
+			   strerror(errno));
 }
 
 static int become_root(struct cli *cli)
@@ -101,9 +108,10 @@ static int become_root(struct cli *cli)
 int places_read(struct places *places, struct cli *cli, const char *base_dir, const char *id)
 {
 	*places = (struct places){.base_dir = base_dir, .id = id};
-	bool owner = become_owner(base_dir);
-	int err;
-	if (id) {
+	int owner = become_owner(cli, base_dir), err;
+	if (owner < 0) {
+		err = -1;
+	} else if (id) {
 		places->list = calloc(1, sizeof(*places->list));
 		err = places->list ? read_place(places->list, cli, base_dir, id)
 				   : failure_memory(&cli->failure);
@@ -111,7 +119,7 @@ int places_read(struct places *places, struct cli *cli, const char *base_dir, co
 	} else {
 		err = read_all(places, cli, base_dir);
 	}
-	if (owner && become_root(cli) < 0)
+	if (owner > 0 && become_root(cli) < 0)
 		err = -1;
 	return err;
 }

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import lab as laboratory
-from lab import CLI, GOOD, PYTHON, SOURCE, write_conf
+from lab import CLI, GOOD, PYTHON, SOURCE, need, write_conf
 from processes import wait_for
 from users import OTHER, open_for_all
 
@@ -151,6 +151,16 @@ def test_root_reads_the_folder_that_it_names_with_its_owner_s_rights(lab, pair):
     (theirs / f"{secret}.conf").symlink_to(lab.folder / "secret" / f"{secret}.conf")
     program = lab.start(CLI, "connections", "--base-dir", theirs)
     assert len(program.ok().splitlines()) == 3 and secret in program.err, program
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may")
+def test_root_that_may_become_nobody_reads_no_other_folder(lab, pair):
+    theirs = lab.folder / "theirs"
+    shutil.copytree(pair("hold", "hold").initiator, theirs)
+    os.chown(theirs, OTHER, OTHER)
+    for capability in ("setuid", "setgid"):
+        program = lab.start(need("setpriv"), f"--bounding-set=-{capability}", CLI, "connections", "--base-dir", theirs)
+        assert program.wait() == 1 and program.out == "" and "with the rights of its owner" in program.err, program
 
 
 @pytest.mark.alone
